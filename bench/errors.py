@@ -1,0 +1,39 @@
+"""The errors a user can act on: one line each, naming the file, key, value or plugin at fault and the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """Something failed for a reason that one line can explain; the command line prints it and exits with status 1."""
+
+    exit_status = 1
+
+
+class UsageError(BenchError):
+    """The command, a name or a file was used wrongly; the command line prints it and exits with status 2."""
+
+    exit_status = 2
+
+
+class NotAvailable(BenchError):
+    """Data or weights that this machine lacks; the message says how to get them, and the cell shows it."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """Build the error for a name that does not exist, with the nearest names that do.
+
+    Args:
+        kind: what was looked up, in the user's words ("method", "protocol", ...).
+        name: what the user wrote.
+        known: every valid name.
+
+    Returns:
+        The error, ready to raise.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
+    return UsageError(f"no {kind} named '{name}'; {hint}")

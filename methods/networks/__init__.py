@@ -1,0 +1,1 @@
+"""Networks, one per file, with the parameter order and initialisation of the originals."""
