@@ -1,0 +1,1 @@
+"""Evaluation networks: one per file, each with an id, a source, checked weights and a fixed preprocessing."""

@@ -1,0 +1,79 @@
+"""The FID Inception network with the official weights: the only features whose distance may be called FID.
+
+Source: mseitzer/pytorch-fid 0.3.0, `inception.py`: TensorFlow's inception-2015-12-05 graph, ported.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.features import weights
+from bench.features.extractor import Extractor
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+WEIGHT_FILE = "pt_inception-2015-12-05-6726825d.pth"
+# the file name carries the beginning of its sha256, which is what torch hub checks after pytorch-fid's download
+SHA256_PREFIX = "6726825d"
+ORIGIN = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/" + WEIGHT_FILE
+
+
+class FIDInception(Extractor):
+    """Pool-3 features of the FID Inception network (Heusel et al. 2017, Two Time-Scale Update Rule)."""
+
+    id = "fid-inception-2015-12-05@1"
+    dimension = 2048
+    source = f"network: pytorch-fid 0.3.0; weights: {WEIGHT_FILE} (TensorFlow's inception-2015-12-05, Apache-2.0)"
+    preprocessing = "to [0, 1]; 299x299 bilinear, align_corners=False, no antialias, float; 2x - 1"
+    batch_size = 8
+
+    def check(self) -> None:
+        """See `Extractor.check`."""
+        self._weight_file()
+
+    def network(self) -> nn.Module:
+        """See `Extractor.network`."""
+        import torch
+        from torch import nn
+
+        network = build_inception()
+        network.load_state_dict(torch.load(self._weight_file(), map_location="cpu", weights_only=True))
+        network.fc = nn.Identity()  # pool-3 features instead of the 1008 classes
+        return network
+
+    def preprocess(self, pixels: np.ndarray) -> Tensor:
+        """See `Extractor.preprocess`."""
+        import torch
+        import torch.nn.functional as F
+
+        image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
+        return 2 * F.interpolate(image, size=(299, 299), mode="bilinear", align_corners=False)[0] - 1
+
+    def _weight_file(self) -> Path:
+        return weights.find(WEIGHT_FILE, SHA256_PREFIX, "FID", ORIGIN, self.weights)
+
+
+def build_inception() -> nn.Module:
+    """Build the network with pytorch-fid's blocks, uninitialised.
+
+    pytorch-fid's own constructor downloads the weights, so only its blocks are used. They differ from torchvision's:
+    average pools leave the padding out, and the last block pools by maximum.
+    """
+    from pytorch_fid.inception import FIDInceptionA, FIDInceptionC, FIDInceptionE_1, FIDInceptionE_2
+    from torchvision.models import inception_v3
+
+    network = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
+    network.Mixed_5b = FIDInceptionA(192, pool_features=32)
+    network.Mixed_5c = FIDInceptionA(256, pool_features=64)
+    network.Mixed_5d = FIDInceptionA(288, pool_features=64)
+    network.Mixed_6b = FIDInceptionC(768, channels_7x7=128)
+    network.Mixed_6c = FIDInceptionC(768, channels_7x7=160)
+    network.Mixed_6d = FIDInceptionC(768, channels_7x7=160)
+    network.Mixed_6e = FIDInceptionC(768, channels_7x7=192)
+    network.Mixed_7b = FIDInceptionE_1(1280)
+    network.Mixed_7c = FIDInceptionE_2(2048)
+    return network
