@@ -1,0 +1,103 @@
+"""Cells as pandas frames: a tidy one for analysis, and one in the paper's own layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.cell import CHECKPOINTS, Cell, Measured
+from results.tables.comparable import gap, is_stand_in, may_stand_against_published, mean
+
+# `value` is filled only where it may be compared with `published`; anything else we measured is in `stand_in_value`.
+COLUMNS = (
+    "paper", "table", "row", "column", "method", "protocol", "ran_as", "scale", "metric", "higher_is_better",
+    "published", "published_source", "published_note", "state", "reason", "comparability", "deviations",
+    "role", "scored_as", "checkpoint", "counts", "value", "stand_in_value", "n_seeds",
+    "interval_low", "interval_high", "interval_level", "interval_kind", "interval_method", "verdict", "gap",
+    "seed_values", "score_keys", "train_keys",
+)  # fmt: skip
+
+
+def cells_frame(cells: Sequence[Cell]) -> pd.DataFrame:
+    """Put cells into a tidy frame.
+
+    Args:
+        cells: cells of one or several tables.
+
+    Returns:
+        One line per cell and checkpoint rule (`role` is `cell`), one per further metric of the same runs (`role` is
+        `extra`; without the published number, which is of another metric), and one line for a cell without any
+        measurement. A number from stand-in data or a stand-in metric is in `stand_in_value`, never in `value`.
+    """
+    frame = pd.DataFrame([line for cell in cells for line in _lines(cell)], columns=list(COLUMNS))
+    return frame.astype({"counts": "boolean", "higher_is_better": "boolean", "n_seeds": "Int64"})
+
+
+def wide(cells: Sequence[Cell]) -> pd.DataFrame:
+    """Put the cells of one table into the paper's layout.
+
+    Args:
+        cells: cells of one table.
+
+    Returns:
+        Rows and columns in order of appearance; the columns' second level is `published` and `ours`. `ours` is NaN
+        unless it was measured on the published data by the published metric.
+    """
+    rows = list(dict.fromkeys(cell.row for cell in cells))
+    columns = list(dict.fromkeys(cell.column for cell in cells))
+    index = pd.MultiIndex.from_product([columns, ["published", "ours"]])
+    frame = pd.DataFrame(index=pd.Index(rows, name="row"), columns=index, dtype=float)
+    for cell in cells:
+        frame.loc[cell.row, (cell.column, "published")] = cell.published
+        if may_stand_against_published(cell) and cell.value is not None:
+            frame.loc[cell.row, (cell.column, "ours")] = mean(cell.value)
+    return frame
+
+
+def _lines(cell: Cell) -> Iterator[dict[str, Any]]:
+    whole = {name: getattr(cell, name) for name in COLUMNS[: COLUMNS.index("deviations")]}
+    whole |= {"deviations": "; ".join(cell.deviations), "role": "cell", "train_keys": _joined(cell.train_keys)}
+    if cell.comparability is None and is_stand_in(cell):
+        whole["comparability"] = "stand-in"
+    found = [cell.measured[rule] for rule in CHECKPOINTS if rule in cell.measured]
+    if not found and not cell.extra:
+        yield whole | {"scored_as": cell.scored_as}
+    for measured in found:
+        counts = measured.checkpoint == cell.counts
+        yield whole | _measurement(cell, measured) | {"counts": counts, "gap": gap(cell) if counts else None}
+    for measured in cell.extra.values():
+        other: dict[str, Any] = {
+            "role": "extra",
+            "published": None,
+            "published_source": "",
+            "published_note": "",
+            "verdict": None,
+        }
+        other |= {"metric": None, "higher_is_better": None, "counts": measured.checkpoint == cell.counts}
+        yield whole | _measurement(cell, measured) | other
+
+
+def _measurement(cell: Cell, measured: Measured) -> dict[str, Any]:
+    comparable = not is_stand_in(cell)
+    interval = measured.interval
+    return {
+        "scored_as": measured.metric,
+        "checkpoint": measured.checkpoint,
+        "value": mean(measured) if comparable else None,
+        "stand_in_value": None if comparable else mean(measured),
+        "n_seeds": len(measured.values),
+        "interval_low": interval.low if interval else None,
+        "interval_high": interval.high if interval else None,
+        "interval_level": interval.level if interval else None,
+        "interval_kind": interval.kind if interval else None,
+        "interval_method": interval.method if interval else None,
+        "verdict": measured.verdict if comparable else None,
+        "seed_values": _joined(measured.values),
+        "score_keys": _joined(measured.score_keys),
+    }
+
+
+def _joined(by_seed: dict[int, Any]) -> str:
+    return "; ".join(f"{seed}={value}" for seed, value in sorted(by_seed.items()))

@@ -1,0 +1,157 @@
+"""Blocks B: what was measured on stand-in data, shown apart from every published number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.cell import CHECKPOINTS, Cell, Measured
+from bench.plugins import plugins
+from bench.table import Table
+from results.tables.comparable import decimals_for, mean, measured_text
+from results.tables.document import Block, Footnotes, Line, Text
+from results.tables.published_block import NO_NUMBER, arrow, gap_text, reason_marks
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Cells that share a stand-in.
+
+    Attributes:
+        name: `B`, or `B1`, `B2`, ... where a table has several.
+        ran_as: protocol that was run.
+        scale: the scale.
+        cells: the table's cells that refer to it.
+    """
+
+    name: str
+    ran_as: str
+    scale: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def stands_for(self) -> list[str]:
+        """The protocols of the published numbers."""
+        return list(dict.fromkeys(cell.protocol for cell in self.cells))
+
+    @property
+    def is_other_data(self) -> bool:
+        """Whether the data differs; otherwise only the metric does."""
+        return self.stands_for != [self.ran_as]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Every metric: first those that stand in for the paper's, then the further ones of the same runs."""
+        main = [cell.scored_as for cell in self.cells if cell.scored_as]
+        further = [metric for cell in self.cells for metric in cell.extra]
+        return list(dict.fromkeys([*main, *further]))
+
+    def rows(self, table: Table) -> list[tuple[str, list[Cell]]]:
+        """Row label -> its cells, in the table's order."""
+        found = [(row.label, [cell for cell in self.cells if cell.row == row.label]) for row in table.rows]
+        return [(label, cells) for label, cells in found if cells]
+
+
+def stand_in_blocks(table: Table, stand_in: StandIn, footnotes: Footnotes) -> list[Block]:
+    """The metrics of a stand-in at the checkpoint that counts, and its first metric by checkpoint.
+
+    Args:
+        table: gives the order of rows.
+        stand_in: its cells.
+        footnotes: collects reasons.
+    """
+    blocks = [_metrics_block(table, stand_in, footnotes)]
+    if (by_checkpoint := _checkpoint_block(table, stand_in)) is not None:
+        blocks.append(by_checkpoint)
+    return blocks
+
+
+def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Block:
+    rows = stand_in.rows(table)
+    metrics = stand_in.metrics
+    decimals = {
+        metric: _decimals(found for _, cells in rows if (found := _measured(cells, metric)) is not None)
+        for metric in metrics
+    }
+    lines = []
+    for label, cells in rows:
+        texts = []
+        for metric in metrics:
+            found = _measured(cells, metric)
+            cell = next((one for one in cells if one.scored_as == metric), cells[0])
+            marks = reason_marks(cell, footnotes)
+            if found is None:
+                texts.append(Text(NO_NUMBER) if cell.state == "done" else Text(cell.state, marks, style="quiet"))
+                continue
+            text = measured_text(found, decimals[metric])
+            texts.append(Text(text if cell.state == "done" else f"{text} {cell.state}", marks))
+        lines.append(Line((Text(label),), tuple(texts)))
+    instead = stand_in.ran_as if stand_in.is_other_data else "another metric"
+    what = "stand-in data" if stand_in.is_other_data else "the published data by another metric"
+    return Block(
+        title=f"{stand_in.name}. Measured on {what} (not comparable with the published numbers)",
+        intro=f"{_capital(instead)} in place of {' and '.join(stand_in.stands_for)}, scale {stand_in.scale}, "
+        f"{_counts(stand_in)} checkpoint.",
+        stubs=("Method",),
+        groups=("",) * len(metrics),
+        headings=tuple(_heading(metric, stand_in) for metric in metrics),
+        lines=tuple(lines),
+    )
+
+
+def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
+    metric = stand_in.metrics[0]
+    chosen = [
+        (label, cell)
+        for label, cells in stand_in.rows(table)
+        for cell in [next((one for one in cells if one.scored_as == metric), None)]
+        if cell is not None and cell.measured
+    ]
+    if not any(len(cell.measured) > 1 for _, cell in chosen):
+        return None
+    decimals = _decimals(measured for _, cell in chosen for measured in cell.measured.values())
+    lines = []
+    for label, cell in chosen:
+        measured = (cell.measured.get(rule) for rule in CHECKPOINTS)
+        texts = [Text(measured_text(one, decimals)) if one and one.values else Text(NO_NUMBER) for one in measured]
+        lines.append(Line((Text(label),), (*texts, gap_text(cell, decimals))))
+    heading = _heading(metric, stand_in)
+    return Block(
+        title=f"{stand_in.name}, by checkpoint: {heading} (not comparable with the published numbers)",
+        intro=f"{stand_in.ran_as}, scale {stand_in.scale}: the same models at three checkpoints.",
+        stubs=("Method",),
+        groups=("",) * 4,
+        headings=(*CHECKPOINTS, "gap"),
+        lines=tuple(lines),
+    )
+
+
+def _measured(cells: list[Cell], metric: str) -> Measured | None:
+    """A metric of one row's runs, whichever of the row's cells has it."""
+    for cell in cells:
+        found = cell.value if cell.scored_as == metric else cell.extra.get(metric)
+        if found is not None and found.values:
+            return found
+    return None
+
+
+def _decimals(measured: Iterable[Measured]) -> int:
+    return decimals_for(mean(one) for one in measured)
+
+
+def _heading(metric: str, stand_in: StandIn) -> str:
+    """The metric's name and direction; a metric of a plugin that is gone has no direction."""
+    for cell in stand_in.cells:
+        if cell.scored_as == metric:
+            return f"{metric} {arrow(cell.higher_is_better)}"
+    plugin = plugins("metric").get(metric)
+    return f"{metric} {arrow(bool(plugin.literals['higher_is_better']))}" if plugin else metric
+
+
+def _counts(stand_in: StandIn) -> str:
+    return " and ".join(dict.fromkeys(cell.counts for cell in stand_in.cells))
+
+
+def _capital(text: str) -> str:
+    # a protocol's name keeps its small letter
+    return text if "@" in text else text[:1].upper() + text[1:]

@@ -1,0 +1,1 @@
+"""A laid-out table as Markdown, as LaTeX, or on a terminal: one module per format."""
