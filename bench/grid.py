@@ -1,0 +1,196 @@
+"""Tables -> runs -> cells: a deduplicated graph of runs (runs may need runs), and the cells that read their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.cell import Cell
+from bench.data.dataset import DataSet, open_dataset
+from bench.errors import BenchError, NotAvailable, UsageError
+from bench.home import Home
+from bench.plugins import plugins
+from bench.protocol import load_protocol
+from bench.resolve import Resolution, resolve
+from bench.spec import RunSpec
+from bench.table import Table, TableCell
+
+
+@dataclass
+class PlannedCell:
+    """A table's cell and the runs that fill it.
+
+    Attributes:
+        entry: the cell as the table file has it.
+        table: the table it stands in.
+        resolution: what is run for it; None if nothing can be.
+        keys: seed -> train key.
+        blocked: (state, reason) if nothing can be run.
+    """
+
+    entry: TableCell
+    table: Table
+    scale: str
+    resolution: Resolution | None = None
+    keys: dict[int, str] = field(default_factory=dict)
+    blocked: tuple[str, str] | None = None
+
+    def template(self) -> Cell:
+        """The cell before any measurement."""
+        entry, resolution = self.entry, self.resolution
+        stand_in = (
+            resolution.asked.stand_in_metrics.get(entry.metric) if resolution and resolution.is_stand_in else None
+        )
+        scored_as = stand_in if resolution and resolution.is_stand_in else entry.metric
+        return Cell(
+            paper=self.table.paper,
+            table=self.table.name,
+            row=entry.row,
+            column=entry.column,
+            method=entry.method,
+            protocol=entry.protocol,
+            ran_as=resolution.ran.id if resolution else None,
+            scale=self.scale,
+            metric=entry.metric,
+            scored_as=scored_as if resolution else None,
+            higher_is_better=entry.higher_is_better,
+            published=entry.published,
+            published_source=entry.published_source,
+            published_note=entry.published_note,
+            state="not run",
+            deviations=resolution.deviations if resolution else [],
+            counts=resolution.asked.counts if resolution else "last",
+            train_keys=self.keys,
+        )
+
+
+class Grid:
+    """Runs, each once, ordered so that a run comes after the runs it needs.
+
+    Args:
+        home: where data sets are found and caches are kept.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.runs: dict[str, RunSpec] = {}
+        self.names: dict[str, str] = {}
+        self.cells: list[PlannedCell] = []
+        self.splits: dict[str, tuple[str, ...]] = {}
+        self._datasets: dict[str, DataSet] = {}
+
+    def dataset(self, resolution: Resolution) -> DataSet:
+        """The data set of a resolution, opened once.
+
+        Raises:
+            NotAvailable: it is not on this machine; the message says how to get it.
+        """
+        name = resolution.ran.data.model_dump_json()
+        if name not in self._datasets:
+            self._datasets[name] = open_dataset(resolution.ran.data, self.home.datasets, self.home.cache)
+        return self._datasets[name]
+
+    def add_run(self, resolution: Resolution, seed: int, needed_by: tuple[str, ...] = ()) -> str:
+        """Add a run and everything it needs; equal runs are added once.
+
+        Returns:
+            The train key.
+
+        Raises:
+            UsageError: if runs need each other in a circle.
+        """
+        dataset = self.dataset(resolution)
+        label = resolution.plugin.name
+        if label in needed_by:
+            raise UsageError(f"runs need each other in a circle: {' -> '.join((*needed_by, label))}")
+        needs = {}
+        for role, required in sorted(resolution.method_class.required_runs(resolution.config).items()):
+            needed = resolve(required.method, resolution.asked, resolution.scale_name, required.overrides)
+            needs[role] = self.add_run(needed, seed, (*needed_by, label))
+        spec = RunSpec(
+            method=resolution.reference,
+            label=label,
+            revisions=resolution.revisions(),
+            config=resolution.config.model_dump(mode="json"),
+            data=resolution.ran.data,
+            fingerprint=dataset.fingerprint(),
+            seed=seed,
+            threads=resolution.scale.threads,
+            plugins=resolution.plugin_files(),
+            needs=needs,
+            evaluation=resolution.evaluation,
+            asked_by=[f"{resolution.asked.id} {resolution.scale_name}"],
+        )
+        key = spec.train_key
+        self.runs[key] = self.runs[key].merged(spec) if key in self.runs else spec
+        self.names[key] = f"{label} on {resolution.ran.name}, seed {seed}"
+        self.splits[key] = tuple(dataset.splits)
+        return key
+
+    def add_table(
+        self,
+        table: Table,
+        scale: str,
+        seeds: Iterable[int] | None = None,
+        only_methods: list[str] | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        """Add every cell of a table, with the runs behind it.
+
+        Args:
+            table: the table.
+            scale: smoke, mini or paper.
+            seeds: seeds of each run; None: as many as the scale says.
+            only_methods: leave the other rows not run.
+            settings: the user's own configuration changes (--set).
+        """
+        known = plugins("method")
+        metrics = plugins("metric")
+        chosen = list(seeds) if seeds is not None else None
+        for entry in table.cells():
+            cell = PlannedCell(entry, table, scale)
+            self.cells.append(cell)
+            if entry.method is None or entry.method not in known:
+                cell.blocked = ("not implemented", f"method {entry.row} does not exist yet")
+                continue
+            protocol = load_protocol(entry.protocol)
+            cell.resolution = resolve(entry.method, protocol, scale, entry.overrides, settings)
+            if only_methods is not None and entry.method not in only_methods:
+                cell.blocked = ("not run", "left out by --method")
+                continue
+            scored_as = cell.template().scored_as
+            if scored_as is None or scored_as not in metrics:
+                what = f"metric {scored_as or entry.metric} does not exist yet"
+                cell.blocked = ("not implemented", what if scored_as else f"{what} on {cell.resolution.ran.id}")
+                continue
+            try:
+                count = cell.resolution.asked.scale(scale).seeds
+                for seed in chosen if chosen is not None else range(count):
+                    cell.keys[seed] = self.add_run(cell.resolution, seed)
+            except NotAvailable as error:
+                cell.blocked = ("not available", str(error))
+            except UsageError:
+                raise
+            except BenchError as error:
+                cell.blocked = ("failed", str(error))
+
+    def write_specs(self) -> None:
+        """Write every run's `spec.json`, so that a run's process knows what to do."""
+        from bench.storage import write_atomically
+
+        for key, spec in self.runs.items():
+            path = self.home.run(key).spec
+            text = spec.model_dump_json(indent=1) + "\n"
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                write_atomically(path, lambda temporary, text=text: temporary.write_text(text))  # type: ignore[misc]
+
+    def unfinished(self) -> dict[str, RunSpec]:
+        """The runs that still have something to do: training, or scores that this machine could measure."""
+        from bench.ledger import has_all_scores
+
+        return {
+            key: spec
+            for key, spec in self.runs.items()
+            if not (self.home.run(key).result.exists() and has_all_scores(self.home.run(key), spec, self.splits[key]))
+        }

@@ -1,0 +1,106 @@
+"""What `plan` and `status` show: runs, what is done, what is left, and the time it took where it is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.grid import Grid
+from bench.home import Home, RunFolder
+from bench.ledger import is_older_code, run_state
+from bench.progress import duration
+from bench.spec import RunSpec, digest, read_spec
+from bench.storage import read_json
+
+
+def _row(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
+    state, reason = run_state(folder)
+    result = read_json(folder.result) or {}
+    progress = read_json(folder.progress) or {}
+    return {
+        "key": folder.key,
+        "method": spec.label,
+        "data": spec.data.name,
+        "seed": spec.seed,
+        "asked_by": spec.asked_by,
+        "needs": spec.needs,
+        "state": state,
+        "reason": reason,
+        "step": result.get("steps", progress.get("step", 0)),
+        "total_steps": result.get("steps", progress.get("total_steps")),
+        "train_seconds": result.get("train_seconds"),
+        "older_code": is_older_code(folder),
+        "folder": str(folder.path),
+    }
+
+
+def _cost_key(spec: RunSpec) -> str:
+    """Runs that differ in seed and data only take the same time a step."""
+    return digest([spec.label, spec.config, spec.threads])
+
+
+def plan_rows(grid: Grid) -> list[dict[str, Any]]:
+    """One row per run of a grid, with seconds expected from finished runs of the same configuration."""
+    known: dict[str, float] = {}
+    for folder in grid.home.runs():
+        result = read_json(folder.result)
+        if result and result.get("train_seconds"):
+            known[_cost_key(read_spec(folder.spec))] = float(result["train_seconds"])
+    rows = []
+    for key, spec in grid.runs.items():
+        row = _row(grid.home.run(key), spec)
+        row["expected_seconds"] = known.get(_cost_key(spec))
+        rows.append(row)
+    return rows
+
+
+def print_plan(grid: Grid, rows: list[dict[str, Any]]) -> None:
+    """Show a plan: the runs, then the cells that cannot be filled and why."""
+    console = Console()
+    _print_rows(console, rows, "expected_seconds", "expected")
+    states = [cell.blocked[0] if cell.blocked else "planned" for cell in grid.cells]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    console.print(f"{len(grid.cells)} cells: {counts}; {len(rows)} runs, {_left(rows)} left to do", highlight=False)
+    for reason in dict.fromkeys(f"{cell.blocked[0]}: {cell.blocked[1]}" for cell in grid.cells if cell.blocked):
+        console.print(f"  {reason}", highlight=False, markup=False)
+
+
+def _left(rows: list[dict[str, Any]]) -> int:
+    return sum(row["state"] != "done" for row in rows)
+
+
+def status_rows(home: Home) -> list[dict[str, Any]]:
+    """One row per run folder under the home."""
+    return [_row(folder, read_spec(folder.spec)) for folder in home.runs()]
+
+
+def print_status(rows: list[dict[str, Any]], home: Path) -> None:
+    """Show every run and its state."""
+    console = Console()
+    if not rows:
+        console.print(f"no runs under {home}; start with: contrastbench reproduce src-hdce/main --scale smoke")
+        return
+    _print_rows(console, rows, "train_seconds", "trained")
+    console.print(f"{len(rows)} runs, {_left(rows)} not done", highlight=False)
+
+
+def _print_rows(console: Console, rows: list[dict[str, Any]], seconds: str, title: str) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "data", "seed", "state", "steps", title):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        total = row["total_steps"]
+        state = row["state"] + (" (older code)" if row["older_code"] else "")
+        table.add_row(
+            row["key"],
+            row["data"],
+            str(row["seed"]),
+            escape(f"{state}: {row['reason']}" if row["reason"] else state),
+            f"{row['step']}/{total}" if total else "",
+            duration(row[seconds]) if row[seconds] is not None else "?",
+        )
+    console.print(table)

@@ -1,0 +1,79 @@
+"""`reproduce`: run what is left of a grid, then write and print its tables and contact sheets."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.cell import Cell
+from bench.executors.local import LocalExecutor, default_slots
+from bench.fill import fill
+from bench.grid import Grid
+from bench.progress import RunView, duration
+from bench.report.samples import sample_sheets
+from bench.report.table_files import print_table, write_table
+from bench.table import Table
+
+
+def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool) -> bool:
+    """Do what is left and write the tables.
+
+    Args:
+        grid: tables and runs.
+        slots: runs at once; None: cores divided by the threads of a run.
+        as_json: print the cells as JSON on standard output and everything else on standard error.
+        debug: show tracebacks of failed runs.
+
+    Returns:
+        Whether anything failed.
+    """
+    console = Console(stderr=as_json)
+    started = time.monotonic()
+    grid.write_specs()
+    todo = grid.unfinished()
+    at_once = slots or default_slots(max((spec.threads for spec in todo.values()), default=1))
+    console.print(
+        f"{len(grid.runs)} runs: {len(grid.runs) - len(todo)} done already, {len(todo)} to do, {at_once} at once; "
+        f"everything goes under {grid.home.root}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    failed = False
+    if todo:
+        with RunView(console, grid.home, todo, grid.names, at_once) as view:
+            outcomes = LocalExecutor(grid.home, slots, debug).run(todo, view)
+        failed = any(outcome.state != "done" for outcome in outcomes.values())
+
+    cells = fill(grid)
+    written: dict[str, list[Path]] = {}
+    for table, scale in _tables(grid):
+        mine = [cell for cell in cells if cell.table == table.name]
+        folder = grid.home.table(table.name, scale)
+        paths = list(write_table(table, mine, folder).values())
+        paths += sample_sheets(grid, table, folder)
+        written[table.name] = paths
+        print_table(table, mine, console)
+    if as_json:
+        print(json.dumps([cell.model_dump(mode="json") for cell in cells], indent=1))
+    for name, paths in written.items():
+        console.print(f"\n{name} is written to", highlight=False)
+        for path in paths:
+            console.print(f"  {path}", highlight=False, soft_wrap=True)
+    console.print(
+        f"runs are in {grid.home.root}; took {duration(time.monotonic() - started)}", highlight=False, soft_wrap=True
+    )
+    return failed or any(_is_failed(cell) for cell in cells)
+
+
+def _is_failed(cell: Cell) -> bool:
+    return cell.state == "failed"
+
+
+def _tables(grid: Grid) -> list[tuple[Table, str]]:
+    found: dict[tuple[str, str], tuple[Table, str]] = {}
+    for planned in grid.cells:
+        found.setdefault((planned.table.name, planned.scale), (planned.table, planned.scale))
+    return list(found.values())

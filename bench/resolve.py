@@ -1,0 +1,159 @@
+"""From (method, protocol, scale, overrides) to the configuration that is trained, and what in it is not as published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from bench.deviations import config_deviations, protocol_deviations
+from bench.errors import UsageError
+from bench.plugins import Plugin, file_hash, find, load_method
+from bench.protocol import Protocol, Scale, load_protocol, validation_line
+from bench.spec import Evaluation
+
+if TYPE_CHECKING:
+    from bench.method import Method, MethodConfig
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """One method under one protocol at one scale, before seeds and data.
+
+    Attributes:
+        plugin, method_class: the method.
+        config: what is trained.
+        asked, ran: the protocol asked for, and the one whose data and metrics are used (its stand-in, or itself).
+        scale, scale_name: of the protocol that runs.
+        deviations: every difference from the published setting, one line each.
+    """
+
+    plugin: Plugin
+    reference: str
+    method_class: type[Method]
+    config: MethodConfig
+    asked: Protocol
+    ran: Protocol
+    scale: Scale
+    scale_name: str
+    deviations: list[str]
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether other data than asked for is used."""
+        return self.asked.id != self.ran.id
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """How runs of this resolution are scored."""
+        return Evaluation(
+            metrics=self.ran.metrics,
+            select_by=self.ran.select_by,
+            counts=self.asked.counts,
+            scored_checkpoints=self.scale.scored_checkpoints,
+            test_images=self.scale.test_images,
+            validation_images=self.scale.validation_images,
+        )
+
+    def plugin_files(self) -> dict[str, str]:
+        """sha256 of every user-supplied plugin file this configuration uses, by reference."""
+        used = {self.reference: self.plugin}
+        for name, kind in self.method_class.Config.plugin_fields.items():
+            used[getattr(self.config, name)] = find(kind, getattr(self.config, name))
+        return {reference: file_hash(plugin.path) for reference, plugin in used.items() if plugin.is_user_file}
+
+    def revisions(self) -> dict[str, int]:
+        """Revision numbers of the method and of every plugin its configuration names."""
+        found = {"method": int(self.plugin.literals.get("revision", 1))}
+        for name, kind in self.method_class.Config.plugin_fields.items():
+            found[name] = int(find(kind, getattr(self.config, name)).literals.get("revision", 1))
+        return found
+
+
+def resolve(
+    reference: str,
+    protocol: Protocol,
+    scale_name: str,
+    overrides: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Resolution:
+    """Resolve one method under one protocol at one scale.
+
+    Args:
+        reference: method name or FILE.py:Class.
+        protocol: the protocol asked for.
+        scale_name: smoke, mini or paper.
+        overrides: a table row's variant: part of what is published, not a deviation.
+        settings: the user's own changes (--set), applied last; deviations.
+
+    Raises:
+        UsageError: for unknown names, keys or wrong types, and for a method that cannot do the protocol's task.
+    """
+    plugin = find("method", reference)
+    method_class = load_method(reference)
+    scale = protocol.scale(scale_name)
+    ran = load_protocol(scale.stand_in) if scale.stand_in else protocol
+    if ran is not protocol:
+        scale = ran.scale(scale_name)
+        if scale.stand_in:
+            raise UsageError(f"{ran.name}.yaml: scale {scale_name} is itself a stand-in; name the final one")
+    require_capability(method_class, protocol)
+
+    published = _validated(
+        method_class, method_class.recipes.get(protocol.recipe, {}) | (overrides or {}), f"method {plugin.name}"
+    )
+    changed: dict[str, Any] = {k: v for k, v in scale.overrides.items() if k in method_class.Config.model_fields}
+    changed["n_epochs"] = max(1, round(published.n_epochs / scale.epoch_divisor))
+    if published.n_epochs_decay:
+        changed["n_epochs_decay"] = max(1, round(published.n_epochs_decay / scale.epoch_divisor))
+    if scale.images_per_epoch is not None:
+        changed["images_per_epoch"] = scale.images_per_epoch
+    config = _validated(
+        method_class, published.model_dump() | changed | (settings or {}), f"method {plugin.name} at scale {scale_name}"
+    )
+    config = config.model_copy(
+        update={
+            name: _absolute(kind, getattr(config, name)) for name, kind in method_class.Config.plugin_fields.items()
+        }
+    )
+    return Resolution(
+        plugin=plugin,
+        reference=_absolute("method", reference),
+        method_class=method_class,
+        config=config,
+        asked=protocol,
+        ran=ran,
+        scale=scale,
+        scale_name=scale_name,
+        deviations=protocol_deviations(protocol, ran, scale) + config_deviations(published, config),
+    )
+
+
+def _absolute(kind: str, reference: str) -> str:
+    """A plugin reference that means the same from any working directory."""
+    plugin = find(kind, reference)
+    return f"{plugin.path}:{plugin.class_name}" if plugin.is_user_file else reference
+
+
+def require_capability(method_class: type[Method], protocol: Protocol) -> None:
+    """Refuse, before anything is trained, a method that cannot do what the protocol needs."""
+    from bench.method import CAPABILITY_OF_TASK
+
+    if protocol.task not in CAPABILITY_OF_TASK:
+        raise UsageError(
+            f"{protocol.name}.yaml: task: unknown '{protocol.task}'; known: {', '.join(CAPABILITY_OF_TASK)}"
+        )
+    capability, verb = CAPABILITY_OF_TASK[protocol.task]
+    if method_class.task != protocol.task or not callable(getattr(method_class, verb, None)):
+        raise UsageError(
+            f"protocol {protocol.id} needs a {capability.__name__} ({protocol.task}, with {verb}()); "
+            f"method {method_class.name or method_class.__name__} is for {method_class.task}"
+        )
+
+
+def _validated(method_class: type[Method], values: dict[str, Any], where: str) -> MethodConfig:
+    try:
+        return method_class.Config.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(validation_line(where, error)) from error

@@ -1,0 +1,95 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from bench.executors.local import Interrupted, LocalExecutor
+from bench.grid import Grid
+from bench.ledger import run_state
+from bench.resolve import resolve
+from bench.storage import read_json
+
+
+def grid_of(toys, *runs):
+    """A grid of (class, settings) of the toy plugins."""
+    grid = Grid(toys.home)
+    file = toys.method.rpartition(":")[0]
+    keys = [
+        grid.add_run(resolve(f"{file}:{name}", toys.protocol, "smoke", settings=settings), 0) for name, settings in runs
+    ]
+    grid.write_specs()
+    return grid, keys
+
+
+def test_runs_fail_alone_and_the_needed_run_comes_first(toys):
+    grid, (good, exploding, crashing, student) = grid_of(
+        toys, ("Toy", {}), ("Toy", {"explode_at": 3}), ("Crash", {}), ("NeedsTeacher", {})
+    )
+    teacher = grid.runs[student].needs["teacher"]
+    assert list(grid.runs).index(teacher) < list(grid.runs).index(student)
+    together: list[set[str]] = []
+    outcomes = LocalExecutor(toys.home, slots=2).run(grid.runs, lambda active, _: together.append(set(active)))
+    assert {key: outcome.state for key, outcome in outcomes.items()} == {
+        good: "done",
+        exploding: "failed",
+        crashing: "failed",
+        teacher: "done",
+        student: "done",
+    }
+    assert "loss G is not finite at step 3" in outcomes[exploding].reason
+    assert "killed by SIGSEGV" in outcomes[crashing].reason
+    assert max(len(active) for active in together) == 2
+    assert not any({teacher, student} <= active for active in together)
+    assert run_state(toys.home.run(good)) == ("done", "")
+    assert run_state(toys.home.run(exploding))[0] == "failed"
+    assert grid.unfinished().keys() == {exploding, crashing}
+
+
+def test_a_run_whose_needed_run_failed_is_not_started(toys):
+    grid, (student,) = grid_of(toys, ("NeedsTeacher", {}))
+    teacher = grid.runs[student].needs["teacher"]
+    toys.home.run(teacher).spec.write_text("{}")
+    outcomes = LocalExecutor(toys.home, slots=2).run(grid.runs, lambda *_: None)
+    assert outcomes[teacher].state == "failed"
+    assert "spec.json" in outcomes[teacher].reason
+    assert outcomes[student].reason == f"needs run {teacher}, which failed"
+    assert not toys.home.run(student).log.exists()
+
+
+def test_ctrl_c_saves_every_run_and_the_same_command_goes_on(toys):
+    grid, keys = grid_of(toys, ("Toy", {"stall": 0.2}), ("Toy", {"stall": 0.21}))
+    started = threading.Event()
+
+    def update(active, outcomes):
+        steps = [(read_json(toys.home.run(key).progress) or {}).get("step", 0) for key in keys]
+        if min(steps) >= 2 and not started.is_set():
+            started.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="run the same command to go on"):
+        LocalExecutor(toys.home, slots=2).run(grid.runs, update)
+    for key in keys:
+        folder = toys.home.run(key)
+        assert list(folder.checkpoints.glob("state-*.json"))
+        assert run_state(folder)[0] == "not run"
+    assert {o.state for o in LocalExecutor(toys.home, slots=2).run(grid.runs, lambda *_: None).values()} == {"done"}
+
+
+def test_a_second_command_waits_for_the_owner_of_a_run(toys):
+    grid, (key,) = grid_of(toys, ("Toy", {"stall": 0.1}))
+    results = []
+
+    def command():
+        results.append(LocalExecutor(toys.home, slots=1).run(grid.runs, lambda *_: None))
+
+    threads = [threading.Thread(target=command) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.3)
+    for thread in threads:
+        thread.join()
+    assert [r[key].state for r in results] == ["done", "done"]
+    rows = toys.home.run(key).metrics.read_text().splitlines()
+    assert len(rows) == 16

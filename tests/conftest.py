@@ -1,0 +1,68 @@
+"""A data set of a few small images and a protocol over it, for tests of the harness that must be quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from bench.home import Home
+from bench.protocol import Protocol, load_protocol
+
+PLUGINS = Path(__file__).parent / "plugins"
+
+
+@dataclass
+class Toys:
+    """A results root, a small data set and a protocol file over it."""
+
+    home: Home
+    protocol_file: Path
+    method: str = f"{PLUGINS / 'toy.py'}:Toy"
+
+    @property
+    def protocol(self) -> Protocol:
+        return load_protocol(str(self.protocol_file))
+
+    def edit(self, **changes: object) -> None:
+        """Change keys of the protocol file."""
+        content = yaml.safe_load(self.protocol_file.read_text())
+        self.protocol_file.write_text(yaml.safe_dump(content | changes))
+
+
+def write_images(folder: Path, count: int, seed: int, size: tuple[int, int] = (20, 20)) -> None:
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for i in range(count):
+        pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:03d}.png")
+
+
+@pytest.fixture
+def toys(tmp_path: Path) -> Toys:
+    data = tmp_path / "datasets" / "toys"
+    for i, (name, count) in enumerate({"trainA": 6, "trainB": 5, "testA": 3, "testB": 4}.items()):
+        write_images(data / name, count, seed=i)
+    metric = f"{PLUGINS / 'colour.py'}:MeanColour"
+    protocol = {
+        "name": "toys",
+        "version": 1,
+        "title": "toys",
+        "task": "unpaired_translation",
+        "recipe": "toys",
+        "data": {"family": "folder", "name": "toys", "validation": 2},
+        "metrics": [{"metric": metric}],
+        "select_by": metric,
+        "scales": {
+            "smoke": {"why": "tests", "epoch_divisor": 1, "images_per_epoch": 4, "scored_checkpoints": 2},
+            "paper": {"why": "tests"},
+        },
+        "changes": {1: "first version"},
+    }
+    file = tmp_path / "toys.yaml"
+    file.write_text(yaml.safe_dump(protocol))
+    return Toys(Home.open(tmp_path / "runs", tmp_path / "datasets"), file)

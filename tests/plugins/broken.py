@@ -1,0 +1,8 @@
+"""A plugin that raises on import."""
+
+raise RuntimeError("this plugin is broken")
+
+
+class Broken:
+    name = "broken"
+    task = "unpaired_translation"

@@ -1,0 +1,28 @@
+"""A metric that takes no time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench.cell import Interval
+from bench.metrics.metric import Evaluation, Metric, MetricSettings
+
+
+class MeanColour(Metric):
+    """Distance between the mean colours of fake and real images."""
+
+    name = "MeanColour"
+    higher_is_better = False
+    description = "distance of mean colours"
+    revision = 1
+
+    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> Any:
+        return [
+            np.mean([images.pixels(i).mean((0, 1)) for i in range(len(images))], axis=0)
+            for images in (evaluation.fake, evaluation.real)
+        ]
+
+    def measure(self, inputs: Any, settings: MetricSettings) -> tuple[float, Interval | None]:
+        return float(np.linalg.norm(inputs[0] - inputs[1])), None
