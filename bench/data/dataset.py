@@ -14,6 +14,7 @@ from PIL import Image
 
 from bench.data.array_cache import ArrayCache, key_of
 from bench.data.config import DataConfig, EarthData, FolderData
+from bench.data.transforms import resize
 from bench.errors import BenchError
 
 Split = Literal["train", "validation", "test"]
@@ -57,6 +58,10 @@ class ImageSet(ABC):
     def image(self, i: int) -> Image.Image:
         """Image i in mode RGB."""
         return Image.fromarray(np.ascontiguousarray(self.pixels(i)))
+
+    def subset(self, indices: Sequence[int]) -> ImageSet:
+        """Some of these images, in the order given."""
+        return self if list(indices) == list(range(len(self))) else Subset(self, indices)
 
 
 class ArrayImages(ImageSet):
@@ -121,6 +126,24 @@ class Subset(ImageSet):
     def image(self, i: int) -> Image.Image:
         """Image i in mode RGB."""
         return self.images.image(self.indices[i])
+
+
+class Resized(ImageSet):
+    """Images of another set brought to one size, as test inputs are.
+
+    Args:
+        images: the other set.
+        size: side in pixels.
+    """
+
+    def __init__(self, images: ImageSet, size: int) -> None:
+        self.images = images
+        self.size = size
+        self.names = images.names
+
+    def pixels(self, i: int) -> np.ndarray:
+        """Image i as uint8 (size, size, 3)."""
+        return resize(self.images.image(i), self.size)
 
 
 class DataSet(ABC):
