@@ -91,7 +91,7 @@ def print_status(rows: list[dict[str, Any]], home: Path) -> None:
 def _print_rows(console: Console, rows: list[dict[str, Any]], seconds: str, title: str) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("run", "data", "seed", "state", "steps", title):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=name != "state", overflow="fold")
     for row in rows:
         total = row["total_steps"]
         state = row["state"] + (" (older code)" if row["older_code"] else "")
