@@ -152,8 +152,11 @@ class PairLoss(nn.Module):
         return []
 
     def adversary_loss(self, pairs: Sequence[Pair], context: LossContext) -> Tensor | dict[str, Tensor]:
-        """What the max player minimises, on detached pairs with draws of their own: a scalar (logged as `adversary`), or
-        named terms, which are summed."""
+        """What the max player minimises, on detached pairs with draws of their own.
+
+        Returns:
+            A scalar (logged as `adversary`), or named scalars, which are summed.
+        """
         raise NotImplementedError(f"{type(self).__name__} has adversary parameters but no adversary_loss")
 
     def after_generator_step(self, networks: dict[str, nn.Module], context: LossContext) -> None:

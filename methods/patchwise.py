@@ -1,0 +1,280 @@
+"""The patch-wise framework of CUT: everything around the loss that says how close two sets of patch features are.
+
+Park, Efros, Zhang, Zhu, "Contrastive Learning for Unpaired Image-to-Image Translation", ECCV 2020; where paper and code
+differ, taesungp/contrastive-unpaired-translation b3ac297 (models/cut_model.py) decides. A method is this class with
+other defaults and another loss (`--set loss=FILE.py:Class`), everything else equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from bench.errors import BenchError
+from bench.loss import LayerPair, LossContext, Pair, PairLoss
+from bench.method import Method, MethodConfig, StepContext
+from bench.plugins import load_loss
+from bench.protocol import validation_line
+from bench.randomness import Draws
+from methods.losses.lsgan import lsgan_fake, lsgan_real
+from methods.networks.initialisation import initialise
+from methods.networks.patchgan import PatchGAN
+from methods.networks.projection_head import ProjectionHead
+from methods.networks.resnet_generator import ResnetGenerator
+from methods.optimisation import adam, descend, frozen, linear_schedule
+
+
+class PatchwiseConfig(MethodConfig):
+    """The framework's options under the originals' names; defaults are CUT's published command."""
+
+    plugin_fields: ClassVar[dict[str, str]] = {"loss": "loss"}
+
+    n_epochs: int = Field(200, ge=1, description="epochs at the initial learning rate")
+    n_epochs_decay: int = Field(200, ge=0, description="epochs over which the learning rate then falls linearly")
+    jitter_off_in_decay: bool = Field(True, description="CUT code base: no crop jitter once epoch > n_epochs")
+    ngf: int = Field(64, ge=1, description="filters of the generator's first convolution")
+    ndf: int = Field(64, ge=1, description="filters of the discriminator's first convolution")
+    n_blocks: int = Field(9, ge=1, description="residual blocks of the generator (netG resnet_9blocks)")
+    n_layers_D: int = Field(3, ge=1, description="halvings in the discriminator")
+    netF_nc: int = Field(256, ge=1, description="width of the projection head and of its vectors")
+    # 2e-4 in every released command; the paper's supplement prints 0.002
+    lr: float = Field(2e-4, gt=0, description="Adam's initial learning rate, for every network")
+    beta1: float = Field(0.5, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    lambda_GAN: float = Field(1.0, ge=0, description="weight of the adversarial term")
+    lambda_NCE: float = Field(1.0, ge=0, description="weight of everything the patch-wise loss returns")
+    nce_idt: bool = Field(True, description="a second pair: real_B and its translation (identity)")
+    nce_layers: tuple[int, ...] = Field((0, 4, 8, 12, 16), description="module indices of the generator")
+    nce_T: float = Field(0.07, gt=0, description="temperature")
+    num_patches: int = Field(256, ge=1, description="patches sampled per layer and image")
+    nce_includes_all_negatives_from_minibatch: bool = Field(
+        False, description="show the loss the minibatch as one image, so that its other images give negatives too"
+    )
+    flip_equivariance: bool = Field(False, description="FastCUT: translate a mirrored image one half of the time")
+    loss: str = Field("patchnce", description="the patch-wise loss: a name, or FILE.py:Class")
+    loss_options: dict[str, Any] = Field({}, validate_default=True, description="the loss's own options")
+    tap_key_features: bool = Field(
+        True, description="take key features from the pass that made the fake (same numbers, one encoder pass less)"
+    )
+
+    @field_validator("loss_options")
+    @classmethod
+    def _resolve_loss_options(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        """Check the options now, and write the loss's defaults out: they are part of the recipe."""
+        if "loss" not in info.data:
+            return options  # `loss` itself is wrong, which pydantic reports
+        try:
+            return load_loss(info.data["loss"]).Config(**options).model_dump(mode="json")
+        except ValidationError as error:
+            raise ValueError(validation_line(f"loss {info.data['loss']}", error)) from error
+
+
+class PatchwiseTranslation(Method):
+    """One generator, one discriminator, one projection head, and a loss between patches of input and output.
+
+    A step: translate; update D; update the loss's adversary, if it has one; update G and F; call the loss's hook.
+    """
+
+    Config: ClassVar[type[MethodConfig]] = PatchwiseConfig
+    config: PatchwiseConfig
+
+    def __init__(self, config: PatchwiseConfig, draws: Draws) -> None:
+        super().__init__(config, draws)
+        self.netG = ResnetGenerator(ngf=config.ngf, n_blocks=config.n_blocks)
+        self.netD = PatchGAN(ndf=config.ndf, n_layers=config.n_layers_D)
+        channels = self.netG.feature_channels(config.nce_layers)
+        self.netF = ProjectionHead(channels, config.netF_nc)
+        for name, network in self.named_children():
+            initialise(network, "xavier", draws.generator(f"init.{name}"))
+        self.loss = self._build_loss(channels, draws)
+        trained = {"G": self.netG.parameters(), "D": self.netD.parameters(), "F": self.netF.parameters()}
+        if adversary := self.loss.adversary_parameters():
+            trained["adversary"] = iter(adversary)
+        betas = (config.beta1, config.beta2)
+        self._optimizers = {name: adam(parameters, config.lr, betas) for name, parameters in trained.items()}
+        self._schedulers = {
+            name: linear_schedule(optimizer, config.n_epochs, config.n_epochs_decay)
+            for name, optimizer in self._optimizers.items()
+        }
+        self._visuals: dict[str, Tensor] = {}
+
+    def _build_loss(self, channels: list[int], draws: Draws) -> PairLoss:
+        """Make the loss and its sub-networks; whatever it draws from torch's global generator is keyed too."""
+
+        def make_head() -> nn.Module:
+            head = ProjectionHead(channels, self.config.netF_nc)
+            return initialise(head, "xavier", draws.generator("init.loss.head"))
+
+        loss_class = load_loss(self.config.loss)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(draws.generator("init.loss").initial_seed())
+            loss = loss_class(loss_class.Config(**self.config.loss_options))
+            loss.build(channels, make_head)
+        adversary = {id(parameter) for parameter in loss.adversary_parameters()}
+        for parameter in loss.parameters():
+            parameter.requires_grad_(id(parameter) in adversary)  # nothing else of a loss is trained by gradients
+        return loss
+
+    def networks(self) -> dict[str, nn.Module]:
+        """G, D, F, and the loss's own (N, F_)."""
+        return super().networks() | self.loss.networks()
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """G, D, F and, if the loss has one, its adversary's."""
+        return dict(self._optimizers)
+
+    def schedulers(self) -> dict[str, LRScheduler]:
+        """One `linear` schedule per optimizer."""
+        return dict(self._schedulers)
+
+    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+        """Translate, update D, the adversary, then G and F.
+
+        Args:
+            batch: A and B, (batch, 3, H, W) in [-1, 1].
+            context: the moment and its draws, in this order: `nce.flip`; per pair and layer `adversary.ids`, then the
+                adversary's own; per pair and layer `nce.ids`, then the loss's own.
+
+        Returns:
+            D_real, D_fake, D, G_GAN, G; the loss's terms (`NCE`), those of the identity pair with `_Y`; the adversary's.
+        """
+        moment = LossContext(
+            context.step, context.epoch, context.total_steps, context.total_epochs, self.config.nce_T, context.draw
+        )
+        flipped = self.config.flip_equivariance and context.draw.bernoulli("nce.flip")
+        real = torch.cat([batch["A"], batch["B"]]) if self.config.nce_idt else batch["A"]
+        fake, key_maps = self._translate_and_encode(real, flipped)
+        fake_B = fake[: len(batch["A"])]
+        self._visuals = {"fake_B": fake_B.detach()}
+        if self.config.nce_idt:
+            self._visuals["idt_B"] = fake[len(batch["A"]) :].detach()
+
+        losses = self._update_discriminator(fake_B, batch["B"])
+        # G does not change before its own update, so the adversary's step and G's share one encoding of the fake
+        query_maps = self.netG.features(fake, self.config.nce_layers)
+        if flipped:
+            query_maps = [features.flip(3) for features in query_maps]
+        if "adversary" in self._optimizers:
+            self._log(losses, self._update_adversary(query_maps, key_maps, moment))
+        self._log(losses, self._update_generator(fake_B, query_maps, key_maps, moment))
+        with torch.no_grad():
+            networks: dict[str, nn.Module] = {"netG": self.netG, "netD": self.netD, "netF": self.netF}
+            self.loss.after_generator_step(networks, moment)
+        return losses
+
+    def _translate_and_encode(self, real: Tensor, flipped: bool) -> tuple[Tensor, list[Tensor]]:
+        """The fakes and the key features of `real`, which come from the same pass unless the input was mirrored."""
+        layers = self.config.nce_layers
+        in_graph = self.loss.needs_key_graph
+        if self.config.tap_key_features and not flipped:
+            fake, key_maps = self.netG.forward_with_features(real, layers)
+            return fake, key_maps if in_graph else [features.detach() for features in key_maps]
+        fake = self.netG(real.flip(3) if flipped else real)
+        with torch.set_grad_enabled(in_graph):
+            return fake, self.netG.features(real, layers)
+
+    def _update_discriminator(self, fake_B: Tensor, real_B: Tensor) -> dict[str, Tensor]:
+        """LSGAN on real_B (never mirrored by the equivariance) and on the fakes, without an image pool."""
+        D_fake = lsgan_fake(self.netD(fake_B.detach()))
+        D_real = lsgan_real(self.netD(real_B))
+        D = 0.5 * (D_fake + D_real)
+        descend(D, self._optimizers["D"])
+        return {"D_real": D_real.detach(), "D_fake": D_fake.detach(), "D": D.detach()}
+
+    def _update_adversary(
+        self, query_maps: list[Tensor], key_maps: list[Tensor], moment: LossContext
+    ) -> dict[str, Tensor]:
+        """The loss's max player, on locations of its own and without gradients to G and F."""
+        with _full_precision(query_maps):
+            with torch.no_grad():
+                pairs = self._pairs(query_maps, key_maps, moment.draw, "adversary.ids")
+            terms = self.loss.adversary_terms([pair.detached() for pair in pairs], moment)
+        if terms:
+            descend(torch.stack(list(terms.values())).sum(), self._optimizers["adversary"])
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _update_generator(
+        self, fake_B: Tensor, query_maps: list[Tensor], key_maps: list[Tensor], moment: LossContext
+    ) -> dict[str, Tensor]:
+        """L = lambda_GAN LSGAN(fake_B) + lambda_NCE sum over terms of the mean over the pairs that have the term."""
+        with frozen(self.netD, self.loss):
+            G_GAN = self.config.lambda_GAN * lsgan_real(self.netD(fake_B))
+            terms: dict[str, Tensor] = {}
+            by_name: dict[str, list[Tensor]] = {}
+            with _full_precision(query_maps):
+                for pair in self._pairs(query_maps, key_maps, moment.draw, "nce.ids"):
+                    for name, term in self.loss.terms(pair, moment).items():
+                        weighted = self.config.lambda_NCE * term
+                        by_name.setdefault(name, []).append(weighted)
+                        self._log(terms, {f"{name}_Y" if pair.kind == "identity" else name: weighted})
+            G = G_GAN + sum(torch.stack(of_pairs).mean() for of_pairs in by_name.values())
+            losses = {"G_GAN": G_GAN, "G": G}
+            self._log(losses, terms)
+            descend(G, self._optimizers["G"], self._optimizers["F"])
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _log(self, losses: dict[str, Tensor], more: dict[str, Tensor]) -> None:
+        """Add losses; a plugin's term may not hide another of the same name."""
+        for name in more.keys() & losses.keys():
+            raise BenchError(f"loss {self.config.loss}: a term is named '{name}' like another loss; rename it")
+        losses.update(more)
+
+    def _pairs(self, query_maps: list[Tensor], key_maps: list[Tensor], draw: Draws, purpose: str) -> list[Pair]:
+        """Sample and project patches at locations drawn for each pair, or once if the loss shares them.
+
+        Args:
+            query_maps: per layer (images, C, H, W), the translation's images first, then the identity's.
+            key_maps: likewise of the inputs.
+            draw: where the locations come from,
+            purpose: under this name.
+        """
+        kinds: tuple[Literal["translation", "identity"], ...] = ("translation", "identity")
+        kinds = kinds if self.config.nce_idt else kinds[:1]
+        query_parts = [_at_least_float32(features).chunk(len(kinds)) for features in query_maps]
+        key_parts = [_at_least_float32(features).chunk(len(kinds)) for features in key_maps]
+        pairs = []
+        ids: list[Tensor] = []
+        for index, kind in enumerate(kinds):
+            queries, keys = ([parts[index] for parts in maps] for maps in (query_parts, key_parts))
+            if not (ids and self.loss.share_ids):
+                ids = [self._draw_ids(features, draw, purpose) for features in queries]
+            query = self.netF(queries, ids)
+            with torch.no_grad():
+                key = self.netF(keys, ids)
+            layers = zip(self._grouped(query), self._grouped(key), ids, queries, keys, strict=True)
+            pairs.append(Pair(kind, [LayerPair(*layer) for layer in layers]))
+        return pairs
+
+    def _draw_ids(self, features: Tensor, draw: Draws, purpose: str) -> Tensor:
+        """Locations without replacement, shared by the images of the minibatch."""
+        positions = features.shape[2] * features.shape[3]
+        return draw.permutation(purpose, positions, self.config.num_patches).to(features.device)
+
+    def _grouped(self, vectors: list[Tensor]) -> list[Tensor]:
+        """(batch, patches, dim) as the loss sees them: per image, or the whole minibatch as one image."""
+        if self.config.nce_includes_all_negatives_from_minibatch:
+            return [rows.flatten(0, 1).unsqueeze(0) for rows in vectors]
+        return vectors
+
+    def visuals(self) -> dict[str, Tensor]:
+        """fake_B and, with the identity pair, idt_B of the last step (mirrored if that step was)."""
+        return self._visuals
+
+    @torch.no_grad()
+    def translate(self, images: Tensor) -> Tensor:
+        """G(images): (batch, 3, H, W) in [-1, 1] to the same shape and range."""
+        return self.netG(images)
+
+
+def _full_precision(maps: list[Tensor]) -> torch.autocast:
+    """End autocast where patches are compared: logits span +-14 and their exponentials e^28, too much for 16 bits."""
+    return torch.autocast(maps[0].device.type, enabled=False)
+
+
+def _at_least_float32(features: Tensor) -> Tensor:
+    return features.to(torch.promote_types(features.dtype, torch.float32))

@@ -1,0 +1,102 @@
+"""Reference arrays, a tiny configuration of the patch-wise methods, and a way to run their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from bench.method import Method, StepContext
+from bench.randomness import Draws
+from methods.networks.stylegan2_discriminator import StyleGAN2Discriminator
+from methods.networks.stylegan2_generator import StyleGAN2Generator
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "unpaired"
+# five residual blocks: the smallest generator that has a module 16
+TINY = {"ngf": 4, "ndf": 4, "n_blocks": 5, "netF_nc": 16, "num_patches": 16}
+
+
+@pytest.fixture
+def golden() -> Callable[[str], dict[str, Tensor]]:
+    def load(name: str) -> dict[str, Tensor]:
+        if name.endswith(".npz"):
+            with np.load(GOLDEN / name) as arrays:
+                return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+        return load_file(GOLDEN / name)
+
+    return load
+
+
+@pytest.fixture
+def tiny() -> dict[str, Any]:
+    return dict(TINY)
+
+
+def images(step: int, batch: int = 1, side: int = 32, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(step)
+    return {name: (torch.rand(batch, 3, side, side, generator=generator) * 2 - 1).to(dtype) for name in "AB"}
+
+
+class Driver:
+    """Runs training steps of a method as the harness would."""
+
+    images = staticmethod(images)
+
+    @staticmethod
+    def build(method: type[Method], seed: int = 0, **config: Any) -> Method:
+        return method(method.Config(**config), Draws(seed))
+
+    @staticmethod
+    def step(
+        method: Method, step: int, draws: Draws | None = None, batch: int = 1, epoch: int = 1
+    ) -> dict[str, Tensor]:
+        dtype = next(method.parameters()).dtype
+        context = StepContext(step, epoch, 10, method.config.total_epochs, (draws or Draws(0)).at(step))
+        return method.training_step(images(step, batch, dtype=dtype), context)
+
+
+@pytest.fixture
+def driver() -> type[Driver]:
+    return Driver
+
+
+STYLEGAN2 = Path(__file__).parents[1] / "golden" / "stylegan2"
+# the records' networks: 32 pixels, 16 channels at every resolution
+TINY_STYLEGAN2 = {"resolution": 32, "channel_base": 512, "channel_max": 16}
+
+
+@pytest.fixture
+def stylegan2_golden() -> Callable[[str], dict[str, Tensor]]:
+    def load(name: str) -> dict[str, Tensor]:
+        if name.endswith(".npz"):
+            with np.load(STYLEGAN2 / name) as arrays:
+                return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+        return load_file(STYLEGAN2 / name)
+
+    return load
+
+
+@pytest.fixture
+def reference_generator(stylegan2_golden) -> Callable[[], nn.Module]:
+    def build() -> nn.Module:
+        netG = StyleGAN2Generator(z_dim=16, w_dim=16, **TINY_STYLEGAN2).double()
+        netG.load_state_dict(stylegan2_golden("g32_state.safetensors"))
+        return netG
+
+    return build
+
+
+@pytest.fixture
+def reference_discriminator(stylegan2_golden) -> Callable[[], nn.Module]:
+    def build() -> nn.Module:
+        netD = StyleGAN2Discriminator(**TINY_STYLEGAN2).double()
+        netD.load_state_dict(stylegan2_golden("d32_state.safetensors"))
+        return netD
+
+    return build
