@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -37,7 +40,13 @@ def _save(stem: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None
 
     def write(temporary: Path) -> None:
         nonlocal checksum
-        save_file(own, temporary)
+        try:
+            save_file(own, temporary)
+        except SafetensorError as error:  # how it passes the operating system's refusals on
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
         checksum = _sha256(temporary)
 
     write_atomically(path, write)

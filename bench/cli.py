@@ -30,6 +30,10 @@ ScaleOption = Annotated[
 SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="seeds per run; default: as the scale says")]
 MethodOption = Annotated[list[str] | None, typer.Option("--method", help="only these rows; may be repeated")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, changes a setting; a deviation")]
+TrackingOption = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow's address; default: HOME/mlflow.db"),
+]
 HOME, DATA = Path("runs"), Path("datasets")
 
 
@@ -85,19 +89,19 @@ def _text(value: dict[str, Any], indent: str = "") -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _settings(pairs: list[str] | None) -> dict[str, Any]:
-    """Read --set KEY=VALUE; values are YAML, so that numbers, booleans and lists can be written."""
+def _settings(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:
+    """Read KEY=VALUE pairs; values are YAML, so that numbers, booleans and lists can be written."""
     import yaml
 
     settings: dict[str, Any] = {}
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError(f"--set {pair}: write KEY=VALUE, for example --set ngf=16")
+            raise UsageError(f"{option} {pair}: write KEY=VALUE, for example {option} ngf=16")
         try:
             settings[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise UsageError(f"--set {pair}: the value is not valid YAML") from error
+            raise UsageError(f"{option} {pair}: the value is not valid YAML") from error
     return settings
 
 
@@ -135,19 +139,26 @@ def plan(
     seeds: SeedsOption = None,
     methods: MethodOption = None,
     sets: SetOption = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="time a few steps of each method that no run has timed yet")
+    ] = False,
     home: HomeOption = HOME,
     data: DataOption = DATA,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a reproduction would run, what is done already and what stands in its way."""
+    """Show what a reproduction would run and cost, what is done already and what stands in its way."""
+    from bench.costs import totals, waiting_costs
     from bench.planning import plan_rows, print_plan
 
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
     grid = _grid(tables, home, data, scale, seeds, methods, sets)
-    rows = plan_rows(grid)
+    rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps({"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}, indent=1))
     else:
-        print_plan(grid, rows)
+        print_plan(grid, rows, waiting)
 
 
 @app.command(epilog=_example("reproduce src-hdce/main --scale smoke"))
@@ -160,14 +171,154 @@ def reproduce(
     home: HomeOption = HOME,
     data: DataOption = DATA,
     slots: Annotated[int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads")] = None,
+    tracking: TrackingOption = None,
+    use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Train, score and tabulate; what is done already is not done again."""
     from bench.reproduce import reproduce as work
+    from bench.tracking.store import tracking_uri
 
     grid = _grid(tables, home, data, scale, seeds, methods, sets)
-    failed = work(grid, slots=slots, as_json=as_json, debug=DEBUG)
+    mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
+    failed = work(grid, slots=slots, as_json=as_json, debug=DEBUG, mlflow=mlflow)
     if failed:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog=_example(
+        "compare --loss examples/focal_nce.py:FocalNCE --against cut,fastcut --protocol earth-land2sat --seeds 3"
+    )
+)
+def compare(
+    against: Annotated[str, typer.Option("--against", help="methods to compare with: NAME[,NAME...]")],
+    protocol: Annotated[str, typer.Option("--protocol", help="the protocol all are trained and scored under")],
+    loss: Annotated[str | None, typer.Option("--loss", help="a patch-wise loss: a name, or FILE.py:Class")] = None,
+    method: Annotated[str | None, typer.Option("--method", help="or a whole method: a name, or FILE.py:Class")] = None,
+    loss_options: Annotated[
+        list[str] | None, typer.Option("--loss-option", help="KEY=VALUE, an option of the loss; may be repeated")
+    ] = None,
+    framework: Annotated[str, typer.Option("--framework", help="the method in which the loss is tried")] = "cut",
+    scale: ScaleOption = "smoke",
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, help="seeds of every contender; 5 or more show something")
+    ] = 3,
+    budget: Annotated[
+        str, typer.Option("--budget", help="equal: all train as long as the first; as-published: each its own recipe")
+    ] = "equal",
+    metrics: Annotated[list[str] | None, typer.Option("--metric", help="compare by this only; may be repeated")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE, changes a setting of every contender that has it")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="folder below HOME/comparisons")] = None,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    slots: Annotated[int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads")] = None,
+    tracking: TrackingOption = None,
+    use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare one loss or method with others: same data, same draws, paired by seed."""
+    from bench.compare.contenders import choose, enter
+    from bench.compare.verb import Comparison, default_name, plan_comparison
+    from bench.compare.verb import compare as work
+    from bench.grid import Grid
+    from bench.home import Home
+    from bench.protocol import load_protocol
+    from bench.tracking.store import tracking_uri
+
+    asked = load_protocol(protocol)
+    rivals = [rival.strip() for rival in against.split(",") if rival.strip()]
+    contenders = choose(loss, method, _settings(loss_options, "--loss-option"), framework, rivals)
+    entrants = enter(contenders, asked, scale, budget, _settings(sets))
+    grid = Grid(Home.open(home, data))
+    folder = name or default_name(entrants, asked.name, scale, budget)
+    comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
+    mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
+    if work(comparison, slots=slots, as_json=as_json, debug=DEBUG, mlflow=mlflow):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_example("score --protocol horse2zebra --method cut --weights latest_net_G.pth"))
+def score(
+    protocol: Annotated[str, typer.Option("--protocol", help="whose test set and metrics are used")],
+    images: Annotated[
+        Path | None, typer.Option("--images", help="a folder of translated test images, named after their inputs")
+    ] = None,
+    method: Annotated[str | None, typer.Option("--method", help="or a method, with --weights")] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="a generator's checkpoint of CUT's or CycleGAN's code")
+    ] = None,
+    sets: SetOption = None,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Score images made by any program, or an official checkpoint; nothing is trained."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bench.home import Home
+    from bench.protocol import load_protocol
+    from bench.score import print_scored, score_images, score_weights
+
+    if (images is None) == (weights is None) or (weights is None) != (method is None):
+        raise UsageError("say what to score: --images DIR, or --method NAME with --weights FILE")
+    results, asked = Home.open(home, data), load_protocol(protocol)
+    if images is not None:
+        if sets:
+            raise UsageError("--set goes with --weights; images are scored as they are")
+        found = score_images(asked, images.expanduser(), results)
+    else:
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("translating the test images")
+            found = score_weights(
+                asked, str(method), Path(str(weights)).expanduser(), _settings(sets), results,
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )  # fmt: skip
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        print_scored(found, Console())
+    if any(one.state == "failed" for one in found.scores):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_example("diff cut-3aba cut-feda"))
+def diff(
+    first: Annotated[str, typer.Argument(help="a run: its key, a beginning of it, or its folder")],
+    second: Annotated[str, typer.Argument(help="another run")],
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Put two runs side by side: configuration, data, code, versions and scores."""
+    from bench.difference import difference, find_run, print_difference
+    from bench.home import Home
+
+    results = Home(home.expanduser().absolute(), data.expanduser().absolute())
+    found = difference(find_run(results, first), find_run(results, second))
+    print(json.dumps(found, indent=1)) if as_json else print_difference(found)
+
+
+@app.command(epilog=_example("rerun cut-3aba"))
+def rerun(
+    run: Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")],
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Run once more from the record, and say whether weights, losses and scores are the same to the bit."""
+    from bench.difference import find_run
+    from bench.home import Home
+    from bench.rerun import print_rerun
+    from bench.rerun import rerun as work
+
+    results = Home.open(home, data)
+    found = work(results, find_run(results, run), debug=DEBUG, quiet=as_json)
+    print(json.dumps(found, indent=1)) if as_json else print_rerun(found)
+    if not found["identical"]:
         raise typer.Exit(1)
 
 
@@ -184,7 +335,66 @@ def status(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption
         print_status(rows, home)
 
 
-data_app = typer.Typer(help="Look at the data sets.", no_args_is_help=True)
+@app.command(epilog=_example("ui --port 5001"))
+def ui(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="of 127.0.0.1")] = 5000,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    tracking: TrackingOption = None,
+) -> None:
+    """Browse runs, curves, sample grids and tables in MLflow; what is new appears while it is open."""
+    from bench.home import Home
+    from bench.tracking.server import serve
+    from bench.tracking.store import tracking_uri
+
+    results = Home.open(home, data)
+    serve(results, tracking_uri(results, tracking), port, lambda line: print(line, flush=True))
+
+
+@app.command(epilog=_example("sync --tracking-uri http://localhost:5000"))
+def sync(
+    follow: Annotated[bool, typer.Option("--follow", help="go on until Ctrl-C")] = False,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    tracking: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show in MLflow what it does not show yet; the run folders stay the source of truth."""
+    from bench.home import Home
+    from bench.tracking.follow import sync as work
+    from bench.tracking.store import tracking_uri
+
+    results = Home.open(home, data)
+    if work(results, tracking_uri(results, tracking), follow, as_json):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_example("doctor"))
+def doctor(
+    plugin: Annotated[
+        str | None, typer.Option("--plugin", help="check only this method or loss: a name or FILE.py:Class")
+    ] = None,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Check this machine: numbers against stored references, versions, devices, weights and data."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from bench.doctor.examine import examine, show
+
+    examination = examine(home.expanduser().absolute(), data.expanduser().absolute(), plugin)
+    findings = list(examination) if as_json else show(examination, Console())
+    failed = any(finding.mark == "FAIL" for finding in findings)
+    if as_json:
+        print(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}, indent=1))
+    if failed:
+        raise typer.Exit(1)
+
+
+data_app = typer.Typer(help="Get the data sets, check them and look at them.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 
@@ -195,6 +405,40 @@ def data_list(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOpt
 
     rows = data_rows(home.absolute() / "cache", data.absolute())
     print(json.dumps(rows, indent=1)) if as_json else print_data(rows)
+
+
+@data_app.command("prepare", epilog=_example("data prepare horse2zebra"))
+def data_prepare(
+    name: Annotated[str, typer.Argument(help="a data set, for example horse2zebra, cityscapes or cat2dog")],
+    archives: Annotated[
+        list[Path] | None, typer.Option("--from", help="an archive you have already; may be repeated for cityscapes")
+    ] = None,
+    url: Annotated[str | None, typer.Option("--url", help="download from here instead of the owner's address")] = None,
+    label_filter: Annotated[
+        str | None, typer.Option("--label-filter", help="cityscapes label maps: nearest (default) or bicubic")
+    ] = None,
+    photo_filter: Annotated[
+        str | None, typer.Option("--photo-filter", help="cityscapes photographs: nearest (default) or bicubic")
+    ] = None,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Download or take a data set's archive, check it and put its images under --data.
+
+    Filters: the script that made cityscapes left the filter to Pillow, which took nearest pixels then (before 7.0)
+    and interpolates bicubically now, blending label colours.
+    """
+    from bench.data.prepare import prepare, print_prepared
+
+    found = prepare(
+        name,
+        data.expanduser().absolute(),
+        archives=[archive.expanduser() for archive in archives or []],
+        url=url,
+        label_filter=label_filter,
+        photo_filter=photo_filter,
+    )
+    print(json.dumps(found, indent=1)) if as_json else print_prepared(found)
 
 
 @data_app.command("verify", epilog=_example("data verify earth-relief2sat"))
@@ -210,6 +454,8 @@ def data_verify(
 
     found = verify(load_protocol(name).data, data.absolute(), home.absolute() / "cache")
     print(json.dumps(found, indent=1, default=str) if as_json else _text(found))
+    if found["problems"]:
+        raise typer.Exit(1)
 
 
 @data_app.command("sheet", epilog=_example("data sheet earth-relief2sat"))
@@ -230,6 +476,7 @@ def data_sheet(
 
 
 DEBUG = False
+CTRL_C = 130  # the status that typer ends with
 
 
 def main() -> None:
@@ -244,7 +491,9 @@ def main() -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_status) from None
-    except KeyboardInterrupt:
+    except SystemExit as end:
+        if end.code != CTRL_C:
+            raise
         print("stopped; run the same command to go on", file=sys.stderr)
         raise SystemExit(1) from None
     except MemoryError:

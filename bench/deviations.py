@@ -14,13 +14,16 @@ def config_deviations(published: MethodConfig, resolved: MethodConfig) -> list[s
         resolved: what the run trains with.
 
     Returns:
-        Lines like `ngf 64 -> 8`.
+        Lines like `ngf 64 -> 8`; of options with the same keys, only those that differ.
     """
-    return [
-        f"{name} {_shown(value)} -> {_shown(getattr(resolved, name))}"
-        for name, value in published
-        if value != getattr(resolved, name)
-    ]
+    lines = []
+    for name, value in published:
+        other = getattr(resolved, name)
+        pairs = {name: (value, other)}
+        if isinstance(value, dict) and isinstance(other, dict) and value.keys() == other.keys():
+            pairs = {f"{name}.{key}": (value[key], other[key]) for key in value}
+        lines += [f"{place} {_shown(was)} -> {_shown(now)}" for place, (was, now) in pairs.items() if was != now]
+    return lines
 
 
 def _shown(value: object) -> str:

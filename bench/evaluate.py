@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bench.data.dataset import DataSet, ImageSet, Resized
 from bench.home import Home, RunFolder
-from bench.method import Method
 from bench.metrics.metric import Evaluation, Score
 from bench.metrics.scoring import score
 from bench.protocol import MetricUse
-from bench.sampling import sample
 from bench.spec import RunSpec, Split
 from bench.storage import read_json, write_json
+
+if TYPE_CHECKING:  # torch: `status` and the MLflow projector read scores without it
+    from bench.method import Method
 
 
 def evenly_spaced(total: int, count: int | None) -> list[int]:
@@ -48,9 +49,13 @@ def scored_indices(spec: RunSpec, split: str, total: int) -> list[int]:
 
 
 def real_images(spec: RunSpec, dataset: DataSet, split: str) -> ImageSet:
-    """The target-domain images of a split that scores compare with, as they are distributed."""
+    """The target-domain images of a split that scores compare with, as they are distributed.
+
+    Where images are generated from noise they have the size of training, so that both sides are compared at one size.
+    """
     images = dataset.images(split, "B")
-    return images.subset(scored_indices(spec, split, len(images)))
+    images = images.subset(scored_indices(spec, split, len(images)))
+    return images if "A" in dataset.streams else Resized(images, spec.config["crop_size"])
 
 
 def evaluate(
@@ -73,6 +78,8 @@ def evaluate(
         home: for the feature cache and official weight files.
         progress: called with plain numbers.
     """
+    from bench.sampling import sample
+
     for split in cast(tuple[Split, ...], ("validation", "test")):
         todo = [
             use
@@ -91,7 +98,7 @@ def evaluate(
         fake = sample(method, dataset, split, indices, samples, report)
         progress({"phase": f"scoring {split} images of epoch {epoch}"})
         real = real_images(spec, dataset, split)
-        truth = Resized(real, spec.config["crop_size"]) if dataset.aligned(split) else None
+        truth = Resized(real, fake.image(0).size) if dataset.aligned(split) else None
         scores = score(
             [(use.metric, use.settings) for use in todo],
             Evaluation(fake=fake, real=real, truth=truth, cache=home.cache / "features", weights=home.weights),

@@ -41,7 +41,7 @@ def _fill(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> 
     comparability = "stand-in" if stand_in else "deviating" if cell.deviations else "as published"
     measured: dict[Checkpoint, Measured] = {}
     for rule in CHECKPOINTS:
-        found = _measure(planned, frames, chosen, str(cell.scored_as), rule)
+        found = measure(planned.keys, frames, chosen, str(cell.scored_as), rule)
         if found is not None:
             if comparability == "as published" and cell.published is not None:
                 judged = verdict(cell.published, list(found.values.values()), cell.higher_is_better)
@@ -50,7 +50,7 @@ def _fill(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> 
     extra = {}
     for use in resolution.ran.metrics:
         if use.metric != cell.scored_as:
-            found = _measure(planned, frames, chosen, use.metric, cell.counts)
+            found = measure(planned.keys, frames, chosen, use.metric, cell.counts)
             if found is not None:
                 extra[use.metric] = found
 
@@ -70,18 +70,29 @@ def _fill(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> 
     )
 
 
-def _measure(
-    planned: PlannedCell,
+def measure(
+    keys_by_seed: dict[int, str],
     frames: dict[str, pd.DataFrame],
     chosen: dict[int, dict[Checkpoint, int]],
     metric: str,
     rule: Checkpoint,
 ) -> Measured | None:
-    """One metric at one checkpoint rule over the seeds that have it."""
+    """One metric at one checkpoint rule over the seeds that have it.
+
+    Args:
+        keys_by_seed: seed -> train key.
+        frames: train key -> `scores_frame`.
+        chosen: seed -> `chosen_epochs`.
+        metric: what is read.
+        rule: which checkpoint.
+
+    Returns:
+        The measurement, None if no seed has it.
+    """
     values: dict[int, float] = {}
     keys: dict[int, str] = {}
     interval: Interval | None = None
-    for seed, key in planned.keys.items():
+    for seed, key in keys_by_seed.items():
         epoch = chosen[seed].get(rule)
         frame = frames[key]
         found = frame[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.cell import Cell
@@ -91,23 +91,28 @@ class Grid:
             self._datasets[name] = open_dataset(resolution.ran.data, self.home.datasets, self.home.cache)
         return self._datasets[name]
 
-    def add_run(self, resolution: Resolution, seed: int, needed_by: tuple[str, ...] = ()) -> str:
+    def add_run(self, resolution: Resolution, seed: int, needed_by: tuple[tuple[str, str, str], ...] = ()) -> str:
         """Add a run and everything it needs; equal runs are added once.
 
         Returns:
             The train key.
 
         Raises:
+            NotAvailable: if data or weights that it needs are not on this machine.
             UsageError: if runs need each other in a circle.
         """
         dataset = self.dataset(resolution)
+        resolution.method_class.check_available(resolution.config, self.home.weights)
         label = resolution.plugin.name
-        if label in needed_by:
-            raise UsageError(f"runs need each other in a circle: {' -> '.join((*needed_by, label))}")
+        # a teacher is often the same method with other settings, which is no circle
+        itself = (label, resolution.reference, resolution.config.model_dump_json())
+        if itself in needed_by:
+            names = " -> ".join(name for name, *_ in (*needed_by, itself))
+            raise UsageError(f"runs need each other in a circle: {names}")
         needs = {}
         for role, required in sorted(resolution.method_class.required_runs(resolution.config).items()):
             needed = resolve(required.method, resolution.asked, resolution.scale_name, required.overrides)
-            needs[role] = self.add_run(needed, seed, (*needed_by, label))
+            needs[role] = self.add_run(needed, seed, (*needed_by, itself))
         spec = RunSpec(
             method=resolution.reference,
             label=label,
@@ -145,26 +150,27 @@ class Grid:
             only_methods: leave the other rows not run.
             settings: the user's own configuration changes (--set).
         """
-        known = plugins("method")
-        metrics = plugins("metric")
         chosen = list(seeds) if seeds is not None else None
         for entry in table.cells():
             cell = PlannedCell(entry, table, scale)
             self.cells.append(cell)
-            if entry.method is None or entry.method not in known:
+            if entry.method is None or not _exists("method", entry.method):
                 cell.blocked = ("not implemented", f"method {entry.row} does not exist yet")
                 continue
             protocol = load_protocol(entry.protocol)
-            cell.resolution = resolve(entry.method, protocol, scale, entry.overrides, settings)
-            if only_methods is not None and entry.method not in only_methods:
+            left_out = only_methods is not None and entry.method not in only_methods
+            cell.resolution = resolve(entry.method, protocol, scale, entry.overrides, None if left_out else settings)
+            if left_out:
                 cell.blocked = ("not run", "left out by --method")
                 continue
             scored_as = cell.template().scored_as
-            if scored_as is None or scored_as not in metrics:
+            if scored_as is None or not _exists("metric", scored_as):
                 what = f"metric {scored_as or entry.metric} does not exist yet"
                 cell.blocked = ("not implemented", what if scored_as else f"{what} on {cell.resolution.ran.id}")
                 continue
             try:
+                counts = self.dataset(cell.resolution).count_deviations()
+                cell.resolution = replace(cell.resolution, deviations=cell.resolution.deviations + counts)
                 count = cell.resolution.asked.scale(scale).seeds
                 for seed in chosen if chosen is not None else range(count):
                     cell.keys[seed] = self.add_run(cell.resolution, seed)
@@ -194,3 +200,8 @@ class Grid:
             for key, spec in self.runs.items()
             if not (self.home.run(key).result.exists() and has_all_scores(self.home.run(key), spec, self.splits[key]))
         }
+
+
+def _exists(kind: str, reference: str) -> bool:
+    """Whether a table can name this plugin: an installed one, or a file's, whose own errors are the better ones."""
+    return reference.rpartition(":")[0].endswith(".py") or reference in plugins(kind)

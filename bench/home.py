@@ -58,6 +58,29 @@ class Home:
         """The folder of a regenerated table."""
         return self.root / "tables" / f"{name.replace('/', '-')}-{scale}"
 
+    def table_cells(self) -> list[Path]:
+        """The `cells.json` of every regenerated table."""
+        return sorted(self.root.glob("tables/*/cells.json"))
+
+    def comparisons(self) -> list[Path]:
+        """The `comparison.json` of every comparison."""
+        return sorted(self.root.glob("comparisons/*/comparison.json"))
+
+    @property
+    def mlflow_database(self) -> Path:
+        """What MLflow shows by default; made anew from the run folders by `sync`."""
+        return self.root / "mlflow.db"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """The files that MLflow shows, copies of what is in the run folders."""
+        return self.root / "mlflow-artifacts"
+
+    @property
+    def mlflow_log(self) -> Path:
+        """Whatever MLflow itself prints."""
+        return self.root / "mlflow.log"
+
     def runs(self) -> list[RunFolder]:
         """Every run folder, by key."""
         return [RunFolder(path.parent) for path in sorted(self.root.glob("*/spec.json"))]

@@ -126,15 +126,20 @@ def chosen_epochs(scores: pd.DataFrame, select_by: str, higher_is_better: bool) 
     return chosen
 
 
-def read_metrics(folder: RunFolder) -> pd.DataFrame:
+def metric_rows(folder: RunFolder) -> list[dict[str, Any]]:
     """A run's losses, one row per logged window; an unfinished last line is left out."""
-    import pandas as pd
-
-    rows = []
+    rows: list[dict[str, Any]] = []
     if folder.metrics.exists():
         for line in folder.metrics.read_text(encoding="utf-8").splitlines():
             try:
                 rows.append(json.loads(line))
             except ValueError:
                 break
-    return pd.DataFrame(rows)
+    return rows
+
+
+def read_metrics(folder: RunFolder) -> pd.DataFrame:
+    """`metric_rows` as a frame."""
+    import pandas as pd
+
+    return pd.DataFrame(metric_rows(folder))

@@ -131,7 +131,8 @@ class PairLoss(nn.Module):
 
         Returns:
             A scalar (logged as `NCE`), or named scalars. A term returned for both pairs is averaged over them; a term
-            returned for one pair only counts whole; an empty dict skips the pair.
+            returned for one pair only counts whole; an empty dict skips the pair. A term without gradient is logged
+            and is no part of the objective.
         """
         raise NotImplementedError(f"{type(self).__name__} must define forward(pair, context)")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
@@ -47,6 +48,28 @@ class MethodConfig(BaseModel):
     def total_epochs(self) -> int:
         """Epochs of the whole run."""
         return self.n_epochs + self.n_epochs_decay
+
+
+class PairedConfig(MethodConfig):
+    """What a method that turns label maps into images adds: how its conditions and images look.
+
+    Such a method's stream A is the condition, float (batch, 1 or 2, H, W) of whole numbers: classes, and instance
+    numbers unless `no_instance`. It is aligned with B and shares B's crop and flip.
+    """
+
+    aspect_ratio: float = Field(1.0, gt=0, description="width over height; load_size and crop_size are widths")
+    label_nc: int = Field(ge=1, description="classes 0..label_nc-1")
+    contain_dontcare_label: bool = Field(False, description="one class more, for pixels labelled 255")
+    no_instance: bool = Field(False, description="the condition has no channel of instance numbers")
+
+    @property
+    def classes(self) -> int:
+        """Every class, the one of unlabelled pixels included."""
+        return self.label_nc + self.contain_dontcare_label
+
+    def size(self, width: int) -> tuple[int, int]:
+        """(width, height) in pixels of images of that width."""
+        return width, round(width / self.aspect_ratio)
 
 
 @dataclass(frozen=True)
@@ -122,6 +145,24 @@ class Method(nn.Module):
         """Take a needed run, trained and restored at its last checkpoint, before the first step."""
         raise NotImplementedError(f"{type(self).__name__} asks for the run '{role}' but does not receive it")
 
+    @classmethod
+    def check_available(cls, config: MethodConfig, weights: Path) -> None:
+        """Refuse a configuration that needs an official weight file which is not here, before a run is planned.
+
+        Args:
+            config: resolved.
+            weights: folder in which weight files are looked for first.
+
+        Raises:
+            NotAvailable: saying which file is missing and how to get it; the cell shows that.
+        """
+
+    def load_pretrained(self, weights: Path) -> None:
+        """Load official weights into networks; called once for a fresh run, before its first step.
+
+        Checkpoints hold those networks too, so that a trained method never needs the files again.
+        """
+
     def optimizers(self) -> dict[str, Optimizer]:
         """Optimizers by name; their state is checkpointed."""
         raise NotImplementedError
@@ -134,7 +175,7 @@ class Method(nn.Module):
         """Make one whole update.
 
         Args:
-            batch: for each of `streams` a float tensor (batch, 3, H, W) in [-1, 1].
+            batch: for each of `streams` a float tensor (batch, 3, H, W) in [-1, 1]; a condition as PairedConfig says.
             context: step, epoch, totals and draws.
 
         Returns:
@@ -150,6 +191,13 @@ class Method(nn.Module):
     def visuals(self) -> dict[str, Tensor]:
         """Detached images of the last step by their names in the originals (`fake_B`, `idt_B`, ...); may be empty."""
         return {}
+
+    def record_losses(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The losses of a step under the names and with the meanings that the original's records give them.
+
+        Override where the original logs something else than it optimises; `training_step` returns what is optimised.
+        """
+        return losses
 
     def named_gradients(self) -> Iterator[tuple[str, Tensor]]:
         """The gradient of every parameter that the last step updated, as `NETWORK.parameter` (for diagnosis)."""
@@ -182,7 +230,7 @@ class Synthesizer(Protocol):
     """Capability: make an image for a condition (a label map)."""
 
     def synthesize(self, condition: Tensor) -> Tensor:
-        """Map (batch, C, H, W) conditions to (batch, 3, H, W) in [-1, 1]; no gradient."""
+        """Map (batch, 1 or 2, H, W) conditions (see PairedConfig) to (batch, 3, H, W) in [-1, 1]; no gradient."""
         ...
 
 

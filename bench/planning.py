@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from bench.grid import Grid
 from bench.home import Home, RunFolder
 from bench.ledger import is_older_code, run_state
 from bench.progress import duration
-from bench.spec import RunSpec, digest, read_spec
+from bench.spec import RunSpec, read_spec
 from bench.storage import read_json
 
 
@@ -38,35 +39,55 @@ def _row(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _cost_key(spec: RunSpec) -> str:
-    """Runs that differ in seed and data only take the same time a step."""
-    return digest([spec.label, spec.config, spec.threads])
+def plan_rows(grid: Grid, calibrate: bool = False, say: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
+    """One row per run of a grid with its cost: `steps`, `seconds_per_step`, `expected_seconds`, `disk_bytes`.
+
+    Args:
+        grid: the runs.
+        calibrate: measure the seconds of a step where no run has told them yet.
+        say: given a line before each measurement.
+    """
+    from bench.costs import run_costs
+
+    costs = run_costs(grid, calibrate, say)
+    return [_row(grid.home.run(key), spec) | costs[key] for key, spec in grid.runs.items()]
 
 
-def plan_rows(grid: Grid) -> list[dict[str, Any]]:
-    """One row per run of a grid, with seconds expected from finished runs of the same configuration."""
-    known: dict[str, float] = {}
-    for folder in grid.home.runs():
-        result = read_json(folder.result)
-        if result and result.get("train_seconds"):
-            known[_cost_key(read_spec(folder.spec))] = float(result["train_seconds"])
-    rows = []
-    for key, spec in grid.runs.items():
-        row = _row(grid.home.run(key), spec)
-        row["expected_seconds"] = known.get(_cost_key(spec))
-        rows.append(row)
-    return rows
+def print_plan(grid: Grid, rows: list[dict[str, Any]], waiting: Sequence[dict[str, Any]] = ()) -> None:
+    """Show a plan: the runs, the cells that cannot be filled and why, and what everything costs.
 
+    Args:
+        grid: the runs and cells.
+        rows: from `plan_rows`.
+        waiting: runs whose data is not here, from `bench.costs.waiting_costs`.
+    """
+    from bench.costs import size_text, totals
 
-def print_plan(grid: Grid, rows: list[dict[str, Any]]) -> None:
-    """Show a plan: the runs, then the cells that cannot be filled and why."""
     console = Console()
     _print_rows(console, rows, "expected_seconds", "expected")
     states = [cell.blocked[0] if cell.blocked else "planned" for cell in grid.cells]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     console.print(f"{len(grid.cells)} cells: {counts}; {len(rows)} runs, {_left(rows)} left to do", highlight=False)
     for reason in dict.fromkeys(f"{cell.blocked[0]}: {cell.blocked[1]}" for cell in grid.cells if cell.blocked):
-        console.print(f"  {reason}", highlight=False, markup=False)
+        console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
+    for one in waiting:
+        console.print(
+            f"  waiting for data {one['data']}: {one['runs']} runs of {one['method']}, each "
+            f"{duration(one['expected_seconds'])} and {size_text(one['disk_bytes'])}",
+            highlight=False,
+        )
+    total = totals(rows, waiting)
+    measured = total["runs"] - total["unmeasured"]
+    hours = f"about {duration(total['device_hours'] * 3600)} on one device" if measured else "time not known"
+    if measured and total["unmeasured"]:
+        hours += f" for the {measured} that are measured"
+    advice = "; plan --calibrate measures the others" if total["unmeasured"] else ""
+    console.print(
+        f"left: {total['runs']} runs, {hours}{advice}; {size_text(total['disk_bytes'])} of checkpoints; "
+        "scoring comes on top",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _left(rows: list[dict[str, Any]]) -> int:

@@ -34,6 +34,7 @@ _BUILT_IN = {
     "loss": ("methods.losses", ("name", "citation")),
     "metric": ("bench.metrics", ("name", "higher_is_better")),
 }
+_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,20 @@ class Plugin:
         """Whether the source came from outside the installed packages: its hash is then part of the train key."""
         return self.module is None
 
+    @property
+    def revision(self) -> int:
+        """Its revision number, 1 if it has none.
+
+        Raises:
+            UsageError: if the literal is no whole number.
+        """
+        value = self.literals.get("revision", 1)
+        if not isinstance(value, int):
+            raise UsageError(
+                f"{self.kind} {self.name} ({self.origin}): revision must be a whole number, not {value!r}; correct it"
+            )
+        return value
+
     def load(self) -> type:
         """Import the plugin's class.
 
@@ -71,7 +86,7 @@ class Plugin:
         """
         try:
             module = importlib.import_module(self.module) if self.module else _import_file(self.path)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise BenchError(
                 f"{self.kind} '{self.name}' ({self.origin}) fails on import: {type(error).__name__}: {_line(error)}; "
                 "mend it or leave it out"
@@ -158,7 +173,7 @@ def _built_in(kind: str) -> Iterator[Plugin]:
 
 
 def _from_entry_points(kind: str) -> Iterator[Plugin]:
-    for point in sorted(entry_points(group=f"contrastbench.{kind}s"), key=lambda p: (p.name, p.value)):
+    for point in sorted(entry_points(group=f"contrastbench.{_PLURAL[kind]}"), key=lambda p: (p.name, p.value)):
         origin = f"{point.dist.name} {point.dist.version}" if point.dist else "an entry point"
         path = _module_file(point.module)
         literals: dict[str, Any] = {"name": point.name}
@@ -200,7 +215,7 @@ def plugins(kind: str) -> dict[str, Plugin]:
     for plugin in [*_built_in(kind), *_from_entry_points(kind)]:
         if plugin.name in found:
             raise BenchError(
-                f"two {kind}s are named '{plugin.name}': {found[plugin.name].origin} ({found[plugin.name].path}) and "
+                f"two {_PLURAL[kind]} are named '{plugin.name}': {found[plugin.name].origin} ({found[plugin.name].path}) and "
                 f"{plugin.origin} ({plugin.path}); uninstall or rename one"
             )
         found[plugin.name] = plugin

@@ -157,13 +157,12 @@ def load_protocol(reference: str) -> Protocol:
         return read_protocol(path)
     known = protocol_files()
     name, _, version = reference.partition("@")
-    if reference in known:
-        return read_protocol(known[reference])
-    if name not in known:
+    if reference not in known and name not in known:
         raise unknown_name("protocol", name, [n for n in known if "@" not in n])
-    protocol = read_protocol(known[name])
+    file = reference if reference in known else name
+    protocol = read_protocol(known[file])
     if protocol.name != name:
-        raise UsageError(f"{name}.yaml: its name is '{protocol.name}'; name and file must agree")
+        raise UsageError(f"{file}.yaml: its name is '{protocol.name}'; name and file must agree")
     if version and str(protocol.version) != version:
         raise UsageError(f"no version {version} of protocol '{name}'; there is {protocol.id}")
     return protocol

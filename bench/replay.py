@@ -8,9 +8,13 @@ order, `kind` is the last part of the parameter's name (`weight`, `bias`), S cou
     stepS/patch_ids_JJ        results of `draw.permutation`, in the order of the calls
     stepS/noise_JJ            of `draw.normal`; a leading 1 stands for every image of a batch
     stepS/uniform_JJ, index_JJ, flipped   of `draw.uniform`, `draw.integer`, `draw.bernoulli`
-    stepS/loss_NAME           losses; stepS/NAME: images (`Method.visuals`)
+    stepS/draw_PURPOSE        of `draw.normal` for that purpose, which takes the first rows; need not be used
+    stepS/loss_NAME           losses (`Method.record_losses`); stepS/NAME: images (`Method.visuals`)
     grad_stepS/NET.NNN.kind   the gradient that the step's update used
     after_stepS/NET.NNN.kind  every parameter after the step
+    init_buffers/NET.buffer.NAME, after_stepS/NET.buffer.NAME   buffers; as many as the record holds
+
+Records of another format, trajectories (bench/trajectory.py), are brought into this one.
 """
 
 from __future__ import annotations
@@ -32,10 +36,12 @@ from bench.errors import BenchError, UsageError
 from bench.method import Method, MethodConfig, StepContext
 from bench.plugins import load_method
 from bench.randomness import Draws
+from bench.trajectory import as_steps, is_trajectory, read_trajectory
 
 Record = Mapping[str, Tensor]
 
 _DRAWS = re.compile(r"(?:patch_ids|noise|uniform|index)_\d+|flipped")
+_NAMED_DRAW = "draw_"
 
 
 class RecordedDraws(Draws):
@@ -56,6 +62,9 @@ class RecordedDraws(Draws):
         self.dtype = dtype
         self._left: defaultdict[str, list[tuple[str, Tensor]]] = defaultdict(list)
         prefix = f"step{step}/"
+        named = f"{prefix}{_NAMED_DRAW}"
+        self._named = {key.removeprefix(named): key for key in record if key.startswith(named)}
+        self._record = record
         own = [key for key in record if key.startswith(prefix) and _DRAWS.fullmatch(key.removeprefix(prefix))]
         for key in sorted(own, key=lambda key: (len(key), key)):  # ..._99 comes before ..._100
             self._left[re.sub(r"_\d+$", "", key.removeprefix(prefix))].append((key, record[key]))
@@ -80,9 +89,13 @@ class RecordedDraws(Draws):
         return ids.long()
 
     def normal(self, name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
-        """The next recorded noise, in the replay's precision."""
-        key, noise = self._take("noise", name)
-        noise = noise.to(self.dtype)
+        """The noise recorded for this purpose, or else the next one, in the replay's precision."""
+        if name in self._named:
+            key = self._named[name]
+            noise = self._record[key][: shape[0]].to(self.dtype)
+        else:
+            key, noise = self._take("noise", name)
+            noise = noise.to(self.dtype)
         if noise.numel() == prod(shape):
             return noise.reshape(shape)
         if noise.ndim == len(shape) and noise.shape[0] == 1 and tuple(noise.shape[1:]) == tuple(shape[1:]):
@@ -148,7 +161,7 @@ class Replay:
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """`after_stepS/NET.NNN.kind` of every step."""
+        """`after_stepS/NET.NNN.kind` and `after_stepS/NET.buffer.NAME` of every step."""
         return {key: value for key, value in self.tensors.items() if key.startswith("after_step")}
 
     def compare(self, record: str | Path | Record, floor: float = 1e-5) -> dict[str, float]:
@@ -165,10 +178,11 @@ class Replay:
         """
         steps = 1 + max(int(key[4:].split("/")[0]) for key in self.losses)
         errors = {}
-        for key, expected in _load(record).items():
+        for key, expected in _load(record, self.method.networks()).items():
             part, _, name = key.partition("/")
             place = re.fullmatch(r"(?:grad_|after_)?step(\d+)", part)
-            if place is None or int(place[1]) >= steps or name.startswith("input_") or _DRAWS.fullmatch(name):
+            given = name.startswith(("input_", _NAMED_DRAW)) or _DRAWS.fullmatch(name)
+            if place is None or int(place[1]) >= steps or given:
                 continue
             errors[key] = _error(self.tensors.get(key), expected, floor)
         return errors
@@ -182,12 +196,16 @@ def _error(found: Tensor | None, expected: Tensor, floor: float) -> float:
     return error if error == error else float("inf")
 
 
-def _load(record: str | Path | Record) -> Record:
-    if isinstance(record, Mapping):
-        return record
-    path = Path(record)
+def _load(record: str | Path | Record, networks: Mapping[str, nn.Module]) -> Record:
+    found = record if isinstance(record, Mapping) else _read(Path(record))
+    return as_steps(found, networks) if is_trajectory(found) else found
+
+
+def _read(path: Path) -> Record:
+    if path.is_dir() or path.name.startswith("traj_"):
+        return read_trajectory(path)
     if not path.is_file():
-        raise UsageError(f"{path}: no such record; give a .safetensors or .npz file")
+        raise UsageError(f"{path}: no such record; give a .safetensors or .npz file, or the folder of a trajectory")
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
@@ -226,6 +244,15 @@ def load_weights(networks: Mapping[str, nn.Module], record: Record, prefix: str)
         parameter.data.copy_(record[key])
 
 
+def _load_buffers(networks: Mapping[str, nn.Module], record: Record, prefix: str) -> None:
+    """Copy the buffers that a record holds."""
+    own = {f"{prefix}{net}.buffer.{n}": b for net, module in networks.items() for n, b in module.named_buffers()}
+    for key in sorted(key for key in record if key.startswith(prefix)):
+        if key not in own or own[key].shape != record[key].shape:
+            raise BenchError(f"record: {key} does not fit a buffer of the method; networks or their sizes differ")
+        own[key].copy_(record[key])
+
+
 def replay(
     method: str | type[Method],
     config: MethodConfig | dict[str, Any],
@@ -240,7 +267,7 @@ def replay(
     Args:
         method: name, `FILE.py:Class` or class.
         config: its configuration, or the values that differ from its defaults.
-        record: a file or its content (format: see the module).
+        record: a file, a folder (trajectories) or the content (formats: see the module).
         epoch: 1-based epoch in which the steps happen (for curricula; the total is the configuration's).
         steps: how many of the record's steps; all if None.
         dtype: precision of everything.
@@ -254,10 +281,11 @@ def replay(
     """
     method_class = load_method(method) if isinstance(method, str) else method
     resolved = method_class.Config(**config) if isinstance(config, dict) else config
-    recorded = _load(record)
     trained = method_class(resolved, Draws(seed=0)).to(dtype)
     networks = trained.networks()
+    recorded = _load(record, networks)
     load_weights(networks, recorded, "init/")
+    _load_buffers(networks, recorded, "init_buffers/")
 
     count = len({key.split("/")[0] for key in recorded if re.match(r"step\d+/input_", key)})
     if steps is not None and steps > count:
@@ -267,7 +295,7 @@ def replay(
     for step in range(count):
         draws = RecordedDraws(recorded, step, dtype)
         context = StepContext(step, epoch, count, resolved.total_epochs, draws)
-        losses = trained.training_step(_batch(trained, recorded, step, dtype), context)
+        losses = trained.record_losses(trained.training_step(_batch(trained, recorded, step, dtype), context))
         draws.finish()
         tensors |= {f"step{step}/loss_{name}": loss.detach().reshape(1).clone() for name, loss in losses.items()}
         tensors |= {f"step{step}/{name}": image.detach().clone() for name, image in trained.visuals().items()}
@@ -276,6 +304,8 @@ def replay(
                 gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
                 tensors[f"grad_step{step}/{place}"] = gradient.detach().clone()
                 tensors[f"after_step{step}/{place}"] = parameter.detach().clone()
+            for name, buffer in module.named_buffers():
+                tensors[f"after_step{step}/{network}.buffer.{name}"] = buffer.detach().clone()
     return Replay(tensors, trained)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -16,9 +17,11 @@ from bench.progress import RunView, duration
 from bench.report.samples import sample_sheets
 from bench.report.table_files import print_table, write_table
 from bench.table import Table
+from bench.tracking.background import Background
+from bench.tracking.store import how_to_browse
 
 
-def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool) -> bool:
+def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow: str | None = None) -> bool:
     """Do what is left and write the tables.
 
     Args:
@@ -26,6 +29,7 @@ def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool) -> bool
         slots: runs at once; None: cores divided by the threads of a run.
         as_json: print the cells as JSON on standard output and everything else on standard error.
         debug: show tracebacks of failed runs.
+        mlflow: address at which the runs are shown meanwhile; None: nowhere.
 
     Returns:
         Whether anything failed.
@@ -42,20 +46,25 @@ def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool) -> bool
         soft_wrap=True,
     )
     failed = False
-    if todo:
-        with RunView(console, grid.home, todo, grid.names, at_once) as view:
-            outcomes = LocalExecutor(grid.home, slots, debug).run(todo, view)
-        failed = any(outcome.state != "done" for outcome in outcomes.values())
-
-    cells = fill(grid)
     written: dict[str, list[Path]] = {}
-    for table, scale in _tables(grid):
-        mine = [cell for cell in cells if cell.table == table.name]
-        folder = grid.home.table(table.name, scale)
-        paths = list(write_table(table, mine, folder).values())
-        paths += sample_sheets(grid, table, folder)
-        written[table.name] = paths
-        print_table(table, mine, console)
+    with _shown_in(mlflow if todo else None, grid, console):
+        if todo:
+            known = fill(grid)
+            for table, scale in _tables(grid):  # from the start its cells say which runs are its own
+                mine = [cell for cell in known if cell.table == table.name]
+                write_table(table, mine, grid.home.table(table.name, scale))
+            with RunView(console, grid.home, todo, grid.names, at_once) as view:
+                outcomes = LocalExecutor(grid.home, slots, debug).run(todo, view)
+            failed = any(outcome.state != "done" for outcome in outcomes.values())
+
+        cells = fill(grid)
+        for table, scale in _tables(grid):
+            mine = [cell for cell in cells if cell.table == table.name]
+            folder = grid.home.table(table.name, scale)
+            paths = list(write_table(table, mine, folder).values())
+            paths += sample_sheets(grid, table, folder)
+            written[table.name] = paths
+            print_table(table, mine, console)
     if as_json:
         print(json.dumps([cell.model_dump(mode="json") for cell in cells], indent=1))
     for name, paths in written.items():
@@ -65,7 +74,18 @@ def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool) -> bool
     console.print(
         f"runs are in {grid.home.root}; took {duration(time.monotonic() - started)}", highlight=False, soft_wrap=True
     )
+    if mlflow is not None:
+        console.print(f"browse them: {how_to_browse(grid.home, mlflow)}", highlight=False, soft_wrap=True)
     return failed or any(_is_failed(cell) for cell in cells)
+
+
+def _shown_in(mlflow: str | None, grid: Grid, console: Console) -> AbstractContextManager[object]:
+    """Show the runs in MLflow for as long as the block runs, if that is wanted."""
+    if mlflow is None:
+        return nullcontext()
+    return Background(
+        grid.home, mlflow, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+    )
 
 
 def _is_failed(cell: Cell) -> bool:

@@ -65,9 +65,9 @@ class Resolution:
 
     def revisions(self) -> dict[str, int]:
         """Revision numbers of the method and of every plugin its configuration names."""
-        found = {"method": int(self.plugin.literals.get("revision", 1))}
+        found = {"method": self.plugin.revision}
         for name, kind in self.method_class.Config.plugin_fields.items():
-            found[name] = int(find(kind, getattr(self.config, name)).literals.get("revision", 1))
+            found[name] = find(kind, getattr(self.config, name)).revision
         return found
 
 
@@ -100,18 +100,16 @@ def resolve(
             raise UsageError(f"{ran.name}.yaml: scale {scale_name} is itself a stand-in; name the final one")
     require_capability(method_class, protocol)
 
-    published = _validated(
-        method_class, method_class.recipes.get(protocol.recipe, {}) | (overrides or {}), f"method {plugin.name}"
-    )
+    recipe = _changed(method_class, {}, method_class.recipes.get(protocol.recipe, {}))
+    published = _validated(method_class, _changed(method_class, recipe, overrides or {}), f"method {plugin.name}")
     changed: dict[str, Any] = {k: v for k, v in scale.overrides.items() if k in method_class.Config.model_fields}
     changed["n_epochs"] = max(1, round(published.n_epochs / scale.epoch_divisor))
     if published.n_epochs_decay:
         changed["n_epochs_decay"] = max(1, round(published.n_epochs_decay / scale.epoch_divisor))
     if scale.images_per_epoch is not None:
         changed["images_per_epoch"] = scale.images_per_epoch
-    config = _validated(
-        method_class, published.model_dump() | changed | (settings or {}), f"method {plugin.name} at scale {scale_name}"
-    )
+    values = _changed(method_class, published.model_dump() | changed, settings or {})
+    config = _validated(method_class, values, f"method {plugin.name} at scale {scale_name}")
     config = config.model_copy(
         update={
             name: _absolute(kind, getattr(config, name)) for name, kind in method_class.Config.plugin_fields.items()
@@ -128,6 +126,21 @@ def resolve(
         scale_name=scale_name,
         deviations=protocol_deviations(protocol, ran, scale) + config_deviations(published, config),
     )
+
+
+def _changed(method_class: type[Method], values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Apply changes. A plugin's options (`loss_options`) are merged, unless another plugin takes its place."""
+    result = values | changes
+    for plugin_field in method_class.Config.plugin_fields:
+        name = f"{plugin_field}_options"
+        if name not in method_class.Config.model_fields or not {plugin_field, name} & changes.keys():
+            continue
+        before = {f: values.get(f, method_class.Config.model_fields[f].get_default()) for f in (plugin_field, name)}
+        options = changes.get(name, {})
+        if changes.get(plugin_field, before[plugin_field]) == before[plugin_field] and isinstance(options, dict):
+            options = before[name] | options
+        result[name] = options
+    return result
 
 
 def _absolute(kind: str, reference: str) -> str:

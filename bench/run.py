@@ -6,6 +6,7 @@ and exits 1 (failed) or 3 (stopped on request, everything saved).
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import signal
@@ -34,7 +35,7 @@ class ProgressFile:
     def __init__(self, folder: RunFolder) -> None:
         self.path = folder.progress
         self.content: dict[str, Any] = {"pid": os.getpid(), "phase": "starting"}
-        self.parent = os.getppid()
+        self.parent, self.starter = os.getppid(), multiprocessing.parent_process()
         self.stop = False
         self._written = 0.0
 
@@ -46,7 +47,8 @@ class ProgressFile:
         if now - self._written >= PROGRESS_SECONDS or (new_phase and now - self._written >= PROGRESS_SECONDS / 5):
             self._written = now
             write_json(self.path, self.content | {"updated": time.time()})
-            if os.getppid() != self.parent:  # nobody is left who would show this or start the next run
+            # nobody is left who would show this or start the next run; the fork server outlives whoever started it
+            if os.getppid() != self.parent or (self.starter is not None and not self.starter.is_alive()):
                 self.stop = True
 
     def should_stop(self) -> bool:
@@ -58,14 +60,19 @@ def build_method(spec: RunSpec) -> Any:
     """Build a run's method with freshly drawn weights.
 
     Raises:
-        BenchError: if the plugin does not load or the configuration does not fit it.
+        BenchError: if a user's file is not the one the run was planned with, the plugin does not load or the
+            configuration does not fit it.
     """
     from pydantic import ValidationError
 
-    from bench.plugins import load_method
+    from bench.plugins import file_hash, load_method
     from bench.protocol import validation_line
     from bench.randomness import Draws
 
+    for reference, sha256 in spec.plugins.items():
+        path = Path(reference.rpartition(":")[0])
+        if not path.is_file() or file_hash(path) != sha256:
+            raise BenchError(f"{path}: changed since this run was planned; run the command again")
     method_class = load_method(spec.method)
     try:
         config = method_class.Config.model_validate(spec.config)
@@ -101,6 +108,7 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
     from bench.checkpoint import Checkpoints
     from bench.data.dataset import open_dataset
     from bench.data.loader import TrainingImages
+    from bench.data.pairs import TrainingPairs
     from bench.evaluate import evaluate
     from bench.randomness import Draws
     from bench.train import MetricsLog, train
@@ -124,8 +132,10 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
     method = build_method(spec)
     for role, needed in spec.needs.items():
         method.receive(role, restore_method(home, needed).to(device))
+    method.load_pretrained(home.weights)
     method.to(device)
-    images = TrainingImages(dataset, method.streams, method.config, Draws(spec.seed), home.cache, device)
+    batches = TrainingPairs if method.task == "paired_synthesis" else TrainingImages
+    images = batches(dataset, method.streams, method.config, Draws(spec.seed), home.cache, device)
     checkpoints = Checkpoints(folder.checkpoints, report=lambda line: print(line, flush=True))
     progress({"phase": "training", "total_steps": images.total_steps, "total_epochs": method.config.total_epochs})
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.data.dataset import DataSet, FileImages, ImageSet
-from bench.data.loader import evaluation_images
 from bench.data.transforms import quantise, save_png
-from bench.method import Method
+
+if TYPE_CHECKING:
+    from bench.method import Method
 
 Progress = Callable[[int, int], None]
+GROUP = 16  # images that are generated together
 
 
 def sample(
@@ -50,6 +52,8 @@ def _translations(
     method: Any, dataset: DataSet, split: str, indices: Sequence[int], folder: Path, progress: Progress
 ) -> ImageSet:
     """Every input A translated to B, one at a time as the originals do."""
+    from bench.data.loader import evaluation_images  # torch: sheets of finished samples are drawn without it
+
     inputs = dataset.images(split, "A").subset(indices)
     device = next(method.parameters()).device
     paths = sample_files(folder, inputs.names)
@@ -61,6 +65,48 @@ def _translations(
     return FileImages(paths)
 
 
+def _syntheses(
+    method: Any, dataset: DataSet, split: str, indices: Sequence[int], folder: Path, progress: Progress
+) -> ImageSet:
+    """An image for every label map, one at a time."""
+    from bench.data.pairs import evaluation_conditions
+
+    device = next(method.parameters()).device
+    paths = sample_files(folder, dataset.images(split, "A").subset(indices).names)
+    conditions = evaluation_conditions(dataset, split, indices, method.config)
+    for done, (path, condition) in enumerate(zip(paths, conditions, strict=True)):
+        progress(done, len(paths))
+        if not path.exists():
+            save_png(quantise(method.synthesize(condition[None].to(device)))[0], path)
+    return FileImages(paths)
+
+
+def generated_files(folder: Path, count: int) -> list[Path]:
+    """The PNG of each image that is made from noise: numbered."""
+    return [folder / f"{i:06d}.png" for i in range(count)]
+
+
+def _generations(
+    method: Any, dataset: DataSet, split: str, indices: Sequence[int], folder: Path, progress: Progress
+) -> ImageSet:
+    """As many images as they are compared with, in groups whose noise is the same in every run and at every checkpoint."""
+    from bench.randomness import Draws
+
+    paths = generated_files(folder, len(indices))
+    for first in range(0, len(paths), GROUP):
+        progress(first, len(paths))
+        group = paths[first : first + GROUP]
+        if all(path.exists() for path in group):
+            continue
+        # the last group is made whole too, so that an image does not depend on how many there are
+        images = method.generate(GROUP, Draws(0).at(first // GROUP).generator(f"samples.{split}"))
+        for path, pixels in zip(group, quantise(images, nearest=True), strict=False):
+            save_png(pixels, path)
+    return FileImages(paths)
+
+
 _SAMPLERS: dict[str, Callable[[Any, DataSet, str, Sequence[int], Path, Progress], ImageSet]] = {
     "unpaired_translation": _translations,
+    "paired_synthesis": _syntheses,
+    "unconditional_generation": _generations,
 }

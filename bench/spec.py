@@ -94,15 +94,12 @@ class RunSpec(BaseModel):
     @property
     def train_key(self) -> str:
         """`METHOD-` and 16 hexadecimal digits; the name of the run's folder."""
-        # A user's file is named by its content, so that a copy elsewhere is the same run.
-        method = f"sha256:{self.plugins[self.method]}" if self.method in self.plugins else self.method
         config = {
-            name: f"sha256:{self.plugins[value]}" if isinstance(value, str) and value in self.plugins else value
-            for name, value in self.config.items()
+            name: self._by_content(value) if isinstance(value, str) else value for name, value in self.config.items()
         }
         parts = {
             "format": self.format,
-            "method": method,
+            "method": self._by_content(self.method),
             "class": self.label,
             "revisions": self.revisions,
             "config": config,
@@ -114,6 +111,10 @@ class RunSpec(BaseModel):
             "needs": self.needs,
         }
         return f"{self.label}-{digest(parts)[:16]}"
+
+    def _by_content(self, reference: str) -> str:
+        """A class in a user's file by the file's content, so that a copy elsewhere is the same run."""
+        return _content_name(self.plugins[reference], reference) if reference in self.plugins else reference
 
     @property
     def total_epochs(self) -> int:
@@ -127,15 +128,15 @@ class RunSpec(BaseModel):
 
     def score_key(self, epoch: int, split: Split, use: MetricUse) -> str:
         """Name one metric of one checkpoint on one set of images."""
-        from bench.plugins import load_metric
+        from bench.plugins import file_hash, find, load_metric
 
-        metric = load_metric(use.metric)
+        metric, plugin = load_metric(use.metric), find("metric", use.metric)
         parts = {
             "run": self.train_key,
             "epoch": epoch,
             "split": split,
             "images": self.evaluation.image_count(split),
-            "metric": use.metric,
+            "metric": _content_name(file_hash(plugin.path), use.metric) if plugin.is_user_file else use.metric,
             "revision": metric.revision,
             "extractor": metric.extractor.id if metric.extractor else None,
             "settings": use.settings,
@@ -159,10 +160,14 @@ class RunSpec(BaseModel):
         )
 
 
+def _content_name(sha256: str, reference: str) -> str:
+    return f"sha256:{sha256}:{reference.rpartition(':')[2]}"
+
+
 def read_spec(path: Path) -> RunSpec:
     """Read a run's `spec.json`; errors name the file."""
     try:
-        return RunSpec.model_validate_json(path.read_text(encoding="utf-8"))
+        return RunSpec.model_validate_json(path.read_bytes())
     except OSError as error:
         raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

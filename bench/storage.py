@@ -14,28 +14,28 @@ from bench.errors import BenchError
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write `path` into one line with the way out."""
+def explained(path: Path, option: str = "--home") -> Iterator[None]:
+    """Turn the operating system's refusal to write `path`, below the folder of `option`, into one line."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             way_out = "the disk is full; free some space and run the same command again, nothing finished is lost"
         elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            way_out = "it is not writable; choose another place with --home DIR"
+            way_out = f"it is not writable; choose another place with {option} DIR"
         else:
             way_out = f"{error.strerror}; run the same command again once that is mended"
         raise BenchError(f"{path}: cannot be written: {way_out}") from error
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], option: str = "--home") -> None:
     """Call `write` on a temporary neighbour of `path`, flush it to disk and rename it into place.
 
     Raises:
         BenchError: if the place cannot be written; an existing file at `path` is untouched then.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with explained(path):
+    with explained(path, option):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write(temporary)

@@ -64,7 +64,8 @@ def read_yaml(path: Traversable) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path.name}{where}: not valid YAML: {getattr(error, 'problem', error)}") from error
+        reason = getattr(error, "problem", None) or str(error).split("\n")[0]
+        raise UsageError(f"{path.name}{where}: not valid YAML: {reason}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -21,12 +21,23 @@ from bench.method import Method, MethodConfig, StepContext
 from bench.plugins import load_loss
 from bench.protocol import validation_line
 from bench.randomness import Draws
+from methods.key_paths.encoder_only import EncoderOnly
+from methods.key_paths.key_path import KeyPath
+from methods.key_paths.momentum import MomentumKeys
+from methods.key_paths.separate import SeparateKeys
 from methods.losses.lsgan import lsgan_fake, lsgan_real
 from methods.networks.initialisation import initialise
 from methods.networks.patchgan import PatchGAN
 from methods.networks.projection_head import ProjectionHead
 from methods.networks.resnet_generator import ResnetGenerator
 from methods.optimisation import adam, descend, frozen, linear_schedule
+
+KEY_PATHS: dict[str, type[KeyPath]] = {
+    "shared": KeyPath,
+    "separate": SeparateKeys,
+    "encoder_only": EncoderOnly,
+    "momentum": MomentumKeys,
+}
 
 
 class PatchwiseConfig(MethodConfig):
@@ -56,6 +67,9 @@ class PatchwiseConfig(MethodConfig):
         False, description="show the loss the minibatch as one image, so that its other images give negatives too"
     )
     flip_equivariance: bool = Field(False, description="FastCUT: translate a mirrored image one half of the time")
+    key_path: Literal["shared", "separate", "encoder_only", "momentum"] = Field(
+        "shared", description="what embeds the inputs, and whether the loss trains the decoder (methods/key_paths)"
+    )
     loss: str = Field("patchnce", description="the patch-wise loss: a name, or FILE.py:Class")
     loss_options: dict[str, Any] = Field({}, validate_default=True, description="the loss's own options")
     tap_key_features: bool = Field(
@@ -91,10 +105,13 @@ class PatchwiseTranslation(Method):
         self.netF = ProjectionHead(channels, config.netF_nc)
         for name, network in self.named_children():
             initialise(network, "xavier", draws.generator(f"init.{name}"))
+        self.key_path = KEY_PATHS[config.key_path](self.netG, self.netF, config.nce_layers, draws)
         self.loss = self._build_loss(channels, draws)
         trained = {"G": self.netG.parameters(), "D": self.netD.parameters(), "F": self.netF.parameters()}
         if adversary := self.loss.adversary_parameters():
             trained["adversary"] = iter(adversary)
+        if self.key_path.learns:
+            trained["keys"] = self.key_path.parameters()
         betas = (config.beta1, config.beta2)
         self._optimizers = {name: adam(parameters, config.lr, betas) for name, parameters in trained.items()}
         self._schedulers = {
@@ -121,11 +138,11 @@ class PatchwiseTranslation(Method):
         return loss
 
     def networks(self) -> dict[str, nn.Module]:
-        """G, D, F, and the loss's own (N, F_)."""
-        return super().networks() | self.loss.networks()
+        """G, D, F, the key path's own (G_key, F_key), and the loss's (N, F_)."""
+        return super().networks() | self.key_path.networks() | self.loss.networks()
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """G, D, F and, if the loss has one, its adversary's."""
+        """G, D, F and, if there are any, those of the loss's adversary and of the networks that embed the inputs."""
         return dict(self._optimizers)
 
     def schedulers(self) -> dict[str, LRScheduler]:
@@ -142,6 +159,7 @@ class PatchwiseTranslation(Method):
 
         Returns:
             D_real, D_fake, D, G_GAN, G; the loss's terms (`NCE`), those of the identity pair with `_Y`; the adversary's.
+            Terms that only train the key path's networks end in `_key`.
         """
         moment = LossContext(
             context.step, context.epoch, context.total_steps, context.total_epochs, self.config.nce_T, context.draw
@@ -156,7 +174,7 @@ class PatchwiseTranslation(Method):
 
         losses = self._update_discriminator(fake_B, batch["B"])
         # G does not change before its own update, so the adversary's step and G's share one encoding of the fake
-        query_maps = self.netG.features(fake, self.config.nce_layers)
+        query_maps = self.netG.features(self.key_path.shown(fake), self.config.nce_layers)
         if flipped:
             query_maps = [features.flip(3) for features in query_maps]
         if "adversary" in self._optimizers:
@@ -165,18 +183,19 @@ class PatchwiseTranslation(Method):
         with torch.no_grad():
             networks: dict[str, nn.Module] = {"netG": self.netG, "netD": self.netD, "netF": self.netF}
             self.loss.after_generator_step(networks, moment)
+            self.key_path.after_generator_step(self.netG, self.netF)
         return losses
 
     def _translate_and_encode(self, real: Tensor, flipped: bool) -> tuple[Tensor, list[Tensor]]:
         """The fakes and the key features of `real`, which come from the same pass unless the input was mirrored."""
         layers = self.config.nce_layers
         in_graph = self.loss.needs_key_graph
-        if self.config.tap_key_features and not flipped:
+        if self.config.tap_key_features and not flipped and not self.key_path.own_networks:
             fake, key_maps = self.netG.forward_with_features(real, layers)
             return fake, key_maps if in_graph else [features.detach() for features in key_maps]
         fake = self.netG(real.flip(3) if flipped else real)
-        with torch.set_grad_enabled(in_graph):
-            return fake, self.netG.features(real, layers)
+        with torch.set_grad_enabled(in_graph or self.key_path.learns):
+            return fake, self.key_path.maps(self.netG, real)
 
     def _update_discriminator(self, fake_B: Tensor, real_B: Tensor) -> dict[str, Tensor]:
         """LSGAN on real_B (never mirrored by the equivariance) and on the fakes, without an image pool."""
@@ -204,19 +223,29 @@ class PatchwiseTranslation(Method):
         """L = lambda_GAN LSGAN(fake_B) + lambda_NCE sum over terms of the mean over the pairs that have the term."""
         with frozen(self.netD, self.loss):
             G_GAN = self.config.lambda_GAN * lsgan_real(self.netD(fake_B))
-            terms: dict[str, Tensor] = {}
-            by_name: dict[str, list[Tensor]] = {}
+            losses = {"G_GAN": G_GAN}
+            G = G_GAN
             with _full_precision(query_maps):
-                for pair in self._pairs(query_maps, key_maps, moment.draw, "nce.ids"):
-                    for name, term in self.loss.terms(pair, moment).items():
-                        weighted = self.config.lambda_NCE * term
-                        by_name.setdefault(name, []).append(weighted)
-                        self._log(terms, {f"{name}_Y" if pair.kind == "identity" else name: weighted})
-            G = G_GAN + sum(torch.stack(of_pairs).mean() for of_pairs in by_name.values())
-            losses = {"G_GAN": G_GAN, "G": G}
-            self._log(losses, terms)
-            descend(G, self._optimizers["G"], self._optimizers["F"])
+                pairs = self._pairs(query_maps, key_maps, moment.draw, "nce.ids")
+                for suffix, side in self.key_path.sides(pairs).items():
+                    objective, terms = self._objective(side, moment)
+                    G = G + objective
+                    self._log(losses, {f"{name}{suffix}": term for name, term in terms.items()})
+            self._log(losses, {"G": G})
+            descend(G, *(self._optimizers[name] for name in ("G", "F", "keys") if name in self._optimizers))
         return {name: value.detach() for name, value in losses.items()}
+
+    def _objective(self, pairs: list[Pair], moment: LossContext) -> tuple[Tensor | int, dict[str, Tensor]]:
+        """lambda_NCE times the sum over terms of the mean over the pairs that have the term; and every term to log."""
+        terms: dict[str, Tensor] = {}
+        by_name: dict[str, list[Tensor]] = {}
+        for pair in pairs:
+            for name, term in self.loss.terms(pair, moment).items():
+                if term.requires_grad:  # anything else is there to be looked at
+                    term = self.config.lambda_NCE * term
+                    by_name.setdefault(name, []).append(term)
+                self._log(terms, {f"{name}_Y" if pair.kind == "identity" else name: term})
+        return sum(torch.stack(of_pairs).mean() for of_pairs in by_name.values()), terms
 
     def _log(self, losses: dict[str, Tensor], more: dict[str, Tensor]) -> None:
         """Add losses; a plugin's term may not hide another of the same name."""
@@ -244,8 +273,8 @@ class PatchwiseTranslation(Method):
             if not (ids and self.loss.share_ids):
                 ids = [self._draw_ids(features, draw, purpose) for features in queries]
             query = self.netF(queries, ids)
-            with torch.no_grad():
-                key = self.netF(keys, ids)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.key_path.learns):
+                key = self.key_path.rows(self.netF, keys, ids)
             layers = zip(self._grouped(query), self._grouped(key), ids, queries, keys, strict=True)
             pairs.append(Pair(kind, [LayerPair(*layer) for layer in layers]))
         return pairs

@@ -16,6 +16,16 @@ from bench.protocol import Protocol, load_protocol
 PLUGINS = Path(__file__).parent / "plugins"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="REF",
+        help="check this plugin too (tests/bench/test_conformance.py): a name or FILE.py:Class; may be repeated",
+    )
+
+
 @dataclass
 class Toys:
     """A results root, a small data set and a protocol file over it."""

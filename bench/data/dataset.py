@@ -13,7 +13,8 @@ import PIL
 from PIL import Image
 
 from bench.data.array_cache import ArrayCache, key_of
-from bench.data.config import DataConfig, EarthData, FolderData
+from bench.data.config import DataConfig, EarthData, ImageFolderData, PairedFolderData
+from bench.data.labels import LabelMaps
 from bench.data.transforms import resize
 from bench.errors import BenchError
 
@@ -133,16 +134,16 @@ class Resized(ImageSet):
 
     Args:
         images: the other set.
-        size: side in pixels.
+        size: side in pixels, or (width, height).
     """
 
-    def __init__(self, images: ImageSet, size: int) -> None:
+    def __init__(self, images: ImageSet, size: int | tuple[int, int]) -> None:
         self.images = images
         self.size = size
         self.names = images.names
 
     def pixels(self, i: int) -> np.ndarray:
-        """Image i as uint8 (size, size, 3)."""
+        """Image i as uint8 of that size."""
         return resize(self.images.image(i), self.size)
 
 
@@ -161,7 +162,7 @@ class DataSet(ABC):
     splits: tuple[Split, ...]
     streams: tuple[Stream, ...] = ("A", "B")
 
-    def __init__(self, config: EarthData | FolderData, cache: Path) -> None:
+    def __init__(self, config: DataConfig, cache: Path) -> None:
         self.config = config
         self.cache = cache
 
@@ -193,6 +194,14 @@ class DataSet(ABC):
     @abstractmethod
     def aligned(self, split: str) -> bool:
         """Whether A[i] and B[i] of the split show the same place, so that B[i] is the truth for A[i]."""
+
+    def labels(self, split: str) -> LabelMaps:
+        """The label maps of a split of a paired data set, aligned with its stream B.
+
+        Raises:
+            BenchError: if the data set is not paired.
+        """
+        raise BenchError(f"data set {self.name} is not paired: it has no label map for each image")
 
     @abstractmethod
     def raw_files(self) -> list[tuple[Path, str]]:
@@ -264,6 +273,14 @@ def open_dataset(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
         from bench.data.earth import EarthDataSet
 
         return EarthDataSet(config, cache)
+    if isinstance(config, PairedFolderData):
+        from bench.data.paired_folder import PairedFolderDataSet
+
+        return PairedFolderDataSet(config, data_root, cache)
+    if isinstance(config, ImageFolderData):
+        from bench.data.image_folder import ImageFolderDataSet
+
+        return ImageFolderDataSet(config, data_root, cache)
     from bench.data.folder import FolderDataSet
 
     return FolderDataSet(config, data_root, cache)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,7 @@ from bench.data import land_cover
 from bench.data.array_cache import ArrayCache
 from bench.data.config import EarthData
 from bench.data.dataset import ArrayImages, DataSet, ImageSet, Split, Stream, file_sha256
+from bench.data.labels import ArrayLabels, LabelMaps
 from bench.errors import BenchError, NotAvailable
 
 WIDTH, HEIGHT = 5400, 2700  # the common grid: 15 pixels a degree, the size of bmng.jpg
@@ -144,7 +146,7 @@ def land_patches(roles: str, size: int, stride: int) -> tuple[Patch, ...]:
 class EarthDataSet(DataSet):
     """Patches of two layers; training patches of A and of B come from different blocks, the others are aligned.
 
-    Without A, the training patches are those of both kinds of training block.
+    Without A, or if A and B are paired, the training patches are those of both kinds of training block.
 
     Args:
         config: layers, patch size and training stride.
@@ -177,8 +179,15 @@ class EarthDataSet(DataSet):
         return self._cut(split, stream, "land")
 
     def aligned(self, split: str) -> bool:
-        """True for validation and test of a pair of layers."""
-        return self.config.A is not None and split != "train"
+        """True for validation and test of two layers, and for training if they are paired."""
+        return self.config.A is not None and (self.config.paired or split != "train")
+
+    def labels(self, split: str) -> LabelMaps:
+        """See `DataSet.labels`; the classes are land cover."""
+        if not self.config.paired:
+            return super().labels(split)
+        self.images(split, "B")  # refuses a split that does not exist
+        return ArrayLabels(self.class_maps(cast(Split, split)))
 
     def raw_files(self) -> list[tuple[Path, str]]:
         """The rasters with their pinned sha256; opening checked them."""
@@ -191,7 +200,8 @@ class EarthDataSet(DataSet):
         return f"{[sha256 for _, sha256 in self.raw_files()]} {geometry}"
 
     def _find(self, split: Split, stream: Stream) -> tuple[Patch, ...]:
-        training = "ab" if self.config.A is None else {"A": "a", "B": "b"}[stream]
+        both = self.config.A is None or self.config.paired
+        training = "ab" if both else {"A": "a", "B": "b"}[stream]
         roles = {"train": training, "validation": "v", "test": "t"}[split]
         size = self.config.size
         stride = self.config.train_stride if split == "train" else size

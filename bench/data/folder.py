@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.data.config import FolderData
 from bench.data.dataset import DataSet, FileImages, ImageSet, Split, Stream, Subset, file_sha256
+from bench.data.sources import sources
 from bench.errors import BenchError, NotAvailable
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff"})
@@ -46,9 +47,10 @@ class FolderDataSet(DataSet):
         super().__init__(config, cache)
         self.root = data_root / config.name
         if not self.root.is_dir():
+            known = config.name in sources()
+            get = f"run contrastbench data prepare {config.name}, or " if known else ""
             raise NotAvailable(
-                f"data set {config.name} is not here; put its trainA trainB testA testB under {self.root} "
-                "(contrastbench data list)"
+                f"data set {config.name} is not here; {get}put its trainA trainB testA testB under {self.root}"
             )
         test = "val" if not (self.root / "testA").is_dir() and (self.root / "valA").is_dir() else "test"
         self._test_prefix = test

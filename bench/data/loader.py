@@ -33,11 +33,13 @@ class TrainingImages:
     cut off to whole batches, and passes run on across epochs, so that every image of the first stream is visited
     however short the epochs are.
 
+    A stream `B.NAME` holds more images of B, drawn independently of the stream B.
+
     Source: taesungp/contrastive-unpaired-translation b3ac297, data/unaligned_dataset.py and data/base_dataset.py.
 
     Args:
         dataset: training images come from its split `train`.
-        streams: what a batch holds, of the data set's streams.
+        streams: what a batch holds: the data set's streams, and `STREAM.NAME` for more of one.
         config: length, batch and jitter.
         draws: gives seed and rank; its own step is left alone.
         cache: folder for resized images.
@@ -64,9 +66,10 @@ class TrainingImages:
         self.config = config
         self.device = torch.device(device)
         self._draws = Draws(draws.seed, draws.rank)
-        self._sizes = {stream: len(dataset.images("train", stream)) for stream in streams}
+        domains = {stream: stream.partition(".")[0] for stream in streams}
+        self._sizes = {stream: len(dataset.images("train", domain)) for stream, domain in domains.items()}
         self._read: Callable[[str, int], Callable[[int], np.ndarray]] = lru_cache(maxsize=None)(
-            lambda stream, size: resized_images(dataset, "train", stream, size, cache)
+            lambda stream, size: resized_images(dataset, "train", domains[stream], size, cache)
         )
         longest = max(self._sizes.values())
         per_epoch = config.images_per_epoch or longest

@@ -18,20 +18,25 @@ BUDGET_BYTES = 4 << 30  # each set of images; 2,975 Cityscapes images at 286 pix
 
 
 def resized_images(
-    dataset: DataSet, split: str, stream: str, size: int, cache: Path, budget_bytes: int = BUDGET_BYTES
+    dataset: DataSet,
+    split: str,
+    stream: str,
+    size: int | tuple[int, int],
+    cache: Path,
+    budget_bytes: int = BUDGET_BYTES,
 ) -> Callable[[int], np.ndarray]:
-    """A function from index to the image resized to a square, from disk if that is affordable.
+    """A function from index to the image resized to one size, from disk if that is affordable.
 
     Args:
         dataset: where the images come from.
         split: of the data set.
         stream: of the data set.
-        size: side in pixels, reached by PIL's bicubic filter.
+        size: side of a square, or (width, height), in pixels, reached by PIL's bicubic filter.
         cache: folder for the resized images; if it cannot be written they are made anew at each call.
         budget_bytes: larger sets are made anew at each call.
 
     Returns:
-        A function from index to uint8 (size, size, 3), not to be written to.
+        A function from index to uint8 (height, width, 3), not to be written to.
 
     Raises:
         BenchError: if an image cannot be read.
@@ -41,11 +46,12 @@ def resized_images(
     def make(i: int) -> np.ndarray:
         return resize(images.image(i), size)
 
-    shape = (len(images), size, size, 3)
+    width, height = (size, size) if isinstance(size, int) else size
+    shape = (len(images), height, width, 3)
     needed = int(np.prod(shape, dtype=np.int64))
     if needed > budget_bytes:
         log.warning(
-            "%s %s %s at %d pixels takes %.1f GB, over the cache's %.1f GB: decoding at each step instead",
+            "%s %s %s at %s pixels takes %.1f GB, over the cache's %.1f GB: decoding at each step instead",
             dataset.name, split, stream, size, needed / 1e9, budget_bytes / 1e9,
         )  # fmt: skip
         return make

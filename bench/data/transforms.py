@@ -78,11 +78,12 @@ def test_transform(image: Image.Image, crop_size: int) -> torch.Tensor:
 test_transform.__test__ = False  # type: ignore[attr-defined]  # pytest must not take it for a test
 
 
-def quantise(images: torch.Tensor) -> np.ndarray:
+def quantise(images: torch.Tensor, nearest: bool = False) -> np.ndarray:
     """The only way from generated images to bytes: clamp, (x + 1) / 2 * 255 in float32, cut off (not round).
 
     Args:
         images: (N, 3, H, W), nominally in [-1, 1].
+        nearest: round to the nearest byte instead, halves up, as StyleGAN2's code does.
 
     Returns:
         uint8 (N, H, W, 3).
@@ -94,6 +95,8 @@ def quantise(images: torch.Tensor) -> np.ndarray:
     if np.isnan(values).any():
         raise BenchError("a generated image holds values that are not numbers; its weights are of no use")
     scaled = (np.clip(values, -1.0, 1.0).transpose(0, 2, 3, 1) + 1) / 2.0 * 255.0
+    if nearest:
+        scaled = np.floor(scaled + 0.5)
     return scaled.astype(np.uint8)
 
 

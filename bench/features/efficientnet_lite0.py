@@ -43,7 +43,7 @@ class EfficientNetLite0(Extractor):
 
     def check(self) -> None:
         """See `Extractor.check`."""
-        _weight_file()
+        weight_file()
 
     def network(self) -> nn.Module:
         """See `Extractor.network`."""
@@ -52,7 +52,7 @@ class EfficientNetLite0(Extractor):
         from torch import nn
 
         network = EfficientNet.from_name("efficientnet-lite0")
-        network.load_state_dict(torch.load(_weight_file(), map_location="cpu", weights_only=True))
+        network.load_state_dict(torch.load(weight_file(), map_location="cpu", weights_only=True))
         _fold_batch_norms(network.eval())
         network._fc = nn.Identity()  # pooled features instead of the 1000 classes
         return network
@@ -67,7 +67,7 @@ class EfficientNetLite0(Extractor):
         return torch.from_numpy((np.asarray(resized, np.float32) - MEAN) / STD).permute(2, 0, 1)
 
 
-def _weight_file() -> Path:
+def weight_file() -> Path:
     """The package's weight file, its hash checked."""
     spec = importlib.util.find_spec(WEIGHT_PACKAGE)
     if spec is None or not spec.submodule_search_locations:

@@ -1,0 +1,125 @@
+"""The `cityscapes` data set of CycleGAN and CUT, made from the archives of its owners.
+
+Follows datasets/prepare_cityscapes_dataset.py of junyanz/pytorch-CycleGAN-and-pix2pix: every photograph and every colour
+label map is read as RGB, resized to 256 x 256 and saved as JPEG of quality 100 without chroma subsampling, the
+photograph as A/`i_A.jpg`, the label map as B/`i_B.jpg`, i counting the sorted files from 0; the official validation
+split becomes the test split.
+
+The script names no filter, so Pillow decides: before 7.0 (January 2020) `resize` took the nearest pixel, since then it
+interpolates bicubically, which blends the colours of neighbouring classes in a label map and smooths a photograph. The
+script is from Pillow's earlier time; so `nearest` is our default for both, and `bicubic` is what it does today.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+
+from bench.data.meter import Meter
+from bench.data.unpack import Damaged
+from bench.errors import BenchError
+from bench.storage import write_atomically
+
+FILTERS: dict[str, Image.Resampling] = {"nearest": Image.Resampling.NEAREST, "bicubic": Image.Resampling.BICUBIC}
+SIDE = 256
+SPLITS = {"train": "train", "val": "test"}  # official split -> ours; the official test labels are blank
+PARTS = {"photograph": "leftImg8bit.png", "label map": "gtFine_color.png"}
+ARCHIVES = {"photograph": "leftImg8bit_trainvaltest.zip", "label map": "gtFine_trainvaltest.zip"}
+
+# split/city/city_sequence_frame_ + what the file shows
+_NAME = re.compile(r"(?:^|/)(train|val)/([^/]+/[^/]+)_(leftImg8bit\.png|gtFine_color\.png)$")
+
+Reader = Callable[[], IO[bytes] | io.FileIO]
+
+
+def convert(
+    given: Sequence[Path],
+    target: Path,
+    label_filter: str,
+    photo_filter: str,
+    meter: Callable[[int, int], Meter],
+) -> None:
+    """Write trainA, trainB, testA and testB; images that an earlier, interrupted attempt wrote are kept.
+
+    Args:
+        given: the owner's two zip archives, which are read as they are, or folders they were unpacked to.
+        target: folder to write to; must hold nothing that was made with other filters.
+        label_filter: how label maps are resized: `nearest` or `bicubic`.
+        photo_filter: how photographs are resized, likewise.
+        meter: given the numbers of images in all and there already, shows the progress.
+
+    Raises:
+        Damaged: if an archive or an image in it is damaged.
+        BenchError: if photographs or label maps are missing, or belong to other scenes; names the first.
+    """
+    with ExitStack() as stack:
+        found: dict[str, dict[str, Reader]] = {}
+        for path in given:
+            for name, reader in _files(path, stack).items():
+                split, scene, part = _parts(name)
+                found.setdefault(f"{split} {part}", {}).setdefault(scene, reader)
+        work = [
+            (reader, target / f"{ours}{side}" / f"{i}_{side}.jpg", FILTERS[wanted])
+            for split, ours in SPLITS.items()
+            for side, part, wanted in (("A", "photograph", photo_filter), ("B", "label map", label_filter))
+            for i, reader in enumerate(_paired(found, split, part, given))
+        ]
+        left = [(reader, path, wanted) for reader, path, wanted in work if not path.is_file()]
+        with meter(len(work), len(work) - len(left)) as shown:
+            for reader, path, wanted in left:
+                _convert(reader, path, wanted)
+                shown.advance()
+
+
+def _files(path: Path, stack: ExitStack) -> dict[str, Reader]:
+    """The photographs and colour label maps of an archive or a folder, by their path in it."""
+    if path.is_dir():
+        files = {file.relative_to(path.parent).as_posix(): file for file in path.rglob("*.png")}
+        return {name: partial(io.FileIO, file) for name, file in files.items() if _NAME.search(name)}
+    try:
+        archive = stack.enter_context(zipfile.ZipFile(path))
+    except zipfile.BadZipFile as error:
+        raise Damaged(f"{path}: is no zip archive, or an incomplete one; download it again") from error
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read ({error.strerror}); give the path of the archive") from error
+    return {name: partial(archive.open, name) for name in archive.namelist() if _NAME.search(name)}
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    """Official split, city/scene, and what the file shows."""
+    found = _NAME.search(name)
+    assert found is not None
+    return found[1], found[2], next(part for part, ending in PARTS.items() if ending == found[3])
+
+
+def _paired(found: dict[str, dict[str, Reader]], split: str, part: str, given: Sequence[Path]) -> list[Reader]:
+    """The readers of one split and part, sorted as the script sorts its files, every one with its counterpart."""
+    both = {each: found.get(f"{split} {each}", {}) for each in PARTS}
+    for each, scenes in both.items():
+        if not scenes:
+            raise BenchError(
+                f"{', '.join(path.name for path in given)}: no {each} of the split {split} "
+                f"({split}/CITY/..._{PARTS[each]}); give {ARCHIVES[each]} with --from"
+            )
+    for scene in sorted(both["photograph"].keys() ^ both["label map"].keys()):
+        lacking = next(each for each in PARTS if scene not in both[each])
+        raise BenchError(f"cityscapes: {split}/{scene} has no {lacking}; give the complete archives of one version")
+    # the script sorts whole file names; the ending is common to all of them, and so is what it compares
+    return [both[part][scene] for scene in sorted(both[part], key=lambda scene: f"{scene}_{PARTS[part]}")]
+
+
+def _convert(reader: Reader, path: Path, wanted: Image.Resampling) -> None:
+    try:
+        with reader() as file, Image.open(file) as image:
+            small = image.convert("RGB").resize((SIDE, SIDE), wanted)
+    except (zipfile.BadZipFile, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Damaged(f"cityscapes: the source of {path.name} cannot be read ({error}); download it again") from error
+    write_atomically(path, lambda file: small.save(file, format="JPEG", quality=100, subsampling=0), "--data")

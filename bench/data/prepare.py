@@ -1,0 +1,298 @@
+"""What `contrastbench data prepare NAME` does: fetch, check, unpack beside, count, and rename into place.
+
+Below the data root, `.preparing/NAME/` holds what is unfinished: a download that goes on where it stopped, and the folder
+that is renamed to its place when it is complete. The finished `NAME/` has a record of where it came from beside its
+images, `prepared.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import PIL
+from filelock import FileLock, Timeout
+
+from bench import __version__
+from bench.data.cityscapes import FILTERS, convert
+from bench.data.config import FolderData
+from bench.data.download import download_archive
+from bench.data.folder import EXTENSIONS, FolderDataSet
+from bench.data.meter import Meter
+from bench.data.sources import Source, source, sources
+from bench.data.unpack import Damaged, unpack
+from bench.errors import BenchError, NotAvailable, UsageError
+from bench.storage import explained, read_json, write_json
+from bench.yaml_files import protocol_files
+
+RECORD = "prepared.json"
+WORK = ".preparing"
+JUNK = ("._", ".DS_Store", "__MACOSX")  # what macOS puts into archives; `._x.jpg` is no image
+
+
+def prepare(
+    name: str,
+    data_root: Path,
+    *,
+    archives: Sequence[Path] = (),
+    url: str | None = None,
+    label_filter: str | None = None,
+    photo_filter: str | None = None,
+) -> dict[str, Any]:
+    """Put a data set under the data root; what is there already is left alone.
+
+    Args:
+        name: of sources.yaml, or of a protocol over embedded data.
+        data_root: folder that will hold `NAME/`.
+        archives: files the user has already; none downloads.
+        url: another address than the owner's.
+        label_filter: cityscapes only, see bench/data/cityscapes.py; None is `nearest`.
+        photo_filter: likewise.
+
+    Returns:
+        `data`, `state` (`prepared`, `here already` or `embedded`), `folder`, `counts`, `deviations`, and `record`: the
+        content of prepared.json, None if the data set was put there by hand.
+
+    Raises:
+        UsageError: for an unknown name, or options that do not fit the data set.
+        NotAvailable: if its owner wants a login and no archive was given; says where to get it.
+        BenchError: if it cannot be had or is not what it should be; one line with the way out.
+    """
+    if _embedded(name):
+        return {
+            "data": name,
+            "state": "embedded",
+            "folder": None,
+            "counts": {},
+            "deviations": [],
+            "record": None,
+        }
+    name = name.partition("@")[0]
+    wanted = source(name)
+    filters = _filters(name, wanted, label_filter, photo_filter)
+    if url and (archives or not wanted.url):
+        raise UsageError(f"--url {url}: {name} is made from the files given with --from; leave --url out")
+    if wanted.url and len(archives) > 1:
+        raise UsageError(f"{name} is one archive; give one file with --from")
+    folder = data_root / name
+    asked = {key: value for key, value in (("label_filter", label_filter), ("photo_filter", photo_filter)) if value}
+    if folder.exists():  # perhaps on a disk that is not ours to write to
+        return _here(name, wanted, folder, asked)
+    if not wanted.url and not archives:
+        raise NotAvailable(_how_to_log_in(name, wanted))
+    work = data_root / WORK / name
+    with explained(work, "--data"):
+        work.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(work.with_name(f"{name}.lock"), timeout=0):
+            if folder.exists():  # another process made it a moment ago
+                return _here(name, wanted, folder, asked)
+            if wanted.url:
+                record = _from_archive(name, wanted, work, archives, url or wanted.url)
+            else:
+                record = _from_cityscapes(name, work, archives, filters)
+            return _finish(name, wanted, work, folder, record)
+    except Timeout as error:
+        raise BenchError(f"data set {name}: another process is preparing it; wait for it") from error
+
+
+def _embedded(name: str) -> bool:
+    from bench.protocol import load_protocol
+
+    base = name.partition("@")[0]
+    return base not in sources() and base in protocol_files() and load_protocol(name).data.family == "earth"
+
+
+def _filters(name: str, wanted: Source, label: str | None, photo: str | None) -> dict[str, str]:
+    given = {"label_filter": label, "photo_filter": photo}
+    if not wanted.archives:
+        if label or photo:
+            raise UsageError(f"--label-filter and --photo-filter are for cityscapes; {name} is unpacked as it is")
+        return {}
+    for key, value in given.items():
+        if value is not None and value not in FILTERS:
+            raise UsageError(f"--{key.replace('_', '-')} {value}: choose {' or '.join(FILTERS)}")
+    return {key: value or "nearest" for key, value in given.items()}
+
+
+def _config(name: str, wanted: Source) -> FolderData:
+    return FolderData(name=name, counts=wanted.counts or None, validation=0)
+
+
+def _here(name: str, wanted: Source, folder: Path, filters: dict[str, str]) -> dict[str, Any]:
+    try:
+        dataset = FolderDataSet(_config(name, wanted), folder.parent, folder.parent / WORK)
+    except BenchError as error:
+        raise BenchError(
+            f"{folder} is there already but cannot be used ({error}); move it away and run the same command again"
+        ) from error
+    record = read_json(folder / RECORD)
+    for key, value in filters.items():
+        if record and record.get(key) != value:
+            raise UsageError(
+                f"{folder} was prepared with --{key.replace('_', '-')} {record.get(key)}, not {value}; move it away to "
+                "prepare it anew"
+            )
+    return _answer(name, "here already", folder, dataset, record)
+
+
+def _answer(
+    name: str, state: str, folder: Path, dataset: FolderDataSet, record: dict[str, Any] | None
+) -> dict[str, Any]:
+    counts = {f"{split} {s}": len(dataset.images(split, s)) for split in dataset.splits for s in dataset.streams}
+    return {
+        "data": name,
+        "state": state,
+        "folder": str(folder),
+        "counts": counts,
+        "deviations": dataset.count_deviations(),
+        "record": record,
+    }
+
+
+# ---- data sets that are one archive
+
+
+def _from_archive(name: str, wanted: Source, work: Path, archives: Sequence[Path], url: str) -> dict[str, Any]:
+    """Fill the working folder from a downloaded or given archive."""
+    given = bool(archives)
+    archive = archives[0] if given else download_archive(url, work / "archive", wanted.sha256, wanted.max_bytes)
+    try:
+        described = _describe(archive, wanted.sha256, url if not given else archive.name)
+        if given and wanted.sha256 and not described["verified"]:
+            raise BenchError(f"{archive}: its sha256 is not the published {wanted.sha256}; get it from {wanted.url}")
+        staging = work / name
+        with explained(staging, "--data"):
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir()
+        with Meter(f"unpacking {name}", "bytes", archive.stat().st_size) as meter:
+            unpack(
+                archive,
+                staging,
+                lambda path: _place(path, name, wanted, archive),
+                wanted.max_bytes,
+                lambda position: meter.advance(max(0, position - meter.done)),
+            )
+    except Damaged as error:
+        if given:
+            raise
+        archive.unlink(missing_ok=True)
+        raise BenchError(
+            f"{url}: what was downloaded is damaged or incomplete and was removed; run the same command again"
+        ) from error
+    missing = [folder for folder in wanted.folders if not (staging / folder).is_dir()]
+    if missing:
+        raise BenchError(
+            f"{archive}: holds no images in {', '.join(wanted.folders[missing[0]])}; is it the archive of {name}?"
+        )
+    return {"archives": [described]}
+
+
+def _place(path: PurePosixPath, name: str, wanted: Source, archive: Path) -> PurePosixPath | None:
+    """Where a file of the archive goes: archives may hold the folders below a folder of their own."""
+    if path.parts and path.parts[0] != name and path.parts[0] in sources():
+        raise BenchError(f"{archive}: is the archive of {path.parts[0]}, not of {name}")
+    if path.suffix.lower() not in EXTENSIONS or any(part.startswith(JUNK) for part in path.parts):
+        return None
+    for target, origins in wanted.folders.items():
+        for origin in (PurePosixPath(origin).parts for origin in origins):
+            for above in range(3):
+                if path.parts[above : above + len(origin)] == origin and len(path.parts) > above + len(origin):
+                    return PurePosixPath(target, *path.parts[above + len(origin) :])
+    return None
+
+
+def _describe(archive: Path, published: str | None, origin: str) -> dict[str, Any]:
+    """Size and sha256 of an archive, and whether its owner's hash vouches for it."""
+    digest = hashlib.sha256()
+    try:
+        size = archive.stat().st_size
+        with Meter(f"checking {origin.rpartition('/')[2]}", "bytes", size) as meter, archive.open("rb") as file:
+            while chunk := file.read(1 << 22):
+                digest.update(chunk)
+                meter.advance(len(chunk))
+    except OSError as error:
+        raise BenchError(f"{archive}: cannot be read ({error.strerror}); give the path of the archive") from error
+    found = digest.hexdigest()
+    return {
+        "from": origin,
+        "bytes": size,
+        "sha256": found,
+        "published_sha256": published,
+        "verified": found == published,
+    }
+
+
+# ---- cityscapes
+
+
+def _how_to_log_in(name: str, wanted: Source) -> str:
+    options = " ".join(f"--from {archive}" for archive in wanted.archives)
+    return (
+        f"{name} needs a login: register at {wanted.owner.rpartition(' ')[2]}, download "
+        f"{' and '.join(wanted.archives)}, then run contrastbench data prepare {name} {options}"
+    )
+
+
+def _from_cityscapes(name: str, work: Path, archives: Sequence[Path], filters: dict[str, str]) -> dict[str, Any]:
+    """Fill the working folder from the owner's archives; goes on where an earlier attempt with these filters stopped."""
+    staging, made_with = work / name, work / "settings.json"
+    settings = {**filters, "pillow": PIL.__version__, "from": sorted(str(path.absolute()) for path in archives)}
+    if read_json(made_with) != settings:
+        shutil.rmtree(staging, ignore_errors=True)
+    write_json(made_with, settings)
+    convert(
+        archives,
+        staging,
+        filters["label_filter"],
+        filters["photo_filter"],
+        lambda total, done: Meter(f"resizing {name}", "images", total, done),
+    )
+    described = [_describe(path, None, path.name) for path in archives if path.is_file()]
+    return {"archives": described, **filters, "pillow": PIL.__version__}
+
+
+# ---- the end of every preparation
+
+
+def _finish(name: str, wanted: Source, work: Path, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Count, write the record, rename the working folder to its place and remove the download."""
+    staging = work / name
+    dataset = FolderDataSet(_config(name, wanted), work, work)
+    about = {"data": name, "owner": wanted.owner, "licence": wanted.licence, "contrastbench": __version__}
+    record = {**about, **record}
+    write_json(staging / RECORD, record)
+    with explained(folder, "--data"):
+        staging.rename(folder)
+    shutil.rmtree(work, ignore_errors=True)
+    return _answer(name, "prepared", folder, dataset, record)
+
+
+def print_prepared(found: dict[str, Any]) -> None:
+    """Show the answer of `prepare` to people."""
+    name = found["data"]
+    if found["state"] == "embedded":
+        print(f"{name}: embedded, there is nothing to prepare")
+        return
+    print(f"{name}: {found['state']}")
+    print(f"  folder    {found['folder']}")
+    print(f"  images    {', '.join(f'{place} {count}' for place, count in found['counts'].items())}")
+    for line in found["deviations"]:
+        print(f"  deviation {line}")
+    record = found["record"]
+    if record is None:
+        print(f"  origin    not known: it has no {RECORD}, so it was put there by hand")
+    else:
+        for archive in record["archives"]:
+            vouched = "as published" if archive["verified"] else "not verified: its owner publishes no checksum"
+            print(f"  archive   {archive['from']}, {archive['bytes'] / 1e6:.1f} MB")
+            print(f"  sha256    {archive['sha256']}, {vouched}")
+        if "label_filter" in record:
+            print(f"  resized   label maps {record['label_filter']}, photographs {record['photo_filter']}")
+        print(f"  owner     {record['owner']}")
+        print(f"  licence   {record['licence']}")
+    if name in protocol_files():
+        print(f"check the pixels: contrastbench data verify {name}")

@@ -1,0 +1,108 @@
+"""What a run belongs to: tables and comparisons, as their folders say. Each becomes a parent run in MLflow."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.cell import Cell
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One place of a run in a group.
+
+    Attributes:
+        label: what the group calls the run's method: a row, a contender.
+        experiment: `name@version` of the protocol that ran.
+        place: for people.
+        comparability, verdict: empty where there is none.
+        deviations: from what was published, one line each.
+    """
+
+    label: str
+    experiment: str
+    place: str
+    comparability: str
+    verdict: str
+    deviations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A regenerated table or a comparison on disk.
+
+    Attributes:
+        kind: `table` or `comparison`.
+        name: of the table or comparison.
+        scale: smoke, mini or paper.
+        folder: its files.
+        labels: of its methods, in its order.
+        standings: train key -> the run's places.
+        state: for people, what is known of the whole.
+    """
+
+    kind: str
+    name: str
+    scale: str
+    folder: Path
+    labels: list[str]
+    standings: dict[str, list[Standing]]
+    state: str
+
+    def identity(self, experiment: str) -> str:
+        """The parent run's identity; MLflow keeps a parent and its children in one experiment."""
+        return f"{self.kind}:{self.name}:{self.scale}:{experiment}"
+
+
+def read_table(path: Path) -> Group:
+    """A regenerated table from its `cells.json`."""
+    cells = [Cell.model_validate(cell) for cell in json.loads(path.read_bytes())["cells"]]
+    standings: dict[str, list[Standing]] = {}
+    for cell in cells:
+        verdict = cell.value.verdict if cell.value is not None else None
+        standing = Standing(
+            cell.row,
+            str(cell.ran_as),
+            f"table {cell.table}, row {cell.row}, column {cell.column}",
+            cell.comparability or "",
+            f"{cell.column}: {verdict}" if verdict else "",
+            tuple(cell.deviations),
+        )
+        for key in cell.train_keys.values():
+            standings.setdefault(key, []).append(standing)
+    counts = Counter(cell.state for cell in cells)
+    return Group(
+        "table",
+        cells[0].table,
+        cells[0].scale,
+        path.parent,
+        list(dict.fromkeys(cell.row for cell in cells if cell.train_keys)),
+        standings,
+        ", ".join(f"{count} cells {state}" for state, count in counts.most_common()),
+    )
+
+
+def read_comparison(path: Path) -> Group:
+    """A comparison from its `comparison.json`."""
+    found = json.loads(path.read_bytes())
+    is_stand_in = found["protocol"] != found["ran_as"]
+    judgements = [f"{duel['metric']} against {duel['rival']}: {duel['judgement']}" for duel in found["duels"]]
+    standings: dict[str, list[Standing]] = {}
+    for i, contender in enumerate(found["contenders"]):
+        standing = Standing(
+            contender["label"],
+            found["ran_as"],
+            f"comparison {found['name']}, as {contender['label']}",
+            "stand-in" if is_stand_in else "deviating" if contender["deviations"] else "as published",
+            "; ".join(judgements) if i == 0 else "",  # the first is the candidate
+            tuple(contender["deviations"]),
+        )
+        for key in contender["train_keys"].values():
+            standings.setdefault(key, []).append(standing)
+    labels = [contender["label"] for contender in found["contenders"]]
+    problems = sum(bool(contender["problems"]) for contender in found["contenders"])
+    state = f"{len(labels)} contenders" + (f", {problems} not done" if problems else "")
+    return Group("comparison", found["name"], found["scale"], path.parent, labels, standings, state)

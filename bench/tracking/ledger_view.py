@@ -1,0 +1,288 @@
+"""What MLflow should show of the ledger: one record per run, and one per group and experiment. Imports no mlflow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from bench.cell import State
+from bench.errors import BenchError, UsageError
+from bench.evaluate import read_score, wanted
+from bench.home import Home, RunFolder
+from bench.ledger import metric_rows, run_state
+from bench.plugins import find
+from bench.protocol import load_protocol
+from bench.spec import RunSpec, read_spec
+from bench.storage import read_json
+from bench.tracking.groups import Group, Standing, read_comparison, read_table
+from bench.tracking.record import DataName, Point, Record
+
+Found = TypeVar("Found")
+
+# how MLflow calls the states of a run; a stopped one is KILLED until the same command goes on with it
+STATUS: dict[State, str] = {"done": "FINISHED", "failed": "FAILED", "running": "RUNNING", "not run": "KILLED"}
+
+# one colour a method in every chart, the same for its seeds (MLflow's own come from run ids and may coincide)
+COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run stands: its experiment, its group and all its standings, the group's first."""
+
+    experiment: str
+    group: Group | None
+    standings: list[Standing]
+
+    @property
+    def parent(self) -> str | None:
+        """Identity of the parent record."""
+        return self.group.identity(self.experiment) if self.group else None
+
+
+class Ledger:
+    """A snapshot of a results root, read as little as possible: each run's record is made only when asked for.
+
+    Args:
+        home: the results root.
+
+    Attributes:
+        problems: a line for each file that cannot be read.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.problems: list[str] = []
+        self.groups = self._readable(read_table, home.table_cells())
+        self.groups += self._readable(read_comparison, home.comparisons())
+        self.specs = dict(self._readable(_read_run, [folder.spec for folder in home.runs()]))
+        self.states = {key: run_state(home.run(key)) for key in self.specs}
+        self.places = {key: self._place(key) for key in self.specs}
+        for key, spec in self.specs.items():  # a run that only other runs need stands beside them
+            for needed in spec.needs.values():
+                place = self.places.get(needed)
+                if place is not None and place.group is None:
+                    self.places[needed] = Place(self.places[key].experiment, self.places[key].group, [])
+
+    def begun(self) -> list[str]:
+        """Every run that has begun, by key."""
+        return [key for key in self.specs if self._has_begun(key)]
+
+    def fingerprint(self, key: str) -> str:
+        """Changes whenever the run's record might; costs a look at its files' sizes and times."""
+        folder, place = self.home.run(key), self.places[key]
+        files = [folder.spec, folder.metrics, folder.result, folder.error, *sorted(folder.scores.glob("*.json"))]
+        seen: list[object] = [self.states[key], place.experiment, place.parent, place.standings]
+        for path in files:
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            seen.append((path.name, status.st_size, status.st_mtime_ns))
+        return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+
+    def run(self, key: str) -> Record:
+        """The record of one run."""
+        folder, spec, place = self.home.run(key), self.specs[key], self.places[key]
+        state, reason = self.states[key]
+        result, progress = read_json(folder.result) or {}, read_json(folder.progress) or {}
+        rows = metric_rows(folder)
+        per_step = result["train_seconds"] / result["steps"] if result else progress.get("seconds_per_step", 0.0)
+        last_time = folder.metrics.stat().st_mtime if rows else folder.spec.stat().st_mtime
+        last_step = rows[-1]["step"] if rows else 0
+        # metrics.jsonl holds no clock times (reruns compare equal): they follow from its age and the time of a step
+        training = [
+            Point(
+                row["step"],
+                last_time - (last_step - row["step"]) * per_step,
+                {f"train/{metric_name(name)}": value for name, value in row.items() if name not in ("step", "epoch")},
+            )
+            for row in rows
+        ]
+        label = place.standings[0].label if place.standings else spec.label
+        scales = list(dict.fromkeys(asked.rpartition(" ")[2] for asked in spec.asked_by))
+        tags = {
+            "state": state,
+            "reason": reason,
+            "train_key": key,
+            "scale": ", ".join(scales),
+            "asked_by": ", ".join(spec.asked_by),
+            "folder": str(folder.path),
+            **_standing_tags(place.standings),
+            "mlflow.runColor": _colour(place, label),
+            "mlflow.note.content": _run_note(label, spec, place, state, reason, folder),
+        }
+        files = {path.name: path for path in (folder.spec, folder.result, folder.error) if path.exists()}
+        ended = max([last_time, *(path.stat().st_mtime for name, path in files.items() if name != "spec.json")])
+        has_samples = state == "done" and folder.samples("test", spec.total_epochs).is_dir()
+        return Record(
+            identity=key,
+            experiment=place.experiment,
+            name=f"{label}, seed {spec.seed}",
+            status=STATUS[state],
+            started=last_time - last_step * per_step,
+            ended=None if state == "running" else ended,
+            parent=place.parent,
+            params=_params(spec, scales),
+            tags=tags,
+            training=training,
+            scores=_scores(folder, spec, result.get("steps", progress.get("total_steps"))),
+            files=files,
+            samples=(folder, spec) if has_samples else None,
+            data=DataName(spec.data.name, spec.fingerprint[:12], spec.data.model_dump_json()),
+        )
+
+    def parents(self) -> Iterator[Record]:
+        """The records of groups, one for each experiment in which a group has a run that has begun."""
+        begun = self.begun()
+        for group in self.groups:
+            keys = [key for key in begun if self.places[key].group is group]
+            for experiment in dict.fromkeys(self.places[key].experiment for key in keys):
+                mine = [key for key in keys if self.places[key].experiment == experiment]
+                yield self._parent(group, experiment, mine)
+
+    def _parent(self, group: Group, experiment: str, keys: list[str]) -> Record:
+        counts = Counter(self.states[key][0] for key in keys)
+        status = next((STATUS[state] for state in ("running", "failed", "not run") if counts[state]), "FINISHED")
+        elsewhere = {place.experiment for place in self.places.values()} - {experiment}
+        sheets_of_others = {f"samples-{name.split('@')[0]}.png" for name in elsewhere}
+        files = {
+            path.name: path
+            for path in sorted(group.folder.iterdir())
+            if path.is_file() and not path.name.startswith(".") and path.name not in sheets_of_others
+        }
+        started = min(self.home.run(key).spec.stat().st_mtime for key in keys)
+        mine = [place for places in group.standings.values() for place in places if place.experiment == experiment]
+        tags = {
+            "state": ", ".join(f"{count} {state}" for state, count in counts.most_common()),
+            "all_of_it": group.state,
+            "scale": group.scale,
+            "folder": str(group.folder),
+            **_standing_tags(mine),
+            "part_of": "",
+            "mlflow.note.content": _group_note(group, experiment, sorted(files)),
+        }
+        return Record(
+            identity=group.identity(experiment),
+            experiment=experiment,
+            name=f"{group.kind} {group.name}, {group.scale}",
+            status=status,
+            started=started,
+            ended=None if status == "RUNNING" else max([started, *(path.stat().st_mtime for path in files.values())]),
+            parent=None,
+            params={group.kind: group.name, "scale": group.scale},
+            tags=tags,
+            files=files,
+        )
+
+    def _has_begun(self, key: str) -> bool:
+        folder = self.home.run(key)
+        return self.states[key][0] != "not run" or folder.metrics.exists() or folder.progress.exists()
+
+    def _place(self, key: str) -> Place:
+        groups = [group for group in self.groups if key in group.standings]
+        if not groups:
+            return Place(_ran_as(self.specs[key]), None, [])
+        # trained once, whoever wants it; MLflow knows one parent: the first
+        standings = [standing for group in groups for standing in group.standings[key]]
+        return Place(standings[0].experiment, groups[0], standings)
+
+    def _readable(self, read: Callable[[Path], Found], paths: list[Path]) -> list[Found]:
+        """What can be read of some files; one that is damaged must not keep the others from being shown."""
+        found = []
+        for path in paths:
+            try:
+                found.append(read(path))
+            except (BenchError, ValidationError, OSError, LookupError, TypeError, ValueError) as error:
+                self.problems.append(f"{path}: cannot be shown: {str(error).splitlines()[0]}")
+        return found
+
+
+def metric_name(name: str) -> str:
+    """A name MLflow accepts: letters, digits and `_-. `; a slash would open a group of its own."""
+    return re.sub(r"[^\w\-. ]", "_", name)
+
+
+def _read_run(path: Path) -> tuple[str, RunSpec]:
+    return path.parent.name, read_spec(path)
+
+
+def _ran_as(spec: RunSpec) -> str:
+    """The protocol that ran, for a run that stands in no group: its asker's, or that one's stand-in."""
+    asked, _, scale = spec.asked_by[0].partition(" ") if spec.asked_by else (spec.data.name, "", "")
+    try:
+        stand_in = load_protocol(asked).scale(scale).stand_in
+        return load_protocol(stand_in).id if stand_in else asked
+    except UsageError:  # a protocol file of the user's own, or a version that is gone
+        return asked
+
+
+def _scores(folder: RunFolder, spec: RunSpec, total_steps: int | None) -> list[Point]:
+    if total_steps is None:  # the training process has not said yet how many steps an epoch has
+        return []
+    points = []
+    for epoch, split, use in wanted(spec, ("validation", "test")):
+        key = spec.score_key(epoch, split, use)
+        stored = read_score(folder, key)
+        if stored is not None and stored["state"] == "done":
+            group = "eval" if split == "test" else "eval-validation"
+            name = f"{group}/{metric_name(find('metric', use.metric).name)}"
+            written = (folder.scores / f"{key}.json").stat().st_mtime
+            points.append(Point(epoch * total_steps // spec.total_epochs, written, {name: float(stored["value"])}))
+    return points
+
+
+def _params(spec: RunSpec, scales: list[str]) -> dict[str, str]:
+    run = {"method": spec.label, "data": spec.data.name, "seed": str(spec.seed), "scale": scales[0] if scales else ""}
+    return dict(_leaves(spec.config)) | run | {"threads": str(spec.threads), "precision": spec.precision}
+
+
+def _leaves(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value)
+
+
+def _standing_tags(standings: list[Standing]) -> dict[str, str]:
+    return {
+        "comparability": ", ".join(dict.fromkeys(s.comparability for s in standings if s.comparability)),
+        "verdict": "; ".join(dict.fromkeys(s.verdict for s in standings if s.verdict)),
+        "deviations": "; ".join(dict.fromkeys(line for s in standings for line in s.deviations)),
+        "part_of": "; ".join(dict.fromkeys(s.place for s in standings)),
+    }
+
+
+def _colour(place: Place, label: str) -> str:
+    if place.group is None or label not in place.group.labels:
+        return ""
+    return COLOURS[place.group.labels.index(label) % len(COLOURS)]
+
+
+def _run_note(label: str, spec: RunSpec, place: Place, state: str, reason: str, folder: RunFolder) -> str:
+    lines = [f"**{label}**, seed {spec.seed}, on {place.experiment}: {state}{': ' + reason if reason else ''}", ""]
+    lines += [f"* in {where}" for where in dict.fromkeys(standing.place for standing in place.standings)]
+    deviations = dict.fromkeys(line for standing in place.standings for line in standing.deviations)
+    if deviations:
+        lines += ["", "What differs from the published run:", "", *(f"* {line}" for line in deviations)]
+    return "\n".join([*lines, "", f"Folder: `{folder.path}`"])
+
+
+def _group_note(group: Group, experiment: str, files: list[str]) -> str:
+    pages = [name for name in files if name.startswith("table.")]
+    pictures = [name for name in files if name.endswith(".png")]
+    lines = [f"**{group.name}**, scale {group.scale}: its runs on {experiment} are the runs below this one.", ""]
+    if pages:
+        lines.append(f"* the table is under Artifacts: {', '.join(f'`{name}`' for name in pages)}")
+    if pictures:
+        lines.append(f"* so are its pictures: {', '.join(f'`{name}`' for name in pictures)}")
+    return "\n".join([*lines, f"* on disk: `{group.folder}`"])

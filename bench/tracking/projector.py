@@ -1,0 +1,302 @@
+"""Write to MLflow what the ledger has and MLflow lacks.
+
+What MLflow has is asked of MLflow, never remembered in a file: a deleted database or a projector killed between two writes
+needs no repair.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from bench.errors import BenchError
+from bench.home import Home
+from bench.tracking.ledger_view import Ledger
+from bench.tracking.record import DataName, Point, Record
+from bench.tracking.sheet import sample_sheet
+from bench.tracking.shown import DONE_TAG, FILES_TAG, HOME_TAG, IDENTITY_TAG, Shown, read_history, read_shown
+from bench.tracking.store import (
+    TrackingDown,
+    experiment_id,
+    home_identity,
+    is_unreachable,
+    lock_path,
+    open_client,
+    own_experiments,
+    reason,
+)
+
+BATCH_METRICS, BATCH_PARAMS = 1000, 100  # MLflow's limits of one log_batch
+PARAM_LENGTH, TAG_LENGTH = 6000, 5000
+
+
+@dataclass
+class Report:
+    """What one pass did.
+
+    Attributes:
+        runs, running: runs that have begun, and those that are under way.
+        written: records that had news.
+        points: metric values written.
+        problems: a line for each file or run that could not be shown.
+    """
+
+    runs: int = 0
+    running: int = 0
+    written: int = 0
+    points: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class Projector:
+    """Projects one results root to one MLflow address.
+
+    Args:
+        home: the results root.
+        uri: MLflow's address.
+    """
+
+    def __init__(self, home: Home, uri: str) -> None:
+        self.home, self.uri = home, uri
+        self.lock = FileLock(lock_path(home, uri))
+        self.last_pass = lock_path(home, uri).with_suffix(".pass")
+        self.client: Any = None
+        self.identity = ""
+        self.experiments: dict[str, str] = {}
+        self.shown: dict[str, Shown] = {}
+
+    def project(self) -> Report:
+        """Bring MLflow up to date; waits while another process does so.
+
+        Raises:
+            TrackingDown: MLflow cannot be reached; what was written stays, the rest is left for another pass.
+            UsageError: the address or the database cannot be used at all.
+        """
+        with self.lock:
+            if self._writer() != os.getpid():  # somebody else wrote since: what we know may be old
+                self._forget()
+            try:
+                report = self._pass()
+            except BaseException:
+                self._forget()
+                raise
+            self.last_pass.write_text(str(os.getpid()))
+            return report
+
+    def is_done_by_another(self, seconds: float) -> bool:
+        """Whether another process wrote in the last `seconds`, so that there is no need for this one."""
+        try:
+            return self._writer() != os.getpid() and time.time() - self.last_pass.stat().st_mtime < seconds
+        except OSError:
+            return False
+
+    def _writer(self) -> int:
+        try:
+            return int(self.last_pass.read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def _forget(self) -> None:
+        self.client, self.experiments, self.shown = None, {}, {}
+
+    # ---- one pass
+
+    def _pass(self) -> Report:
+        ledger = Ledger(self.home)
+        report = Report(problems=list(ledger.problems))
+        if self.client is None:
+            client = open_client(self.home, self.uri)
+            self.identity = home_identity(self.home)
+            self.shown = self._ask(client)
+            self.client = client
+        for parent in ledger.parents():
+            self._project(parent.identity, lambda parent=parent: parent, _fingerprint(parent), report)  # type: ignore[misc]
+        for key in ledger.begun():
+            report.runs += 1
+            report.running += ledger.states[key][0] == "running"
+            self._project(key, lambda key=key: ledger.run(key), ledger.fingerprint(key), report)  # type: ignore[misc]
+        return report
+
+    def _project(self, identity: str, make: Callable[[], Record], fingerprint: str, report: Report) -> None:
+        shown = self.shown.get(identity)
+        if shown is not None and shown.fingerprint == fingerprint:
+            return
+        try:
+            report.points += self._write(make(), fingerprint)
+            report.written += 1
+        except BenchError as error:  # one broken run must not keep the others from being shown
+            report.problems.append(f"{identity}: {error}")
+        except Exception as error:
+            self.shown.pop(identity, None)
+            if is_unreachable(error):
+                raise TrackingDown(reason(error)) from error
+            report.problems.append(f"{identity}: {reason(error)}")
+            self._reread(identity)
+
+    def _write(self, record: Record, fingerprint: str) -> int:
+        """Write one record's news; returns how many metric values that were."""
+        from mlflow.entities import Metric
+
+        shown = self.shown.get(record.identity)
+        if shown is None:
+            shown = self.shown[record.identity] = self._create(record)
+        if not shown.has_history:
+            read_history(self.client, shown)
+        self._set_up(record, shown)
+        if record.data is not None and not shown.has_data:
+            self._name_data(record.data, shown)
+
+        losses = [point for point in record.training if point.step > shown.last_step]
+        scores = [point for point in record.scores if any(_is_news(shown, point, name) for name in point.values)]
+        for batch in _batches([*losses, *scores]):
+            metrics = [
+                Metric(name, value, round(point.time * 1000), point.step)
+                for point in batch
+                for name, value in point.values.items()
+            ]
+            self.client.log_batch(shown.run_id, metrics=metrics)
+            for point in batch:
+                if point in scores:
+                    shown.scores |= {(name, point.step): value for name, value in point.values.items()}
+                else:
+                    shown.last_step = max(shown.last_step, point.step)
+
+        self._attach(record, shown)
+        if shown.status != record.status or (record.ended is not None and fingerprint != shown.fingerprint):
+            if record.ended is None:
+                self.client.update_run(shown.run_id, status=record.status)
+            else:
+                self.client.set_terminated(shown.run_id, record.status, round(record.ended * 1000))
+            shown.status = record.status
+        shown.fingerprint = fingerprint
+        if record.status != "RUNNING":  # the next process needs not look at it again
+            self.client.set_tag(shown.run_id, DONE_TAG, fingerprint)
+        return sum(len(point.values) for point in [*losses, *scores])
+
+    def _create(self, record: Record) -> Shown:
+        tags = {
+            HOME_TAG: self.identity,
+            IDENTITY_TAG: record.identity,
+            "mlflow.source.name": "contrastbench",
+            "mlflow.source.type": "LOCAL",
+        }
+        if record.parent is not None and record.parent in self.shown:
+            tags["mlflow.parentRunId"] = self.shown[record.parent].run_id
+        run = self.client.create_run(
+            self._experiment(record.experiment), round(record.started * 1000), tags=tags, run_name=record.name
+        )
+        return Shown(run.info.run_id, run.info.status, dict(run.data.tags), {}, has_history=True)
+
+    def _experiment(self, name: str) -> str:
+        if name not in self.experiments:
+            self.experiments[name] = experiment_id(self.client, self.home, self.uri, name)
+        return self.experiments[name]
+
+    def _set_up(self, record: Record, shown: Shown) -> None:
+        """Parameters that are missing, tags that changed, tags that ceased to hold."""
+        from mlflow.entities import Param, RunTag
+
+        wanted = {name: _cut(value, TAG_LENGTH) for name, value in record.tags.items() if value}
+        if record.parent is not None and record.parent in self.shown:
+            wanted["mlflow.parentRunId"] = self.shown[record.parent].run_id
+        if shown.tags.get("mlflow.runName") != record.name:
+            self.client.update_run(shown.run_id, name=record.name)
+            shown.tags["mlflow.runName"] = record.name
+        tags = [RunTag(name, value) for name, value in wanted.items() if shown.tags.get(name) != value]
+        params = [
+            Param(name, _cut(value, PARAM_LENGTH)) for name, value in record.params.items() if name not in shown.params
+        ]
+        for i in range(0, len(params), BATCH_PARAMS):
+            self.client.log_batch(shown.run_id, params=params[i : i + BATCH_PARAMS])
+        if tags:
+            self.client.log_batch(shown.run_id, tags=tags)
+        for name in [name for name, value in record.tags.items() if not value and name in shown.tags]:
+            self.client.delete_tag(shown.run_id, name)
+            del shown.tags[name]
+        shown.tags |= wanted
+        shown.params |= {param.key: param.value for param in params}
+
+    def _name_data(self, data: DataName, shown: Shown) -> None:
+        from mlflow.entities import Dataset, DatasetInput
+
+        dataset = Dataset(data.name, data.digest, source_type="contrastbench", source=data.config)
+        self.client.log_inputs(shown.run_id, datasets=[DatasetInput(dataset)])
+        shown.has_data = True
+
+    def _attach(self, record: Record, shown: Shown) -> None:
+        """Files that are new or changed, and the sample grid of a finished run."""
+        before = dict(shown.files)
+        for name, path in record.files.items():
+            digest = _digest(path.read_bytes())
+            if shown.files.get(name) != digest:
+                self.client.log_artifact(shown.run_id, str(path))
+                shown.files[name] = digest
+        if record.samples is not None:
+            folder, spec = record.samples
+            drawn_from = f"epoch {spec.total_epochs}, {folder.samples('test', spec.total_epochs).stat().st_mtime_ns}"
+            if shown.files.get("samples.png") != drawn_from:
+                label = record.name.split(", ")[0]
+                sheet = sample_sheet(self.home, folder, spec, label)
+                if sheet is not None:
+                    with tempfile.TemporaryDirectory() as scratch:
+                        path = Path(scratch) / "samples.png"
+                        sheet.save(path)
+                        self.client.log_artifact(shown.run_id, str(path))
+                shown.files["samples.png"] = drawn_from
+        if shown.files != before:
+            self.client.set_tag(shown.run_id, FILES_TAG, json.dumps(shown.files))
+
+    def _ask(self, client: Any) -> dict[str, Shown]:
+        """What MLflow has of this results root."""
+        try:
+            return read_shown(client, own_experiments(client, self.home, self.uri), self.identity)
+        except BenchError:
+            raise
+        except Exception as error:
+            raise TrackingDown(reason(error)) from error
+
+    def _reread(self, identity: str) -> None:
+        found = self._ask(self.client)
+        if identity in found:
+            self.shown[identity] = found[identity]
+
+
+def _is_news(shown: Shown, point: Point, name: str) -> bool:
+    return shown.scores.get((name, point.step)) != point.values[name]
+
+
+def _batches(points: list[Point]) -> Iterable[list[Point]]:
+    """Whole points, so that a step is written entirely or not at all."""
+    batch: list[Point] = []
+    count = 0
+    for point in points:
+        if batch and count + len(point.values) > BATCH_METRICS:
+            yield batch
+            batch, count = [], 0
+        batch.append(point)
+        count += len(point.values)
+    if batch:
+        yield batch
+
+
+def _fingerprint(record: Record) -> str:
+    """Of a table's record: it has no metrics, so that all of it can be compared."""
+    files = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in record.files.items()]
+    return _digest(repr([record.name, record.status, sorted(record.tags.items()), files]).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _cut(value: str, length: int) -> str:
+    return value if len(value) <= length else value[: length - 3] + "..."
