@@ -100,3 +100,15 @@ def reference_discriminator(stylegan2_golden) -> Callable[[], nn.Module]:
         return netD
 
     return build
+
+
+CFL_SPADE = Path(__file__).parents[1] / "golden" / "cfl_spade"
+
+
+@pytest.fixture
+def cfl_golden() -> Callable[[str], dict[str, Tensor]]:
+    def load(name: str) -> dict[str, Tensor]:
+        with np.load(CFL_SPADE / f"{name}.npz") as arrays:
+            return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+
+    return load

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from bench.replay import load_weights
@@ -40,3 +41,23 @@ def test_gradient_to_the_encoder_is_contiguous() -> None:
     sample(features, torch.tensor([1, 5])).square().sum().backward()
     assert features.grad is not None
     assert features.grad.is_contiguous()
+
+
+@pytest.mark.parametrize(("kind", "linear"), [("linear", True), ("mlp", False)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-8), (torch.float32, 2e-4)])
+def test_heads_of_the_contrastive_feature_loss(cfl_golden, kind, linear, dtype, tolerance):
+    arrays = cfl_golden("cfl_projection_head")
+    head = ProjectionHead([3, 6], 4, linear=linear).to(dtype)
+    prefix = f"{kind}_layer"
+    head.load_state_dict(
+        {
+            f"mlp_{key.removeprefix(prefix).replace('_', '.', 1)}": value
+            for key, value in arrays.items()
+            if key.startswith(prefix)
+        }
+    )
+    ids = [arrays["ids0"], arrays["ids1"]]
+    with torch.no_grad():
+        found = head([arrays["feat0"].to(dtype), arrays["feat1"].to(dtype)], ids)
+    for layer, rows in enumerate(found):
+        torch.testing.assert_close(rows.double(), arrays[f"{kind}_out{layer}"], rtol=tolerance, atol=tolerance)
