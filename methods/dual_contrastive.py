@@ -1,0 +1,284 @@
+"""Dual contrastive loss and attention: Yu et al., "Dual Contrastive Loss and Attention for GANs", ICCV 2021.
+
+StyleGAN2 (config E), trained with the dual contrastive instead of the logistic loss, with SAN in place of one convolution
+of the generator and, for small data sets, reference attention in place of one convolution of the discriminator.
+
+The authors published no code. [S] marks what the paper's supplement prints, [R] what StyleGAN2's released code does
+(NVlabs/stylegan2), [Dn] a decision of this project where the source is silent; each is an option.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+
+from bench.method import Method, MethodConfig, StepContext, Task
+from bench.randomness import Draws
+from methods.dual_contrastive_config import DualContrastiveConfig
+from methods.losses.dual_contrastive import dual_contrastive
+from methods.losses.logistic import logistic_discriminator, logistic_generator
+from methods.networks.equalised import draw_weights
+from methods.networks.reference_attention import ReferenceAttention
+from methods.networks.san import SAN
+from methods.networks.stylegan2_discriminator import StyleGAN2Discriminator
+from methods.networks.stylegan2_generator import StyleGAN2Generator
+from methods.optimisation import adam, frozen
+from methods.regularisers import PL_DECAY, path_lengths, r1_penalty
+
+
+class DualContrastive(Method):
+    """A generator against a discriminator that tells one real image from a batch of generated ones, and vice versa.
+
+    A step: update G; every 4th step regularise G (path length); update D; every 16th step regularise D (R1); move the
+    running average of G, which is what makes the images that are scored.
+    """
+
+    name = "dual_contrastive"
+    task: ClassVar[Task] = "unconditional_generation"
+    citation = "Yu et al., Dual Contrastive Loss and Attention for GANs, ICCV 2021"
+    revision = 1
+    source = "no official code; NVlabs/stylegan2 (networks, training), hszhao/SAN (attention)"
+    Config: ClassVar[type[MethodConfig]] = DualContrastiveConfig
+    config: DualContrastiveConfig
+    # [D5] mirrored: faces; not mirrored: scenes, as StyleGAN2's authors train LSUN
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {
+        "celeba": {"flip": True},
+        "animal-face": {"flip": True},
+        "lsun": {"flip": False},
+        "earth-sat": {"flip": True},
+    }
+    # B.NAME: more images of B, drawn independently
+    streams: ClassVar[tuple[str, ...]] = ("B", "B.contrast", "B.reference_G", "B.reference_D")
+    conformance: ClassVar[dict[str, Any]] = {
+        "n_epochs_decay": 0,
+        "load_size": 16,
+        "crop_size": 16,
+        "batch_size": 4,
+        "z_dim": 16,
+        "w_dim": 16,
+        "mapping_layers": 2,
+        "channel_base": 256,
+        "channel_max": 16,
+        "self_attention": 8,
+        "reference_attention": 8,
+        "san_kernel": 3,
+        "r1_gamma": 1.0,
+        "r1_interval": 2,
+        "pl_interval": 2,
+    }
+
+    def __init__(self, config: DualContrastiveConfig, draws: Draws) -> None:
+        super().__init__(config, draws)
+        # an instance reads only what its options need
+        self.streams = config.streams()  # type: ignore[misc]
+        self.netG = StyleGAN2Generator(
+            config.crop_size,
+            config.z_dim,
+            config.w_dim,
+            config.mapping_layers,
+            channel_base=config.channel_base,
+            channel_max=config.channel_max,
+            attention_resolution=config.self_attention,
+            make_attention=self._make_attention,
+        )
+        self.netD = StyleGAN2Discriminator(
+            config.crop_size,
+            channel_base=config.channel_base,
+            channel_max=config.channel_max,
+            mbstd_group=config.mbstd_group,
+            attention_resolution=config.reference_attention,
+            make_attention=self._make_reference_attention,
+        )
+        for name, network in self.named_children():
+            draw_weights(network, draws.generator(f"init.{name}"))
+        self.netG_ema = deepcopy(self.netG).requires_grad_(False).eval()
+        self.register_buffer("pl_mean", torch.zeros(()))
+        self._optimizers = {
+            "G": lazy_adam(self.netG.parameters(), config, config.pl_interval if config.pl_weight else None),
+            "D": lazy_adam(self.netD.parameters(), config, config.r1_interval if config.r1_gamma else None),
+        }
+        self._visuals: dict[str, Tensor] = {}
+
+    pl_mean: Tensor
+
+    def _make_attention(self, channels: int) -> SAN:
+        config = self.config
+        share = min(config.san_share, channels)
+        return SAN(channels, config.san_kind, config.san_kernel, config.san_relation, share, config.san_batch_norm)
+
+    def _make_reference_attention(self, channels: int) -> ReferenceAttention:
+        config = self.config
+        return ReferenceAttention(
+            self._make_attention(channels), channels, config.reference_configuration, config.attention_centre
+        )
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """G and D; regularisation steps share them."""
+        return dict(self._optimizers)
+
+    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+        """Update G and D, regularise them when it is their turn, average G.
+
+        Args:
+            batch: B, (batch, 3, R, R) in [-1, 1]; with the options that need them B.contrast, B.reference_G and
+                B.reference_D.
+            context: the moment and its draws: for G, the path length and D each `z_G`, `z_pl` or `z_D`, and the same
+                with `.mixing`, `.cutoff`, `.other` and `.noise`; `pl_noise`.
+
+        Returns:
+            G, D (the adversarial losses), G_fake, D_real, D_fake (mean logits), pl_mean; on their turns pl and r1.
+        """
+        losses = self._update_generator(batch, context.draw)
+        if self.config.pl_weight and context.step % self.config.pl_interval == 0:
+            losses |= self._regularise_generator(len(batch["B"]), context.draw)
+        losses |= self._update_discriminator(batch, context.draw)
+        if self.config.r1_gamma and context.step % self.config.r1_interval == 0:
+            losses |= self._regularise_discriminator(batch)
+        self._average_generator(len(batch["B"]))
+        return {name: loss.detach() for name, loss in losses.items()} | {"pl_mean": self.pl_mean.clone()}
+
+    def _update_generator(self, batch: dict[str, Tensor], draw: Draws) -> dict[str, Tensor]:
+        """G minimises softplus(-f), or -C(r, f) or C(f, r) where the reals' logits r are constants."""
+        fake, _ = self._synthesise(len(batch["B"]), "z_G", draw)
+        self._visuals = {"fake_B": fake.detach()}
+        with frozen(self.netD):
+            reference = self._reference(batch, "G")  # no gradient reaches it: references are constants for G [D15]
+            f = self.netD(fake, reference)
+            if self.config.adversarial_loss == "logistic":
+                G = logistic_generator(f)
+            else:
+                with torch.no_grad():
+                    r = self.netD(batch["B" if self.config.generator_reals == "same" else "B.contrast"], reference)
+                group = self.config.contrast_batch
+                swap = self.config.generator_loss == "swap"
+                G = dual_contrastive(f, r, group) if swap else -dual_contrastive(r, f, group)
+            self._descend(G, "G")
+        return {"G": G, "G_fake": f.mean()}
+
+    def _update_discriminator(self, batch: dict[str, Tensor], draw: Draws) -> dict[str, Tensor]:
+        """D minimises softplus(f) + softplus(-r), or C(r, f); reals and fakes pass separately, with one reference."""
+        with torch.no_grad():
+            fake, _ = self._synthesise(len(batch["B"]), "z_D", draw)
+        reference = self._reference(batch, "D")
+        f, r = self.netD(fake, reference), self.netD(batch["B"], reference)
+        if self.config.adversarial_loss == "logistic":
+            D = logistic_discriminator(r, f)
+        else:
+            D = dual_contrastive(r, f, self.config.contrast_batch)
+        self._descend(D, "D")
+        return {"D": D, "D_real": r.mean(), "D_fake": f.mean()}
+
+    def _regularise_generator(self, batch: int, draw: Draws) -> dict[str, Tensor]:
+        """Path lengths should equal their running mean, through which a hundredth of the gradient flows too."""
+        fake, ws = self._synthesise(max(batch // self.config.pl_batch_shrink, 1), "z_pl", draw)
+        noise = draw.normal("pl_noise", tuple(fake.shape), fake.dtype).to(fake.device)
+        lengths = path_lengths(fake, ws, noise)
+        mean = self.pl_mean + PL_DECAY * (lengths.mean() - self.pl_mean)
+        self.pl_mean.copy_(mean.detach())
+        penalty = (lengths - mean).square().mean()
+        self._descend(self.config.pl_weight * self.config.pl_interval * penalty, "G")
+        return {"pl": penalty}
+
+    def _regularise_discriminator(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """R1 at the real images; references are held fixed unless `r1_reference` says otherwise [D16]."""
+        inputs = [batch["B"].detach().requires_grad_()]
+        images = self._reference_images(batch, "D")
+        if images is None:
+            logits = self.netD(inputs[0])
+        else:
+            if self.config.r1_reference == "both":
+                inputs.append(images := images.detach().clone().requires_grad_())
+            logits = self.netD(inputs[0], self.netD.reference_features(images))
+        penalty = r1_penalty(logits, inputs).mean()
+        self._descend(self.config.r1_gamma / 2 * self.config.r1_interval * penalty, "D")
+        return {"r1": penalty}
+
+    def _synthesise(self, count: int, purpose: str, draw: Draws) -> tuple[Tensor, Tensor]:
+        """Images of fresh latent vectors (count, 3, R, R) and the w of every layer (count, num_ws, w_dim)."""
+        config, netG = self.config, self.netG
+        w = netG.mapping(self._latents(purpose, count, draw))
+        netG.mapping.update_average(w)  # of every pass in training, D's too, but not of the mixed-in w [R]
+        ws = netG.broadcast(w)
+        if config.style_mixing and draw.bernoulli(f"{purpose}.mixing", config.style_mixing):
+            cutoff = 1 + draw.integer(f"{purpose}.cutoff", netG.num_ws - 1)
+            other = netG.broadcast(netG.mapping(self._latents(f"{purpose}.other", count, draw)))
+            ws = torch.cat([ws[:, :cutoff], other[:, cutoff:]], dim=1)
+        noise = draw.generator(f"{purpose}.noise") if config.noise == "random" else None
+        return netG.synthesis(ws, noise), ws
+
+    def _latents(self, purpose: str, count: int, draw: Draws) -> Tensor:
+        return draw.normal(purpose, (count, self.config.z_dim), self.pl_mean.dtype).to(self.pl_mean.device)
+
+    def _reference_images(self, batch: dict[str, Tensor], player: str) -> Tensor | None:
+        """The images that primary images are paired with by index, real and generated ones alike [D14]."""
+        if self.config.reference_attention is None:
+            return None
+        if self.config.reference_pairing == "roll":
+            return batch["B"].roll(1, dims=0)
+        return batch[f"B.reference_{player}"]
+
+    def _reference(self, batch: dict[str, Tensor], player: str) -> Tensor | None:
+        images = self._reference_images(batch, player)
+        return None if images is None else self.netD.reference_features(images)
+
+    def _descend(self, loss: Tensor, player: str) -> None:
+        """One update of one network, in which every parameter takes part.
+
+        A regularisation step advances Adam's averages of parameters that it does not reach as well, with gradient 0 [R].
+        """
+        optimizer = self._optimizers[player]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        for parameter in optimizer.param_groups[0]["params"]:
+            gradient: Tensor | None = parameter.grad
+            # not finite: as the PyTorch successor does; the TensorFlow code skips the whole update instead
+            parameter.grad = (
+                torch.zeros_like(parameter)
+                if gradient is None
+                else gradient.nan_to_num_(nan=0.0, posinf=1e5, neginf=-1e5)
+            )
+        optimizer.step()
+
+    @torch.no_grad()
+    def _average_generator(self, batch: int) -> None:
+        """Exponential average of G's parameters, with a half-life counted in images; buffers are copied."""
+        beta = 0.5 ** (batch / (self.config.ema_kimg * 1000))
+        for average, parameter in zip(self.netG_ema.parameters(), self.netG.parameters(), strict=True):
+            average.lerp_(parameter, 1 - beta)
+        for copied, buffer in zip(self.netG_ema.buffers(), self.netG.buffers(), strict=True):
+            copied.copy_(buffer)
+
+    def visuals(self) -> dict[str, Tensor]:
+        """fake_B: the images of G's last update."""
+        return self._visuals
+
+    @torch.no_grad()
+    def generate(self, n: int, stream: torch.Generator) -> Tensor:
+        """Images of the averaged generator, without truncation, with fresh noise maps.
+
+        Args:
+            n: how many.
+            stream: on the CPU; latent vectors and noise come from it.
+
+        Returns:
+            (n, 3, R, R), clamped to [-1, 1] (StyleGAN2 has no tanh).
+        """
+        self.netG_ema.eval()  # batch norm, if the attention has it, uses its running statistics
+        z = torch.randn((n, self.config.z_dim), generator=stream, dtype=self.pl_mean.dtype).to(self.pl_mean.device)
+        return self.netG_ema(z, stream if self.config.noise == "random" else None).clamp(-1, 1)
+
+
+def lazy_adam(parameters: Any, config: DualContrastiveConfig, interval: int | None) -> Adam:
+    """Adam for a network that takes one extra step, a regularisation, after every `interval` steps.
+
+    With c = interval / (interval + 1), the learning rate is lr c and the decays beta^c, so that a round with the extra
+    step moves as far as one without.
+
+    Source: Karras et al. 2020, appendix B "Lazy regularization".
+    """
+    c = 1.0 if interval is None else interval / (interval + 1)
+    return adam(parameters, config.lr * c, (config.beta1**c, config.beta2**c))

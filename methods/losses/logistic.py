@@ -1,0 +1,28 @@
+"""StyleGAN2's adversarial loss: the logistic loss with a non-saturating generator ("Adv" in dual contrastive's tables).
+
+Goodfellow et al., "Generative Adversarial Nets", NIPS 2014, section 3; D outputs logits, high for real images.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def logistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """D minimises mean softplus(fake) + mean softplus(-real).
+
+    Args:
+        real: (N,) logits.
+        fake: (M,) logits.
+    """
+    return softplus(fake).mean() + softplus(-real).mean()
+
+
+def logistic_generator(fake: Tensor) -> Tensor:
+    """G minimises mean softplus(-fake), the non-saturating form.
+
+    Args:
+        fake: (N,) logits.
+    """
+    return softplus(-fake).mean()
