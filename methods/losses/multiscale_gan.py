@@ -1,0 +1,62 @@
+"""SPADE's adversarial losses, averaged over the discriminator's scales.
+
+Source: NVlabs/SPADE fecacc9, models/networks/loss.py, GANLoss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+GANMode = Literal["hinge", "ls", "original", "w"]
+
+
+def _discriminator_score_loss(score: Tensor, real: bool, mode: GANMode) -> Tensor:
+    sign = 1.0 if real else -1.0
+    if mode == "hinge":
+        return F.relu(1 - sign * score).mean()
+    return _target_loss(score, real, mode)
+
+
+def _target_loss(score: Tensor, real: bool, mode: GANMode) -> Tensor:
+    """The modes in which the generator's loss is the discriminator's with the other target."""
+    if mode == "ls":
+        return ((score - float(real)) ** 2).mean()
+    if mode == "original":
+        return F.softplus(-score if real else score).mean()
+    return (-score if real else score).mean()
+
+
+def discriminator_loss(scores: Sequence[Tensor], real: bool, mode: GANMode = "hinge") -> Tensor:
+    """One of the discriminator's two terms; they are added without a factor one half.
+
+    hinge: mean max(0, 1 - y) for real, mean max(0, 1 + y) for fake. ls: squared distance from 1 or 0. original: binary
+    cross entropy with logits. w: -mean or mean.
+
+    Args:
+        scores: per scale, patch scores of any shape.
+        real: whether these are real images.
+        mode: which loss.
+
+    Returns:
+        A scalar, the mean over the scales.
+    """
+    return torch.stack([_discriminator_score_loss(score, real, mode) for score in scores]).mean()
+
+
+def generator_loss(scores: Sequence[Tensor], mode: GANMode = "hinge") -> Tensor:
+    """The generator's term: -mean y for hinge and w, else the discriminator's loss with the target `real`.
+
+    Args:
+        scores: per scale, patch scores of generated images.
+        mode: which loss.
+
+    Returns:
+        A scalar, the mean over the scales.
+    """
+    by_scale = [-score.mean() if mode == "hinge" else _target_loss(score, True, mode) for score in scores]
+    return torch.stack(by_scale).mean()

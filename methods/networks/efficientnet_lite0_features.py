@@ -1,0 +1,41 @@
+"""EfficientNet-lite0 as a feature space: what stands in for ResNet50 and VGG19 where their official weights are not had.
+
+Network and weights come with packages that every installation has (bench/features/efficientnet_lite0.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+ENDS = (1, 3, 5, 11, 16)  # blocks after which the resolution is halved, and the last
+
+
+class EfficientNetLite0Features(nn.Module):
+    """Five feature maps at 1/2, 1/4, 1/8, 1/16 and 1/32; batch norms behave as those of `ResNet50Features`."""
+
+    channels = (16, 24, 40, 112, 320)
+
+    def __init__(self) -> None:
+        super().__init__()
+        from efficientnet_lite_pytorch import EfficientNet
+
+        network = EfficientNet.from_name("efficientnet-lite0")
+        self._conv_stem, self._bn0, self._swish = network._conv_stem, network._bn0, network._swish
+        self._blocks = network._blocks
+
+    def load_official(self, state: Mapping[str, Tensor]) -> None:
+        """Take the package's weights."""
+        own = self.state_dict().keys()
+        self.load_state_dict({name: tensor for name, tensor in state.items() if name in own})
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Five maps of (batch, 3, H, W) in [-1, 1], the range that the network was trained on to 0.4 per cent."""
+        x = self._swish(self._bn0(self._conv_stem(images)))
+        maps = []
+        for index, block in enumerate(self._blocks, start=1):
+            x = block(x)
+            if index in ENDS:
+                maps.append(x)
+        return maps
