@@ -1,0 +1,1 @@
+"""`compare`: one loss or method against others, everything else equal, paired by seed."""

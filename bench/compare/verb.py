@@ -1,0 +1,239 @@
+"""`compare`: run what is left, then write and print what was found."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from bench.compare.contenders import Entrant
+from bench.compare.document import lay_out
+from bench.compare.figures import write_figures
+from bench.compare.findings import Findings, collect
+from bench.errors import BenchError, UsageError, unknown_name
+from bench.executors.local import LocalExecutor, Outcome, default_slots
+from bench.grid import Grid
+from bench.progress import RunView, duration
+from bench.report.samples import sample_sheet
+from bench.storage import write_atomically, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class Comparison:
+    """Contenders, their runs, and where the outcome goes.
+
+    Attributes:
+        name: of the folder below `comparisons/`.
+        scale, budget: as asked for.
+        entrants: the candidate first.
+        grid: the runs of all of them.
+        metrics: compare by these only; none: by all of the protocol's.
+        keys: label -> seed -> train key.
+    """
+
+    name: str
+    scale: str
+    budget: str
+    entrants: Sequence[Entrant]
+    grid: Grid
+    metrics: Sequence[str] = ()
+    keys: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is written."""
+        return self.grid.home.root / "comparisons" / self.name
+
+    def findings(self) -> Findings:
+        """What is known now."""
+        return collect(self.name, self.scale, self.budget, self.entrants, self.keys, self.grid, self.metrics)
+
+
+def default_name(entrants: Sequence[Entrant], protocol: str, scale: str, budget: str) -> str:
+    """A folder name that says what was compared."""
+    labels = [entrant.label for entrant in entrants]
+    parts = [labels[0], "vs", *labels[1:], protocol, scale] + (["as-published"] if budget != "equal" else [])
+    return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", part) for part in parts)
+
+
+def plan_comparison(comparison: Comparison, seeds: int) -> Comparison:
+    """Add every contender's runs to the comparison's grid; runs that exist already are found again by their keys.
+
+    Raises:
+        NotAvailable: if data or weights are not on this machine.
+        UsageError: if two contenders are the same run, or for a metric that the protocol lacks.
+    """
+    known = [use.metric for use in comparison.entrants[0].resolution.ran.metrics]
+    for metric in comparison.metrics:
+        if metric not in known:
+            raise unknown_name(f"metric of {comparison.entrants[0].resolution.ran.id}", metric, known)
+    owner: dict[str, str] = {}
+    for entrant in comparison.entrants:
+        for seed in range(seeds):
+            key = comparison.grid.add_run(entrant.resolution, seed)
+            other = owner.setdefault(key, entrant.label)
+            if other != entrant.label:
+                raise UsageError(f"{entrant.label} and {other} are the same run ({key}): nothing differs; change one")
+            comparison.grid.names[key] = f"{entrant.label} on {entrant.resolution.ran.name}, seed {seed}"
+            comparison.keys.setdefault(entrant.label, {})[seed] = key
+    return comparison
+
+
+def compare(comparison: Comparison, slots: int | None, as_json: bool, debug: bool, mlflow: str | None = None) -> bool:
+    """Do what is left of a comparison and write it down.
+
+    Args:
+        comparison: from `plan_comparison`.
+        slots: runs at once; None: cores divided by the threads of a run.
+        as_json: print the findings as JSON on standard output and everything else on standard error.
+        debug: show tracebacks of failed runs.
+        mlflow: address at which the runs are shown meanwhile; None: nowhere.
+
+    Returns:
+        Whether anything failed.
+
+    Raises:
+        BenchError: if the candidate fails before it has logged anything: its own mistake, so the rest is not run.
+    """
+    console = Console(stderr=as_json)
+    started = time.monotonic()
+    grid = comparison.grid
+    grid.write_specs()
+    todo = grid.unfinished()
+    at_once = slots or default_slots(max((spec.threads for spec in todo.values()), default=1))
+    console.print(
+        f"{len(grid.runs)} runs: {len(grid.runs) - len(todo)} done already, {len(todo)} to do, {at_once} at once; "
+        f"everything goes under {grid.home.root}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    outcomes: dict[str, Outcome] = {}
+    with _shown_in(mlflow if todo else None, grid, console):
+        if todo:
+            # from the start it says which runs are its own
+            write_json(comparison.folder / "comparison.json", comparison.findings().model_dump(mode="json"))
+            with RunView(console, grid.home, todo, grid.names, at_once) as view:
+                outcomes = LocalExecutor(grid.home, slots, debug).run(todo, _Watch(comparison, view))
+        findings = comparison.findings()
+        paths = write(comparison, findings)
+        _print(findings, console)
+    if as_json:
+        print(findings.model_dump_json(indent=1))
+    console.print("\nwritten to", highlight=False)
+    for path in paths:
+        console.print(f"  {path}", highlight=False, soft_wrap=True)
+    console.print(f"took {duration(time.monotonic() - started)}", highlight=False)
+    return any(outcome.state != "done" for outcome in outcomes.values()) or any(c.problems for c in findings.contenders)
+
+
+class _Watch:
+    """Shows progress, and stops everything if the candidate turns out not to work at all."""
+
+    def __init__(self, comparison: Comparison, view: RunView) -> None:
+        self.comparison, self.view = comparison, view
+
+    def __call__(self, active: set[str], outcomes: dict[str, Outcome]) -> None:
+        self.view(active, outcomes)
+        label = self.comparison.entrants[0].label
+        mine = self.comparison.keys[label].values()
+        failed = [outcomes[key].reason for key in mine if key in outcomes and outcomes[key].state == "failed"]
+        metrics = [self.comparison.grid.home.run(key).metrics for key in mine]
+        if failed and not any(path.exists() and path.stat().st_size for path in metrics):
+            raise BenchError(f"{label} fails from the start, so nothing else is run: {failed[0]}")
+
+
+def _shown_in(mlflow: str | None, grid: Grid, console: Console) -> AbstractContextManager[object]:
+    """Show the runs in MLflow for as long as the block runs, if that is wanted."""
+    if mlflow is None:
+        return nullcontext()
+    from bench.tracking.background import Background
+
+    return Background(
+        grid.home, mlflow, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+    )
+
+
+def write(comparison: Comparison, findings: Findings) -> list[Path]:
+    """Write a comparison in every format.
+
+    Returns:
+        The files: comparison.json, table.md, table.tex, scores.csv (a line per seed, metric and checkpoint rule),
+        differences.csv, the figures and the sample sheet.
+    """
+    from results.tables.writers.latex import latex
+    from results.tables.writers.markdown import markdown
+
+    folder, grid = comparison.folder, comparison.grid
+    document = lay_out(findings)
+    texts = {
+        "table.md": markdown(document),
+        "table.tex": latex(document),
+        "scores.csv": scores_table(findings).to_csv(index=False, lineterminator="\n"),
+        "differences.csv": differences_table(findings).to_csv(index=False, lineterminator="\n"),
+    }
+    write_json(folder / "comparison.json", findings.model_dump(mode="json"))
+    for name, text in texts.items():
+        write_atomically(folder / name, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+    paths = [folder / name for name in ("comparison.json", *texts)] + write_figures(findings, grid.home, folder)
+    first = {entrant.label: min(comparison.keys[entrant.label].items())[1] for entrant in comparison.entrants}
+    sheet = sample_sheet(grid, comparison.entrants[0].resolution, first, folder / "samples.png")
+    return [*paths, sheet] if sheet is not None else paths
+
+
+def scores_table(findings: Findings) -> pd.DataFrame:
+    """Every score: a line per contender, metric, checkpoint rule and seed."""
+    import pandas as pd
+
+    columns = [
+        "contender",
+        "metric",
+        "higher_is_better",
+        "checkpoint",
+        "counts",
+        "seed",
+        "value",
+        "score_key",
+        "train_key",
+    ]
+    rows = [
+        (contender.label, metric, findings.metrics[metric], rule, rule == findings.counts, seed, value,
+         measured.score_keys[seed], contender.train_keys[seed])
+        for contender in findings.contenders
+        for metric, rules in contender.scores.items()
+        for rule, measured in rules.items()
+        for seed, value in measured.values.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def differences_table(findings: Findings) -> pd.DataFrame:
+    """Every duel: a line per metric and other contender."""
+    import pandas as pd
+
+    rows = []
+    for duel in findings.duels:
+        paired = duel.paired
+        row = {"candidate": findings.candidate.label, "minus": duel.rival, "metric": duel.metric,
+               "higher_is_better": duel.higher_is_better, "judgement": duel.judgement}  # fmt: skip
+        if paired is not None:
+            row |= {"n_seeds": len(paired.seeds), "difference": paired.difference, "interval_low": paired.interval.low,
+                    "interval_high": paired.interval.high, "effect_size": paired.effect_size, "p": paired.p_value,
+                    "p_holm": duel.p_holm, "detectable": paired.detectable}  # fmt: skip
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _print(findings: Findings, console: Console) -> None:
+    from results.tables.writers.terminal import terminal
+
+    for part in terminal(lay_out(findings)):
+        console.print(part)

@@ -1,0 +1,42 @@
+import json
+
+import numpy as np
+from PIL import Image
+
+from bench.compare.figures import write_figures
+from bench.home import Home
+
+
+def log(home, key, scale):
+    folder = home.run(key)
+    folder.path.mkdir(parents=True)
+    rows = [{"step": i + 1, "epoch": i // 50 + 1, "G": scale * (2 + np.cos(i)), "NCE": 1 / (i + 1)} for i in range(250)]
+    folder.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_figures_show_everyone_and_come_out_the_same_twice(tmp_path, findings, monkeypatch):
+    home = Home(tmp_path / "runs", tmp_path)
+    assert [p.name for p in write_figures(findings, home, tmp_path / "a")] == ["intervals.png", "intervals.svg"]
+    from bench.compare import figures
+
+    monkeypatch.setattr(figures, "_score_curve", lambda *_: figures.pd.DataFrame())  # there are no scores on disk
+    for contender in findings.contenders:
+        for key in contender.train_keys.values():
+            log(home, key, 30 if contender.label == "cut" else 1)
+    paths = write_figures(findings, home, tmp_path / "a")
+    assert [p.name for p in paths] == ["intervals.png", "intervals.svg", "curves.png", "curves.svg"]
+    for path in paths[::2]:
+        with Image.open(path) as image:
+            assert image.size[0] > 1000
+            assert len(image.convert("RGB").getcolors(1 << 24)) > 50
+    for path in paths[1::2]:
+        text = path.read_text()
+        assert all(contender.label in text for contender in findings.contenders)
+    assert "FD (lower is better)" in paths[1].read_text()
+    again = write_figures(findings, home, tmp_path / "b")
+    assert [p.read_bytes() for p in again[1::2]] == [p.read_bytes() for p in paths[1::2]]
+
+
+def test_no_measurement_no_figure(tmp_path, findings):
+    empty = findings.model_copy(update={"metrics": {}, "duels": []})
+    assert write_figures(empty, Home(tmp_path, tmp_path), tmp_path) == []

@@ -1,0 +1,64 @@
+import json
+
+import pandas as pd
+import pytest
+
+from bench.compare.contenders import choose, enter
+from bench.compare.verb import Comparison, compare, default_name, plan_comparison
+from bench.errors import BenchError, UsageError
+from bench.grid import Grid
+
+
+def comparison(toys, candidate="Toy", against="NeedsTeacher", seeds=2, **settings):
+    file = toys.method.rpartition(":")[0]
+    contenders = choose(None, f"{file}:{candidate}", {}, "cut", [f"{file}:{against}"])
+    entrants = enter(contenders, toys.protocol, "smoke", "equal", settings)
+    name = default_name(entrants, "toys", "smoke", "equal")
+    return plan_comparison(Comparison(name, "smoke", "equal", entrants, Grid(toys.home)), seeds)
+
+
+def test_runs_are_made_once_and_everything_is_written(toys, capsys):
+    planned = comparison(toys)
+    assert planned.folder == toys.home.root / "comparisons" / "toy-vs-needs_teacher-toys-smoke"
+    assert len(planned.grid.runs) == 6  # two seeds of two methods, and of the teacher that one of them needs
+    assert not compare(planned, slots=2, as_json=True, debug=False)
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads((planned.folder / "comparison.json").read_text())
+    assert [c["label"] for c in found["contenders"]] == ["toy", "needs-teacher"]
+    files = {path.name for path in planned.folder.iterdir()}
+    assert files == {
+        "comparison.json", "table.md", "table.tex", "scores.csv", "differences.csv", "samples.png",
+        "intervals.png", "intervals.svg", "curves.png", "curves.svg",
+    }  # fmt: skip
+    scores = pd.read_csv(planned.folder / "scores.csv")
+    last = scores[scores["counts"]]
+    assert sorted(last["contender"]) == ["needs-teacher"] * 2 + ["toy"] * 2
+    differences = pd.read_csv(planned.folder / "differences.csv")
+    means = last.groupby("contender")["value"].mean()
+    assert differences["difference"][0] == pytest.approx(means["toy"] - means["needs-teacher"])
+
+    # the same command again runs nothing; a third seed adds its three runs only
+    again = comparison(toys)
+    assert not again.grid.unfinished()
+    assert len(comparison(toys, seeds=3).grid.unfinished()) == 3
+
+
+def test_a_candidate_that_does_not_work_stops_the_rest(toys):
+    planned = comparison(toys, candidate="Crash", against="Toy", stall=2.0)
+    with pytest.raises(BenchError, match=r"crash fails from the start, so nothing else is run: run crash-.* SIGSEGV"):
+        compare(planned, slots=2, as_json=True, debug=False)
+    assert not any(toys.home.run(key).result.exists() for key in planned.keys["toy"].values())
+
+
+def test_contenders_that_are_the_same_run(toys):
+    entrants = comparison(toys).entrants
+    twin = type(entrants[0])("twin", entrants[0].resolution, [])
+    with pytest.raises(UsageError, match="twin and toy are the same run"):
+        plan_comparison(Comparison("n", "smoke", "equal", [entrants[0], twin], Grid(toys.home)), 1)
+
+
+def test_a_metric_that_the_protocol_lacks(toys):
+    planned = comparison(toys)
+    planned.metrics = ["FID"]
+    with pytest.raises(UsageError, match="no metric of toys@1 named 'FID'"):
+        plan_comparison(planned, 1)

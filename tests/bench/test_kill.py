@@ -1,0 +1,73 @@
+"""The promise of exact recovery, on a real method: kill it five times at random moments, compare every bit."""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from bench.grid import Grid
+from bench.home import Home
+from bench.protocol import load_protocol
+from bench.resolve import resolve
+from bench.run import run_in_child
+from bench.storage import read_json
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["bench.run_imports"])
+
+
+def plan(root, datasets, name):
+    home = Home.open(root, datasets)
+    grid = Grid(home)
+    key = grid.add_run(resolve(name, load_protocol("earth-land2sat"), "smoke"), 0)
+    grid.write_specs()
+    return home, key
+
+
+def start(home, key):
+    child = CONTEXT.Process(target=run_in_child, args=(str(home.root), str(home.datasets), key))
+    child.start()
+    return child
+
+
+def artefacts(home, key):
+    folder = home.run(key)
+    files = [folder.metrics, *folder.scores.glob("*.json"), *folder.checkpoints.glob("epoch-*.safetensors")]
+    files += folder.samples("test", read_json(folder.result)["scored_epochs"][-1]).glob("*.png")
+    return {path.name: path.read_bytes() for path in files}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cut", "cyclegan", "fastcut"])
+def test_five_sigkills_at_random_moments_change_no_bit(tmp_path, name):
+    whole_home, key = plan(tmp_path / "whole", tmp_path, name)
+    child = start(whole_home, key)
+    child.join(600)
+    assert child.exitcode == 0
+    whole = artefacts(whole_home, key)
+    home, again = plan(tmp_path / "killed", tmp_path, name)
+    assert again == key
+    rng = random.Random(name)
+    kills = 0
+    while kills < 5:
+        child = start(home, key)
+        deadline = time.monotonic() + 60
+        # wait until it is at work, so that some kills hit training and some hit sampling or scoring
+        while "step" not in (read_json(home.run(key).progress) or {}) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 8))
+        if child.exitcode is None:
+            os.kill(child.pid, signal.SIGKILL)
+            kills += 1
+        child.join(60)
+        home.run(key).progress.unlink(missing_ok=True)
+        if home.run(key).result.exists():
+            break
+    assert kills >= 2, "the run was over before it could be killed twice; make it longer"
+    child = start(home, key)
+    child.join(600)
+    assert child.exitcode == 0
+    assert artefacts(home, key) == whole
