@@ -215,8 +215,8 @@ def plugins(kind: str) -> dict[str, Plugin]:
     for plugin in [*_built_in(kind), *_from_entry_points(kind)]:
         if plugin.name in found:
             raise BenchError(
-                f"two {_PLURAL[kind]} are named '{plugin.name}': {found[plugin.name].origin} ({found[plugin.name].path}) and "
-                f"{plugin.origin} ({plugin.path}); uninstall or rename one"
+                f"two {_PLURAL[kind]} are named '{plugin.name}': {found[plugin.name].origin} ({found[plugin.name].path}) "
+                f"and {plugin.origin} ({plugin.path}); uninstall or rename one"
             )
         found[plugin.name] = plugin
     return found

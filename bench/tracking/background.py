@@ -45,7 +45,7 @@ class Background:
             stderr=log,
             text=True,
             start_new_session=True,  # Ctrl-C is for the parent, which ends the pipe
-            env={**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": "1"},
+            env={**ENVIRONMENT, **os.environ, "OMP_NUM_THREADS": "1"},
         )
         log.close()
         self.reader = threading.Thread(target=self._read, daemon=True)

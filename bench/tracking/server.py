@@ -94,7 +94,7 @@ def _server(home: Home, uri: str, port: int) -> Iterator[subprocess.Popen[bytes]
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, **ENVIRONMENT},
+            env={**ENVIRONMENT, **os.environ},
         )
     try:
         yield process

@@ -49,9 +49,8 @@ def test_the_quantised_png_is_what_is_scored(toys):
     key = grid.add_run(resolution, 0)
     grid.write_specs()
     execute(toys.home, key, ProgressFile(toys.home.run(key)))
-    from PIL import Image
-
     import torch
+    from PIL import Image
 
     from bench.data.transforms import quantise, test_transform
     from bench.run import restore_method
