@@ -9,7 +9,25 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.errors import BenchError, UsageError
+from bench.cli_compare import app as compare_app
+from bench.cli_data import data_app
+from bench.cli_options import (
+    DATA,
+    HOME,
+    DataOption,
+    HomeOption,
+    JsonOption,
+    MethodOption,
+    ScaleOption,
+    SeedsOption,
+    SetOption,
+    TrackingOption,
+    as_text,
+    debug,
+    example,
+    read_settings,
+)
+from bench.errors import BenchError
 
 app = typer.Typer(
     name="contrastbench",
@@ -21,27 +39,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-HomeOption = Annotated[Path, typer.Option("--home", help="where runs, caches and tables are written")]
-DataOption = Annotated[Path, typer.Option("--data", help="where folder data sets such as horse2zebra are found")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print data instead of text")]
-ScaleOption = Annotated[
-    str, typer.Option("--scale", help="smoke (seconds a run), mini (minutes) or paper (as published)")
-]
-SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="seeds per run; default: as the scale says")]
-MethodOption = Annotated[list[str] | None, typer.Option("--method", help="only these rows; may be repeated")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, changes a setting; a deviation")]
-TrackingOption = Annotated[
-    str | None,
-    typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow's address; default: HOME/mlflow.db"),
-]
-HOME, DATA = Path("runs"), Path("datasets")
 
-
-def _example(text: str) -> str:
-    return f"[bold]Example:[/] contrastbench {text}"
-
-
-@app.command("list", epilog=_example("list methods"))
+@app.command("list", epilog=example("list methods"))
 def list_(
     kind: Annotated[str, typer.Argument(help="methods, losses, metrics, protocols, tables; default: all")] = "",
     as_json: JsonOption = False,
@@ -63,7 +62,7 @@ def list_(
             print(f"  {entry['name']:<{width}}  {entry['title']}")
 
 
-@app.command(epilog=_example("info cut"))
+@app.command(epilog=example("info cut"))
 def info(
     name: Annotated[str, typer.Argument(help="a method, loss, metric, protocol or table")],
     as_json: JsonOption = False,
@@ -72,37 +71,7 @@ def info(
     from bench.describe import describe
 
     found = describe(name)
-    print(json.dumps(found, indent=1, default=str) if as_json else _text(found))
-
-
-def _text(value: dict[str, Any], indent: str = "") -> str:
-    lines = []
-    for key, item in value.items():
-        if isinstance(item, dict):
-            lines.append(f"{indent}{key}:")
-            lines.append(_text(item, indent + "  "))
-        elif isinstance(item, list):
-            lines.append(f"{indent}{key}:")
-            lines += [f"{indent}  - {entry}" for entry in item]
-        else:
-            lines.append(f"{indent}{key}: {item}")
-    return "\n".join(line for line in lines if line)
-
-
-def _settings(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:
-    """Read KEY=VALUE pairs; values are YAML, so that numbers, booleans and lists can be written."""
-    import yaml
-
-    settings: dict[str, Any] = {}
-    for pair in pairs or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(f"{option} {pair}: write KEY=VALUE, for example {option} ngf=16")
-        try:
-            settings[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UsageError(f"{option} {pair}: the value is not valid YAML") from error
-    return settings
+    print(json.dumps(found, indent=1, default=str) if as_json else as_text(found))
 
 
 def _grid(
@@ -128,11 +97,11 @@ def _grid(
         find("method", method)
     grid = Grid(Home.open(home, data))
     for name in tables:
-        grid.add_table(load_table(name), scale, range(seeds) if seeds else None, methods, _settings(sets))
+        grid.add_table(load_table(name), scale, range(seeds) if seeds else None, methods, read_settings(sets))
     return grid
 
 
-@app.command(epilog=_example("plan src-hdce/main --scale mini"))
+@app.command(epilog=example("plan src-hdce/main --scale mini"))
 def plan(
     tables: Annotated[list[str], typer.Argument(help="tables, for example src-hdce/main")],
     scale: ScaleOption = "smoke",
@@ -161,7 +130,7 @@ def plan(
         print_plan(grid, rows, waiting)
 
 
-@app.command(epilog=_example("reproduce src-hdce/main --scale smoke"))
+@app.command(epilog=example("reproduce src-hdce/main --scale smoke"))
 def reproduce(
     tables: Annotated[list[str], typer.Argument(help="tables, for example src-hdce/main")],
     scale: ScaleOption = "smoke",
@@ -181,148 +150,12 @@ def reproduce(
 
     grid = _grid(tables, home, data, scale, seeds, methods, sets)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
-    failed = work(grid, slots=slots, as_json=as_json, debug=DEBUG, mlflow=mlflow)
+    failed = work(grid, slots=slots, as_json=as_json, debug=debug(), mlflow=mlflow)
     if failed:
         raise typer.Exit(1)
 
 
-@app.command(
-    epilog=_example(
-        "compare --loss examples/focal_nce.py:FocalNCE --against cut,fastcut --protocol earth-land2sat --seeds 3"
-    )
-)
-def compare(
-    against: Annotated[str, typer.Option("--against", help="methods to compare with: NAME[,NAME...]")],
-    protocol: Annotated[str, typer.Option("--protocol", help="the protocol all are trained and scored under")],
-    loss: Annotated[str | None, typer.Option("--loss", help="a patch-wise loss: a name, or FILE.py:Class")] = None,
-    method: Annotated[str | None, typer.Option("--method", help="or a whole method: a name, or FILE.py:Class")] = None,
-    loss_options: Annotated[
-        list[str] | None, typer.Option("--loss-option", help="KEY=VALUE, an option of the loss; may be repeated")
-    ] = None,
-    framework: Annotated[str, typer.Option("--framework", help="the method in which the loss is tried")] = "cut",
-    scale: ScaleOption = "smoke",
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="seeds of every contender; 5 or more show something")
-    ] = 3,
-    budget: Annotated[
-        str, typer.Option("--budget", help="equal: all train as long as the first; as-published: each its own recipe")
-    ] = "equal",
-    metrics: Annotated[list[str] | None, typer.Option("--metric", help="compare by this only; may be repeated")] = None,
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", help="KEY=VALUE, changes a setting of every contender that has it")
-    ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="folder below HOME/comparisons")] = None,
-    home: HomeOption = HOME,
-    data: DataOption = DATA,
-    slots: Annotated[int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads")] = None,
-    tracking: TrackingOption = None,
-    use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
-    as_json: JsonOption = False,
-) -> None:
-    """Compare one loss or method with others: same data, same draws, paired by seed."""
-    from bench.compare.contenders import choose, enter
-    from bench.compare.verb import Comparison, default_name, plan_comparison
-    from bench.compare.verb import compare as work
-    from bench.grid import Grid
-    from bench.home import Home
-    from bench.protocol import load_protocol
-    from bench.tracking.store import tracking_uri
-
-    asked = load_protocol(protocol)
-    rivals = [rival.strip() for rival in against.split(",") if rival.strip()]
-    contenders = choose(loss, method, _settings(loss_options, "--loss-option"), framework, rivals)
-    entrants = enter(contenders, asked, scale, budget, _settings(sets))
-    grid = Grid(Home.open(home, data))
-    folder = name or default_name(entrants, asked.name, scale, budget)
-    comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
-    mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
-    if work(comparison, slots=slots, as_json=as_json, debug=DEBUG, mlflow=mlflow):
-        raise typer.Exit(1)
-
-
-@app.command(epilog=_example("score --protocol horse2zebra --method cut --weights latest_net_G.pth"))
-def score(
-    protocol: Annotated[str, typer.Option("--protocol", help="whose test set and metrics are used")],
-    images: Annotated[
-        Path | None, typer.Option("--images", help="a folder of translated test images, named after their inputs")
-    ] = None,
-    method: Annotated[str | None, typer.Option("--method", help="or a method, with --weights")] = None,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="a generator's checkpoint of CUT's or CycleGAN's code")
-    ] = None,
-    sets: SetOption = None,
-    home: HomeOption = HOME,
-    data: DataOption = DATA,
-    as_json: JsonOption = False,
-) -> None:
-    """Score images made by any program, or an official checkpoint; nothing is trained."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from bench.home import Home
-    from bench.protocol import load_protocol
-    from bench.score import print_scored, score_images, score_weights
-
-    if (images is None) == (weights is None) or (weights is None) != (method is None):
-        raise UsageError("say what to score: --images DIR, or --method NAME with --weights FILE")
-    results, asked = Home.open(home, data), load_protocol(protocol)
-    if images is not None:
-        if sets:
-            raise UsageError("--set goes with --weights; images are scored as they are")
-        found = score_images(asked, images.expanduser(), results)
-    else:
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("translating the test images")
-            found = score_weights(
-                asked, str(method), Path(str(weights)).expanduser(), _settings(sets), results,
-                lambda done, total: bar.update(task, completed=done, total=total),
-            )  # fmt: skip
-    if as_json:
-        print(found.model_dump_json(indent=1))
-    else:
-        print_scored(found, Console())
-    if any(one.state == "failed" for one in found.scores):
-        raise typer.Exit(1)
-
-
-@app.command(epilog=_example("diff cut-3aba cut-feda"))
-def diff(
-    first: Annotated[str, typer.Argument(help="a run: its key, a beginning of it, or its folder")],
-    second: Annotated[str, typer.Argument(help="another run")],
-    home: HomeOption = HOME,
-    data: DataOption = DATA,
-    as_json: JsonOption = False,
-) -> None:
-    """Put two runs side by side: configuration, data, code, versions and scores."""
-    from bench.difference import difference, find_run, print_difference
-    from bench.home import Home
-
-    results = Home(home.expanduser().absolute(), data.expanduser().absolute())
-    found = difference(find_run(results, first), find_run(results, second))
-    print(json.dumps(found, indent=1)) if as_json else print_difference(found)
-
-
-@app.command(epilog=_example("rerun cut-3aba"))
-def rerun(
-    run: Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")],
-    home: HomeOption = HOME,
-    data: DataOption = DATA,
-    as_json: JsonOption = False,
-) -> None:
-    """Run once more from the record, and say whether weights, losses and scores are the same to the bit."""
-    from bench.difference import find_run
-    from bench.home import Home
-    from bench.rerun import print_rerun
-    from bench.rerun import rerun as work
-
-    results = Home.open(home, data)
-    found = work(results, find_run(results, run), debug=DEBUG, quiet=as_json)
-    print(json.dumps(found, indent=1)) if as_json else print_rerun(found)
-    if not found["identical"]:
-        raise typer.Exit(1)
-
-
-@app.command(epilog=_example("status"))
+@app.command(epilog=example("status"))
 def status(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption = False) -> None:
     """Show every run: what is done, running, failed or left."""
     from bench.home import Home
@@ -335,7 +168,7 @@ def status(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption
         print_status(rows, home)
 
 
-@app.command(epilog=_example("ui --port 5001"))
+@app.command(epilog=example("ui --port 5001"))
 def ui(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="of 127.0.0.1")] = 5000,
     home: HomeOption = HOME,
@@ -351,7 +184,7 @@ def ui(
     serve(results, tracking_uri(results, tracking), port, lambda line: print(line, flush=True))
 
 
-@app.command(epilog=_example("sync --tracking-uri http://localhost:5000"))
+@app.command(epilog=example("sync --tracking-uri http://localhost:5000"))
 def sync(
     follow: Annotated[bool, typer.Option("--follow", help="go on until Ctrl-C")] = False,
     home: HomeOption = HOME,
@@ -369,7 +202,7 @@ def sync(
         raise typer.Exit(1)
 
 
-@app.command(epilog=_example("doctor"))
+@app.command(epilog=example("doctor"))
 def doctor(
     plugin: Annotated[
         str | None, typer.Option("--plugin", help="check only this method or loss: a name or FILE.py:Class")
@@ -394,100 +227,19 @@ def doctor(
         raise typer.Exit(1)
 
 
-data_app = typer.Typer(help="Get the data sets, check them and look at them.", no_args_is_help=True)
+app.registered_commands += compare_app.registered_commands
 app.add_typer(data_app, name="data")
 
-
-@data_app.command("list", epilog=_example("data list"))
-def data_list(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption = False) -> None:
-    """Show every data set: whether it is here, how many images, how to get it."""
-    from bench.data.verbs import data_rows, print_data
-
-    rows = data_rows(home.absolute() / "cache", data.absolute())
-    print(json.dumps(rows, indent=1)) if as_json else print_data(rows)
-
-
-@data_app.command("prepare", epilog=_example("data prepare horse2zebra"))
-def data_prepare(
-    name: Annotated[str, typer.Argument(help="a data set, for example horse2zebra, cityscapes or cat2dog")],
-    archives: Annotated[
-        list[Path] | None, typer.Option("--from", help="an archive you have already; may be repeated for cityscapes")
-    ] = None,
-    url: Annotated[str | None, typer.Option("--url", help="download from here instead of the owner's address")] = None,
-    label_filter: Annotated[
-        str | None, typer.Option("--label-filter", help="cityscapes label maps: nearest (default) or bicubic")
-    ] = None,
-    photo_filter: Annotated[
-        str | None, typer.Option("--photo-filter", help="cityscapes photographs: nearest (default) or bicubic")
-    ] = None,
-    data: DataOption = DATA,
-    as_json: JsonOption = False,
-) -> None:
-    """Download or take a data set's archive, check it and put its images under --data.
-
-    Filters: the script that made cityscapes left the filter to Pillow, which took nearest pixels then (before 7.0)
-    and interpolates bicubically now, blending label colours.
-    """
-    from bench.data.prepare import prepare, print_prepared
-
-    found = prepare(
-        name,
-        data.expanduser().absolute(),
-        archives=[archive.expanduser() for archive in archives or []],
-        url=url,
-        label_filter=label_filter,
-        photo_filter=photo_filter,
-    )
-    print(json.dumps(found, indent=1)) if as_json else print_prepared(found)
-
-
-@data_app.command("verify", epilog=_example("data verify earth-relief2sat"))
-def data_verify(
-    name: Annotated[str, typer.Argument(help="a protocol, whose data set is meant")],
-    home: HomeOption = HOME,
-    data: DataOption = DATA,
-    as_json: JsonOption = False,
-) -> None:
-    """Decode every image; check raw files, counts and the fingerprint of the pixels."""
-    from bench.data.verbs import verify
-    from bench.protocol import load_protocol
-
-    found = verify(load_protocol(name).data, data.absolute(), home.absolute() / "cache")
-    print(json.dumps(found, indent=1, default=str) if as_json else _text(found))
-    if found["problems"]:
-        raise typer.Exit(1)
-
-
-@data_app.command("sheet", epilog=_example("data sheet earth-relief2sat"))
-def data_sheet(
-    name: Annotated[str, typer.Argument(help="a protocol, whose data set is meant")],
-    output: Annotated[Path | None, typer.Option("--output", help="PNG file; default: HOME/sheets/NAME.png")] = None,
-    home: HomeOption = HOME,
-    data: DataOption = DATA,
-) -> None:
-    """Write a contact sheet of the data, to look at."""
-    from bench.data.verbs import sheet
-    from bench.protocol import load_protocol
-
-    protocol = load_protocol(name)
-    path = output or home / "sheets" / f"{protocol.name}.png"
-    sheet(protocol.data, data.absolute(), home.absolute() / "cache", path)
-    print(path)
-
-
-DEBUG = False
 CTRL_C = 130  # the status that typer ends with
 
 
 def main() -> None:
     """Run the command line; errors are one line, with status 1 (failed) or 2 (used wrongly)."""
-    global DEBUG
     arguments = sys.argv[1:]
-    DEBUG = "--debug" in arguments
     try:
         app([argument for argument in arguments if argument != "--debug"], standalone_mode=True)
     except BenchError as error:
-        if DEBUG:
+        if debug():
             raise
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_status) from None
@@ -500,7 +252,7 @@ def main() -> None:
         print("error: out of memory; use fewer slots (--slots 1) or a smaller scale", file=sys.stderr)
         raise SystemExit(1) from None
     except OSError as error:
-        if DEBUG:
+        if debug():
             raise
         print(f"error: {error.filename or ''}: {error.strerror}; add --debug for details", file=sys.stderr)
         raise SystemExit(1) from None
