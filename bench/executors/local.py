@@ -10,10 +10,12 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 
 from bench.errors import BenchError
 from bench.home import Home
@@ -117,8 +119,8 @@ class LocalExecutor:
         child = self.context.Process(
             target=run_in_child, args=(str(self.home.root), str(self.home.datasets), key), name=key
         )
-        with _environment(dict.fromkeys(_THREAD_VARIABLES, "1")):  # what the server is started with
-            child.start()
+        _start_server()
+        child.start()
         return child
 
     def _outcome(self, key: str, status: int) -> Outcome:
@@ -148,6 +150,18 @@ class LocalExecutor:
                 child.kill()
                 child.join()
         self.active.clear()
+
+
+def _start_server() -> None:
+    """Start the server that runs are forked from, if it is not up, deaf to the Ctrl-C of the terminal it shares."""
+    on_main_thread = threading.current_thread() is threading.main_thread()  # only that one may change handlers
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if on_main_thread else None
+    try:
+        with _environment(dict.fromkeys(_THREAD_VARIABLES, "1")):
+            forkserver.ensure_running()
+    finally:
+        if on_main_thread:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

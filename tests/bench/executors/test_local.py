@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -93,3 +95,31 @@ def test_a_second_command_waits_for_the_owner_of_a_run(toys):
     assert [r[key].state for r in results] == ["done", "done"]
     rows = toys.home.run(key).metrics.read_text().splitlines()
     assert len(rows) == 16
+
+
+def test_ctrl_c_while_the_server_still_imports_prints_no_traceback(toys, tmp_path):
+    """The terminal sends SIGINT to the whole group; the server, importing torch for seconds, must not die loudly."""
+    grid_of(toys, ("Toy", {"stall": 0.2}))
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from bench.errors import BenchError\n"
+        "from bench.executors.local import LocalExecutor\n"
+        "from bench.home import Home\n"
+        "from bench.spec import read_spec\n"
+        "home = Home(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "specs = {folder.key: read_spec(folder.spec) for folder in home.runs()}\n"
+        "print('ready', flush=True)\n"
+        "try:\n    LocalExecutor(home, slots=1).run(specs, lambda *_: None)\n"
+        "except BenchError as error:\n    print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(toys.home.root), str(toys.home.datasets)]
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(1)
+    os.killpg(child.pid, signal.SIGINT)
+    told = child.communicate(timeout=120)[0]
+    assert told == "stopped; every run has saved its state: run the same command to go on\n"
