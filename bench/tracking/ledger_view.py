@@ -173,7 +173,7 @@ class Ledger:
         return Record(
             identity=group.identity(experiment),
             experiment=experiment,
-            name=f"{group.kind} {group.name}, {group.scale}",
+            name=f"{group.name}, {group.scale}",
             status=status,
             started=started,
             ended=None if status == "RUNNING" else max([started, *(path.stat().st_mtime for path in files.values())]),

@@ -188,7 +188,7 @@ def view_tags(name: str, identity: str) -> dict[str, str]:
         about = f" Metrics: {', '.join(metrics)}; the checkpoint that counts: {protocol.counts}."
     columns = [f"tags.`{tag}`" for tag in ("state", "comparability")]
     view = {
-        "searchFilter": "",
+        "searchFilter": "params.seed LIKE '%'",  # tables and comparisons have no curves
         "orderByKey": "tags.`mlflow.runName`",
         "orderByAsc": True,
         "selectedColumns": [*(f"metrics.`eval/{metric}`" for metric in metrics), *columns],

@@ -19,7 +19,7 @@ def test_a_table_is_the_parent_of_its_runs(board, cell, write_table):
     )
     board.project()
     parent = board.mlflow_run("table:toys/main:smoke:toys@1")
-    assert parent.info.run_name == "table toys/main, smoke"
+    assert parent.info.run_name == "toys/main, smoke"
     assert parent.info.status == "FINISHED"
     names = {file.path for file in board.client.list_artifacts(parent.info.run_id)}
     assert names == {"cells.json", "table.md", "samples-toys.png"}
@@ -73,7 +73,7 @@ def test_a_comparison_is_a_parent_too(board):
     (folder / "comparison.json").write_text(json.dumps(found | {"contenders": contenders, "duels": [duel]}))
     board.project()
     parent = board.mlflow_run("comparison:mine-vs-cut:smoke:toys@1")
-    assert parent.info.run_name == "comparison mine-vs-cut, smoke"
+    assert parent.info.run_name == "mine-vs-cut, smoke"
     mine, cut = (board.mlflow_run(key) for key in keys)
     assert (mine.info.run_name, cut.info.run_name) == ("mine, seed 0", "cut, seed 0")
     assert mine.data.tags["verdict"] == "MeanColour against cut: better"

@@ -1,5 +1,6 @@
 """The whole of it, with real processes: slow, because importing MLflow and making its database take seconds."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from bench.reproduce import reproduce
 from bench.resolve import resolve
 from bench.tracking.background import Background
 from bench.tracking.follow import sync
+from bench.tracking.store import ENVIRONMENT
 
 pytestmark = pytest.mark.slow
 CLI = [sys.executable, "-c", "from bench.cli import main; main()"]
@@ -115,15 +117,15 @@ def test_mlflow_shows_runs_curves_grids_and_tables_to_a_person(board, browser, f
             assert f"ssh -L {port}:127.0.0.1:{port}" in said[2]
             browser.requested()
 
-            # ---- experiments, then the runs by name
+            # ---- experiments, tables, then the runs by name
             browser.open(f"{origin}/#/experiments")
             browser.wait_for_text("toys@1", seconds=120)
             run = board.mlflow_run(growing)
             runs = f"{origin}/#/experiments/{run.info.experiment_id}/runs"
+            browser.open(runs)
+            browser.wait_for_text("toys/main, smoke")
             browser.open(f"{runs}?viewStateShareKey=contrastbench")
-            browser.wait_for_text(
-                "Toy+, seed 0", "Toy+, seed 1", "Toy+, seed 2", "table toys/main, smoke", "comparability"
-            )
+            browser.wait_for_text("Toy+, seed 0", "Toy+, seed 1", "Toy+, seed 2", "comparability", "deviating")
 
             # ---- a curve, and the same curve later
             assert run.info.status == "RUNNING"
@@ -179,7 +181,8 @@ def mlflow_server(board, port: int):
         "--artifacts-destination",
         str(folder / "files"),
     ]
-    server = subprocess.Popen(command, start_new_session=True, cwd=folder, stderr=subprocess.DEVNULL)
+    env = {**os.environ, **ENVIRONMENT}
+    server = subprocess.Popen(command, start_new_session=True, cwd=folder, stderr=subprocess.DEVNULL, env=env)
     try:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
