@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -217,7 +218,14 @@ def _read_run(path: Path) -> tuple[str, RunSpec]:
 
 def _ran_as(spec: RunSpec) -> str:
     """The protocol that ran, for a run that stands in no group: its asker's, or that one's stand-in."""
-    asked, _, scale = spec.asked_by[0].partition(" ") if spec.asked_by else (spec.data.name, "", "")
+    if not spec.asked_by:
+        return spec.data.name
+    asked, _, scale = spec.asked_by[0].partition(" ")
+    return _stand_in(asked, scale)
+
+
+@lru_cache(maxsize=256)  # hundreds of runs ask the same few protocol files
+def _stand_in(asked: str, scale: str) -> str:
     try:
         stand_in = load_protocol(asked).scale(scale).stand_in
         return load_protocol(stand_in).id if stand_in else asked

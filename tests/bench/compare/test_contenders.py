@@ -32,7 +32,8 @@ def test_an_equal_budget_gives_everyone_the_candidates_length():
         (e.resolution.config.n_epochs, e.resolution.config.n_epochs_decay, e.resolution.config.images_per_epoch)
         for e in entered("equal", against=("fastcut", "cyclegan"))
     ]
-    assert lengths == [(10, 10, 200)] * 3
+    images = load_protocol("earth-land2sat").scale("mini").images_per_epoch
+    assert lengths == [(10, 10, images)] * 3
     epochs = [
         (e.resolution.config.n_epochs, e.resolution.config.n_epochs_decay)
         for e in entered("as-published", against=("fastcut", "cyclegan"))
