@@ -56,6 +56,13 @@ def table_files() -> dict[str, Traversable]:
     return _yaml_files("table", "tables", "contrastbench.tables")
 
 
+def _parse(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_LOADER)
+    except yaml.YAMLError:
+        return yaml.safe_load(text)  # Python's reader fails too, and names the line where the mistake is
+
+
 def read_yaml(path: Traversable) -> dict[str, Any]:
     """Read a YAML mapping.
 
@@ -63,7 +70,7 @@ def read_yaml(path: Traversable) -> dict[str, Any]:
         UsageError: naming the file and the line.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        content = _parse(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
