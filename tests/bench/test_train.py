@@ -165,7 +165,8 @@ def ended(child: multiprocessing.process.BaseProcess) -> int | None:
 
 def test_sigterm_saves_the_state_and_sigkill_loses_nothing(toys, tmp_path, monkeypatch):
     """A run killed at random moments, in its own process, ends bit-identical to one that was left alone."""
-    key = planned(toys, stall=0.15)
+    settings = {"stall": 0.15, "images_per_epoch": 12}  # 48 steps; three attempts come to about half of them
+    key = planned(toys, **settings)
     folder = toys.home.run(key)
     rng = random.Random(0)
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
@@ -182,7 +183,7 @@ def test_sigterm_saves_the_state_and_sigkill_loses_nothing(toys, tmp_path, monke
 
     other = Home.open(tmp_path / "other", toys.home.datasets)
     grid = Grid(other)
-    assert grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings={"stall": 0.15}), 0) == key
+    assert grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings=settings), 0) == key
     grid.write_specs()
     run(other, key)
     assert artefacts(other, key) == killed
