@@ -13,6 +13,8 @@ from PIL import Image
 from bench.home import Home
 from bench.protocol import Protocol, load_protocol
 
+pytest_plugins = ["headless_chromium"]  # in tests/browser
+
 PLUGINS = Path(__file__).parent / "plugins"
 
 

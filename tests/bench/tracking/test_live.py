@@ -102,6 +102,7 @@ def test_the_background_process_ends_with_the_block(board):
     assert background.process.returncode == 0
 
 
+@pytest.mark.browser
 def test_mlflow_shows_runs_curves_grids_and_tables_to_a_person(board, browser, free_port, cell, write_table):
     keys = {seed: board.train(seed) for seed in (0, 1)}
     growing = board.train(2, stop_after=6)
@@ -145,6 +146,7 @@ def test_mlflow_shows_runs_curves_grids_and_tables_to_a_person(board, browser, f
         # ---- nobody else was asked anything
         elsewhere = [url for url in browser.requested() if not url.startswith((origin, "data:", "blob:", "chrome"))]
         assert elsewhere == []
+        assert browser.errors() == []
     finally:
         ui.send_signal(signal.SIGINT)
         rest, _ = ui.communicate(timeout=180)
