@@ -32,6 +32,7 @@ class CycleGANConfig(MethodConfig):
     ngf: int = Field(64, ge=1, description="filters of the generators' first convolution")
     ndf: int = Field(64, ge=1, description="filters of the discriminators' first convolution")
     n_blocks: int = Field(9, ge=1, description="residual blocks of a generator (netG resnet_9blocks)")
+    n_layers_D: int = Field(3, ge=1, description="halvings in a discriminator")
     lr: float = Field(2e-4, gt=0, description="Adam's initial learning rate")
     beta1: float = Field(0.5, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
@@ -60,8 +61,8 @@ class CycleGAN(Method):
         super().__init__(config, draws)
         self.netG_A = ResnetGenerator(ngf=config.ngf, n_blocks=config.n_blocks, antialias=False)
         self.netG_B = ResnetGenerator(ngf=config.ngf, n_blocks=config.n_blocks, antialias=False)
-        self.netD_A = PatchGAN(ndf=config.ndf, antialias=False)
-        self.netD_B = PatchGAN(ndf=config.ndf, antialias=False)
+        self.netD_A = PatchGAN(ndf=config.ndf, n_layers=config.n_layers_D, antialias=False)
+        self.netD_B = PatchGAN(ndf=config.ndf, n_layers=config.n_layers_D, antialias=False)
         for name, network in self.named_children():
             initialise(network, "normal", draws.generator(f"init.{name}"))
         self.fake_A_pool = ImagePool(config.pool_size)

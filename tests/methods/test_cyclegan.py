@@ -98,3 +98,12 @@ def test_defaults_are_the_published_command() -> None:
     )
     assert (config.lambda_A, config.lambda_B, config.lambda_identity, config.pool_size) == (10.0, 10.0, 0.5, 50)
     assert (config.load_size, config.crop_size, config.jitter_off_in_decay) == (286, 256, False)
+
+
+def test_both_discriminators_have_the_depth_asked_for(driver) -> None:
+    for depth in (1, 3):
+        method = driver.build(CycleGAN, **TINY, n_layers_D=depth)
+        assert all(
+            sum(isinstance(layer, torch.nn.Conv2d) for layer in netD.modules()) == depth + 2
+            for netD in (method.netD_A, method.netD_B)
+        )
