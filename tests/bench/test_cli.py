@@ -277,3 +277,18 @@ def test_a_home_and_data_folder_below_the_users_own(cli, monkeypatch, tmp_path):
     _, out, _ = cli("data", "list", "--home", "~/runs", "--data", "~/images")
     assert str(tmp_path / "me" / "images" / "horse2zebra") in out.replace("\n", "")
     assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("name", [TABLE, "earth-land2sat", "patchnce"])
+def test_info_is_text_for_people(cli, name):
+    status, out, _ = cli("info", name)
+    assert status == 0
+    for python in ("{", "None", "': "):
+        assert python not in out
+
+
+def test_info_of_a_table_says_what_each_row_runs(cli):
+    _, out, _ = cli("info", TABLE)
+    assert "  - label: CUT, method: cut, variant: released, printed: method: CUT\n" in out
+    _, out, _ = cli("info", "patchnce")
+    assert "options: none" in out
