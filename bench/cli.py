@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -254,5 +255,22 @@ def main() -> None:
     except OSError as error:
         if debug():
             raise
-        print(f"error: {error.filename or ''}: {error.strerror}; add --debug for details", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}; add --debug for details", file=sys.stderr)
         raise SystemExit(1) from None
+    except Exception as error:
+        if debug():
+            raise
+        print(f"error: {_unexpected(error)}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _unexpected(error: Exception) -> str:
+    """One line for a mistake in a plugin or in contrastbench itself: what it is and in which file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    first = (str(error).strip() or "no message").splitlines()[0]
+    return (
+        f"{type(error).__name__}: {first}{where}; a mistake in that file or in contrastbench: add --debug for the "
+        "traceback; what is finished is kept"
+    )

@@ -26,7 +26,7 @@ def data_list(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOpt
     """Show every data set: whether it is here, how many images, how to get it."""
     from bench.data.verbs import data_rows, print_data
 
-    rows = data_rows(home.absolute() / "cache", data.absolute())
+    rows = data_rows(home.expanduser().absolute() / "cache", data.expanduser().absolute())
     print(json.dumps(rows, indent=1)) if as_json else print_data(rows)
 
 
@@ -75,7 +75,7 @@ def data_verify(
     from bench.data.verbs import verify
     from bench.protocol import load_protocol
 
-    found = verify(load_protocol(name).data, data.absolute(), home.absolute() / "cache")
+    found = verify(load_protocol(name).data, data.expanduser().absolute(), home.expanduser().absolute() / "cache")
     print(json.dumps(found, indent=1, default=str) if as_json else as_text(found))
     if found["problems"]:
         raise typer.Exit(1)
@@ -93,6 +93,7 @@ def data_sheet(
     from bench.protocol import load_protocol
 
     protocol = load_protocol(name)
-    path = output or home / "sheets" / f"{protocol.name}.png"
-    sheet(protocol.data, data.absolute(), home.absolute() / "cache", path)
+    root = home.expanduser()
+    path = output.expanduser() if output else root / "sheets" / f"{protocol.name}.png"
+    sheet(protocol.data, data.expanduser().absolute(), root.absolute() / "cache", path)
     print(path)

@@ -40,15 +40,24 @@ def as_text(value: dict[str, Any], indent: str = "") -> str:
     """Nested values as indented lines."""
     lines = []
     for key, item in value.items():
-        if isinstance(item, dict):
+        if item in ({}, [], None):
+            lines.append(f"{indent}{key}: none")
+        elif isinstance(item, dict):
             lines.append(f"{indent}{key}:")
             lines.append(as_text(item, indent + "  "))
         elif isinstance(item, list):
             lines.append(f"{indent}{key}:")
-            lines += [f"{indent}  - {entry}" for entry in item]
+            lines += [f"{indent}  - {_entry(entry)}" for entry in item]
         else:
             lines.append(f"{indent}{key}: {item}")
     return "\n".join(line for line in lines if line)
+
+
+def _entry(value: object) -> str:
+    """One entry of a list on one line; of nested values what is set."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{key}: {_entry(item)}" for key, item in value.items() if item not in ({}, [], None, "", False))
 
 
 def read_settings(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _method(plugin: Plugin) -> dict[str, Any]:
     return _common("method", plugin) | {
         "parameters": counts,
         "published settings": config.model_dump(mode="json"),
-        "recipes that differ": method_class.recipes,
+        "recipes": {name: changes or "the published settings" for name, changes in method_class.recipes.items()},
     }
 
 

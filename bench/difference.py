@@ -13,7 +13,7 @@ from bench.evaluate import read_score, wanted
 from bench.home import Home, RunFolder
 from bench.ledger import run_state
 from bench.spec import RunSpec, read_spec
-from bench.storage import read_json
+from bench.storage import read_record
 
 SECTIONS = ("config", "data", "code", "versions")
 
@@ -58,7 +58,7 @@ def difference(first: RunFolder, second: RunFolder) -> dict[str, Any]:
 
 
 def _facts(folder: RunFolder) -> dict[str, Any]:
-    spec, result = read_spec(folder.spec), read_json(folder.result) or {}
+    spec, result = read_spec(folder.spec), read_record(folder.result) or {}
     return {
         "state": run_state(folder)[0],
         "config": {"method": spec.label}

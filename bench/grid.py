@@ -11,6 +11,7 @@ from bench.data.dataset import DataSet, open_dataset
 from bench.errors import BenchError, NotAvailable, UsageError
 from bench.home import Home
 from bench.plugins import plugins
+from bench.preflight import check_protocol
 from bench.protocol import load_protocol
 from bench.resolve import Resolution, resolve
 from bench.spec import RunSpec
@@ -151,6 +152,9 @@ class Grid:
             settings: the user's own configuration changes (--set).
         """
         chosen = list(seeds) if seeds is not None else None
+        methods = {row.method for row in table.rows if row.method is not None and _exists("method", row.method)}
+        for name in dict.fromkeys(column.protocol for column in table.columns):
+            check_protocol(load_protocol(name), scale, methods)
         for entry in table.cells():
             cell = PlannedCell(entry, table, scale)
             self.cells.append(cell)

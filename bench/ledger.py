@@ -13,7 +13,7 @@ from bench.errors import NotAvailable
 from bench.evaluate import read_score, wanted
 from bench.home import RunFolder
 from bench.spec import RunSpec, code_hash
-from bench.storage import read_json
+from bench.storage import read_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,16 +38,17 @@ def run_state(folder: RunFolder) -> tuple[State, str]:
         return "done", ""
     if is_owned(folder):
         return "running", ""
-    if (error := read_json(folder.error)) is not None:
-        return "failed", str(error["message"])
-    progress = read_json(folder.progress) or {}
-    steps = f"{progress['step']} of {progress['total_steps']} steps are done" if "step" in progress else ""
+    if (error := read_record(folder.error)) is not None:
+        return "failed", str(error.get("message", f"see {folder.log}"))
+    progress = read_record(folder.progress) or {}
+    known = "step" in progress and "total_steps" in progress
+    steps = f"{progress['step']} of {progress['total_steps']} steps are done" if known else ""
     return "not run", steps
 
 
 def is_older_code(folder: RunFolder) -> bool:
     """Whether a finished run was made by other source than the one installed now."""
-    result = read_json(folder.result)
+    result = read_record(folder.result)
     return result is not None and result.get("code") != code_hash()
 
 

@@ -10,18 +10,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.errors import BenchError
 from bench.grid import Grid
 from bench.home import Home, RunFolder
 from bench.ledger import is_older_code, run_state
 from bench.progress import duration
 from bench.spec import RunSpec, read_spec
-from bench.storage import read_json
+from bench.storage import read_record
 
 
 def _row(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
     state, reason = run_state(folder)
-    result = read_json(folder.result) or {}
-    progress = read_json(folder.progress) or {}
+    result = read_record(folder.result) or {}
+    progress = read_record(folder.progress) or {}
     return {
         "key": folder.key,
         "method": spec.label,
@@ -95,8 +96,32 @@ def _left(rows: list[dict[str, Any]]) -> int:
 
 
 def status_rows(home: Home) -> list[dict[str, Any]]:
-    """One row per run folder under the home."""
-    return [_row(folder, read_spec(folder.spec)) for folder in home.runs()]
+    """One row per run folder under the home; a folder that cannot be read is one of state `unreadable`, with the reason."""
+    rows = []
+    for folder in home.runs():
+        try:
+            rows.append(_row(folder, read_spec(folder.spec)))
+        except BenchError as error:
+            rows.append(_unreadable(folder, str(error)))
+    return rows
+
+
+def _unreadable(folder: RunFolder, reason: str) -> dict[str, Any]:
+    return {
+        "key": folder.key,
+        "method": None,
+        "data": None,
+        "seed": None,
+        "asked_by": [],
+        "needs": {},
+        "state": "unreadable",
+        "reason": reason,
+        "step": None,
+        "total_steps": None,
+        "train_seconds": None,
+        "older_code": False,
+        "folder": str(folder.path),
+    }
 
 
 def print_status(rows: list[dict[str, Any]], home: Path) -> None:
@@ -117,11 +142,11 @@ def _print_rows(console: Console, rows: list[dict[str, Any]], seconds: str, titl
         total = row["total_steps"]
         state = row["state"] + (" (older code)" if row["older_code"] else "")
         table.add_row(
-            row["key"],
-            row["data"],
-            str(row["seed"]),
+            escape(row["key"]),
+            row["data"] or "",
+            "" if row["seed"] is None else str(row["seed"]),
             escape(f"{state}: {row['reason']}" if row["reason"] else state),
             f"{row['step']}/{total}" if total else "",
-            duration(row[seconds]) if row[seconds] is not None else "?",
+            duration(row[seconds]) if row[seconds] is not None else "?" if row["data"] else "",
         )
     console.print(table)

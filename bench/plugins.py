@@ -11,6 +11,7 @@ import ast
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,6 +35,7 @@ _BUILT_IN = {
     "loss": ("methods.losses", ("name", "citation")),
     "metric": ("bench.metrics", ("name", "higher_is_better")),
 }
+_NAME = re.compile(r"\w[\w.-]*")
 _PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics"}
 
 
@@ -133,7 +135,7 @@ def class_literals(path: Path) -> dict[str, dict[str, Any]]:
         BenchError: if the file cannot be parsed.
     """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_text(encoding="utf-8"), path.name)
     except (OSError, SyntaxError, UnicodeDecodeError) as error:
         raise BenchError(f"{path}: cannot be read as Python: {_line(error)}") from error
     found: dict[str, dict[str, Any]] = {}
@@ -213,6 +215,11 @@ def plugins(kind: str) -> dict[str, Plugin]:
     """
     found: dict[str, Plugin] = {}
     for plugin in [*_built_in(kind), *_from_entry_points(kind)]:
+        if not _NAME.fullmatch(plugin.name):
+            raise BenchError(
+                f"{kind} '{plugin.name}' of {plugin.origin} ({plugin.path}): a name may only hold letters, digits and ._-; "
+                "uninstall or rename it"
+            )
         if plugin.name in found:
             raise BenchError(
                 f"two {_PLURAL[kind]} are named '{plugin.name}': {found[plugin.name].origin} ({found[plugin.name].path}) "
@@ -242,8 +249,15 @@ def find(kind: str, reference: str) -> Plugin:
             raise UsageError(f"{file} has no class '{class_name}'; it has: {', '.join(classes) or 'no class'}")
         literals = classes[class_name]
         name = str(literals.get("name") or class_name)
+        if not _NAME.fullmatch(name):  # it becomes the name of folders
+            raise UsageError(f"{file}: {class_name}: name {name!r} may only hold letters, digits and ._-; rename it")
         return Plugin(kind, name, class_name, path, None, str(path), literals)
     known = plugins(kind)
+    if reference.endswith(".py") and Path(reference).expanduser().is_file():
+        classes = class_literals(Path(reference).expanduser())
+        raise UsageError(f"{reference}: name the class too: {reference}:{next(iter(classes), 'CLASS')}")
+    if reference not in known and (":" in reference or "/" in reference):
+        raise UsageError(f"{reference}: a {kind} is given as a name or as FILE.py:Class")
     if reference not in known:
         raise unknown_name(kind, reference, known)
     return known[reference]

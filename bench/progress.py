@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +16,7 @@ from rich.text import Text
 from bench.executors.local import Outcome
 from bench.home import Home
 from bench.spec import RunSpec
-from bench.storage import read_json
+from bench.storage import read_record
 
 LINE_SECONDS = 10.0  # how often a line is printed where there is no terminal
 
@@ -76,19 +77,23 @@ class RunView:
                 self.durations.append(took)
                 mark = {"done": "[green]done[/]", "failed": "[red]FAILED[/]"}.get(outcome.state, outcome.state)
                 reason = f": {outcome.reason}" if outcome.reason else ""
-                self.console.print(f"{mark} {self.names[key]} in {duration(took)}{reason}", highlight=False)
-        states = {key: read_json(self.home.run(key).progress) or {} for key in sorted(active)}
+                self.console.print(
+                    f"{mark} {escape(f'{self.names[key]} in {duration(took)}{reason}')}",
+                    highlight=False,
+                    soft_wrap=True,
+                )
+        states = {key: read_record(self.home.run(key).progress) or {} for key in sorted(active)}
         left = self._time_left(states, outcomes)
         summary = (
             f"{len(outcomes)} of {len(self.specs)} runs done, {duration(time.monotonic() - self.started)} so far, "
-            f"about {duration(left)} left"
+            + (f"about {duration(left)} left" if left is not None else "time left not known yet")
         )
         if self._live:
             self._live.update(Group(self._table(states), Text(summary, style="bold")))
         elif time.monotonic() - self._last_line >= LINE_SECONDS and active:
             self._last_line = time.monotonic()
             for key, state in states.items():
-                self.console.print(f"{self.names[key]}: {_line(state)}", highlight=False, soft_wrap=True)
+                self.console.print(f"{self.names[key]}: {_line(state)}", highlight=False, markup=False, soft_wrap=True)
             self.console.print(summary, highlight=False)
 
     def _table(self, states: dict[str, dict[str, Any]]) -> Table:
@@ -124,7 +129,8 @@ def _line(state: dict[str, Any]) -> str:
     phase = state.get("phase", "starting")
     if "step" not in state:
         return str(phase)
-    losses = " ".join(f"{name} {value:.3g}" for name, value in list(state.get("losses", {}).items())[:5])
+    losses = " ".join(f"{name} {value:.3g}" for name, value in state.get("losses", {}).items())
     where = f"step {state['step']}/{state['total_steps']} epoch {state['epoch']}/{state['total_epochs']}"
-    told = f"{where}  {losses}  {state['seconds_per_step']:.2f} s/step  {duration(_left(state))} left"
+    # the losses last: their number varies, and a narrow terminal cuts the line
+    told = f"{where}  {duration(_left(state))} left  {state['seconds_per_step']:.2f} s/step  {losses}"
     return told if phase == "training" else f"{where}  {phase}"

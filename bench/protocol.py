@@ -9,9 +9,9 @@ import hashlib
 import json
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from bench.cell import Checkpoint
 from bench.data.config import DataConfig
@@ -19,6 +19,8 @@ from bench.errors import UsageError, unknown_name
 from bench.yaml_files import protocol_files, read_yaml
 
 SCALES = ("smoke", "mini", "paper")
+Task = Literal["unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation"]
+TASKS = get_args(Task)  # bench.method says what each asks of a method
 
 
 class _Strict(BaseModel):
@@ -87,7 +89,7 @@ class Protocol(_Strict):
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     version: int = Field(ge=1)
     title: str
-    task: str
+    task: Task
     recipe: str
     data: DataConfig
     metrics: list[MetricUse]
@@ -97,6 +99,12 @@ class Protocol(_Strict):
     scales: dict[str, Scale]
     notes: list[str] = []
     changes: dict[int, str]
+    _file: str = PrivateAttr("")
+
+    @property
+    def file(self) -> str:
+        """The file it was read from, for messages."""
+        return self._file or f"{self.name}.yaml"
 
     @property
     def id(self) -> str:
@@ -116,7 +124,7 @@ class Protocol(_Strict):
     def scale(self, name: str) -> Scale:
         """The scale of that name, or a UsageError naming the scales there are."""
         if name not in self.scales:
-            raise unknown_name("scale", name, self.scales)
+            raise unknown_name(f"scale of {self.file}", name, self.scales)
         return self.scales[name]
 
     def content_hash(self) -> str:
@@ -139,9 +147,11 @@ def validation_line(where: str, error: ValidationError) -> str:
 def read_protocol(path: Traversable) -> Protocol:
     """Read and validate one protocol file."""
     try:
-        return Protocol.model_validate(read_yaml(path))
+        protocol = Protocol.model_validate(read_yaml(path))
     except ValidationError as error:
         raise UsageError(validation_line(path.name, error)) from error
+    protocol._file = path.name
+    return protocol
 
 
 def load_protocol(reference: str) -> Protocol:

@@ -97,7 +97,7 @@ def resolve(
     if ran is not protocol:
         scale = ran.scale(scale_name)
         if scale.stand_in:
-            raise UsageError(f"{ran.name}.yaml: scale {scale_name} is itself a stand-in; name the final one")
+            raise UsageError(f"{ran.file}: scale {scale_name} is itself a stand-in; name the final one")
     require_capability(method_class, protocol)
 
     recipe = _changed(method_class, {}, method_class.recipes.get(protocol.recipe, {}))
@@ -153,10 +153,6 @@ def require_capability(method_class: type[Method], protocol: Protocol) -> None:
     """Refuse, before anything is trained, a method that cannot do what the protocol needs."""
     from bench.method import CAPABILITY_OF_TASK
 
-    if protocol.task not in CAPABILITY_OF_TASK:
-        raise UsageError(
-            f"{protocol.name}.yaml: task: unknown '{protocol.task}'; known: {', '.join(CAPABILITY_OF_TASK)}"
-        )
     capability, verb = CAPABILITY_OF_TASK[protocol.task]
     if method_class.task != protocol.task or not callable(getattr(method_class, verb, None)):
         raise UsageError(

@@ -17,6 +17,7 @@ from bench.home import Home
 from bench.image_folder import find_images
 from bench.metrics.metric import Evaluation, Score
 from bench.metrics.scoring import score
+from bench.preflight import check_protocol
 from bench.protocol import Protocol
 from bench.spec import digest
 from bench.storage import write_json
@@ -119,6 +120,7 @@ def score_weights(
     from bench.resolve import resolve
     from bench.sampling import sample
 
+    check_protocol(protocol, SCALE, [method])
     resolution = resolve(method, protocol, SCALE, settings=settings)
     translator = resolution.method_class(resolution.config, Draws(0))
     load_official(generator_of(translator), weights, resolution.plugin.name)

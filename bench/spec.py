@@ -20,6 +20,7 @@ from bench.data.config import DataConfig
 from bench.errors import BenchError
 from bench.protocol import MetricUse, validation_line
 
+FORMAT = 1  # of spec.json: raised when an older version could not read it
 Split = Literal["validation", "test"]
 
 
@@ -160,6 +161,14 @@ class RunSpec(BaseModel):
         )
 
 
+def _format(content: bytes) -> object:
+    """The format number of a `spec.json`, None where there is none to be read."""
+    try:
+        return json.loads(content).get("format")
+    except (ValueError, AttributeError):
+        return None
+
+
 def _content_name(sha256: str, reference: str) -> str:
     return f"sha256:{sha256}:{reference.rpartition(':')[2]}"
 
@@ -167,7 +176,14 @@ def _content_name(sha256: str, reference: str) -> str:
 def read_spec(path: Path) -> RunSpec:
     """Read a run's `spec.json`; errors name the file."""
     try:
-        return RunSpec.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        made = _format(content)
+        if made not in (None, FORMAT):
+            raise BenchError(
+                f"{path}: written by another version of contrastbench (format {made}, this one reads {FORMAT}); "
+                "use that version, or another --home"
+            )
+        return RunSpec.model_validate_json(content)
     except OSError as error:
         raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

@@ -63,3 +63,9 @@ def read_json(path: Path) -> Any | None:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Read a JSON file that holds an object; None if it is missing, damaged or holds anything else."""
+    found = read_json(path)
+    return found if isinstance(found, dict) else None

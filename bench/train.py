@@ -201,6 +201,8 @@ def train(
             window = Window(step)
         seconds += time.perf_counter() - started
 
+        progress({"step": step, "epoch": epoch, "losses": latest, "seconds_per_step": seconds / step})
+
         # ---- keep weights for scoring, and states for going on
         stop = should_stop()
         if end_of_epoch and epoch in kept_epochs:
@@ -211,7 +213,6 @@ def train(
             save()
             last_save = time.monotonic()
             save_cost = last_save - started
-        progress({"step": step, "epoch": epoch, "losses": latest, "seconds_per_step": seconds / step})
         if stop and step < total_steps:
             raise Stopped(f"stopped at step {step} of {total_steps}; run the same command to go on")
     return seconds

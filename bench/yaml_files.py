@@ -17,7 +17,33 @@ import yaml
 from bench.errors import BenchError, UsageError
 
 # libyaml's reader where PyYAML was built with it: `list` reads every file, and Python's takes ten times as long
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _once(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
+    """A mapping; PyYAML keeps the last of two equal keys and says nothing."""
+    seen: set[Any] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"key '{key.value}' stands there twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+class _FastLoader(_Fast):
+    pass
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+for _kind in (_FastLoader, _Loader):
+    _kind.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _once)
 
 
 def _folders(built_in: str, group: str) -> Iterator[tuple[str, Traversable]]:
@@ -58,9 +84,9 @@ def table_files() -> dict[str, Traversable]:
 
 def _parse(text: str) -> Any:
     try:
-        return yaml.load(text, Loader=_LOADER)
+        return yaml.load(text, Loader=_FastLoader)
     except yaml.YAMLError:
-        return yaml.safe_load(text)  # Python's reader fails too, and names the line where the mistake is
+        return yaml.load(text, Loader=_Loader)  # Python's reader fails too, and names the line where the mistake is
 
 
 def read_yaml(path: Traversable) -> dict[str, Any]:
@@ -80,6 +106,8 @@ def read_yaml(path: Traversable) -> dict[str, Any]:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path.name}: is not UTF-8 text (byte {error.start})") from error
+    except RecursionError as error:
+        raise UsageError(f"{path.name}: an alias holds itself; write it out") from error
     if not isinstance(content, dict):
         raise UsageError(f"{path.name}: must hold a mapping of keys to values")
     return content

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from bench.errors import UsageError, unknown_name
 from bench.plugins import find, load_loss, load_method
+from bench.preflight import check_protocol
 from bench.protocol import Protocol
 from bench.resolve import Resolution, resolve
 
@@ -105,6 +106,7 @@ def enter(
     """
     if budget not in BUDGETS:
         raise unknown_name("budget", budget, BUDGETS)
+    check_protocol(protocol, scale, [contender.method for contender in contenders])
     fields = {contender.label: load_method(contender.method).Config.model_fields for contender in contenders}
     for name in settings:
         if not any(name in known for known in fields.values()):

@@ -47,7 +47,7 @@ def _scores(findings: Findings) -> Block:
         for metric in findings.metrics:
             measured = contender.scores.get(metric, {}).get(findings.counts)
             text = measured_text(measured, decimals(findings, metric)) if measured else ""
-            cells.append(Text(text, style="strong" if contender is findings.candidate else "plain"))
+            cells.append(Text(text))  # none in bold, which means the best in papers: the test below says what is shown
         lines.append(Line((Text(contender.label),), tuple(cells)))
     return Block(
         title="Scores",
@@ -61,9 +61,13 @@ def _scores(findings: Findings) -> Block:
 
 def _duels(findings: Findings) -> Block:
     rivals = len(findings.contenders) - 1
+    count = len(findings.duels)
+    corrected = (
+        f"p is corrected for all {count} comparisons (Holm)" if count > 1 else "one comparison, nothing to correct"
+    )
     return Block(
         title=f"{findings.candidate.label} minus the other, paired by seed",
-        intro=f"Paired t over seeds; p is corrected for all {len(findings.duels)} comparisons (Holm).",
+        intro=f"Paired t over seeds; {corrected}.",
         stubs=("metric", "minus"),
         groups=("",) * 5,
         headings=("difference", "95 % interval", "effect size", "p (Holm)", "detectable"),

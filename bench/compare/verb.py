@@ -70,8 +70,11 @@ def plan_comparison(comparison: Comparison, seeds: int) -> Comparison:
 
     Raises:
         NotAvailable: if data or weights are not on this machine.
-        UsageError: if two contenders are the same run, or for a metric that the protocol lacks.
+        UsageError: if two contenders are the same run, for a metric that the protocol lacks, or for a name that is no
+            folder's.
     """
+    if not re.fullmatch(r"\w[\w.-]*", comparison.name):  # it becomes a folder's name
+        raise UsageError(f"--name {comparison.name}: may only hold letters, digits and ._-; choose another name")
     known = [use.metric for use in comparison.entrants[0].resolution.ran.metrics]
     for metric in comparison.metrics:
         if metric not in known:
@@ -132,6 +135,10 @@ def compare(comparison: Comparison, slots: int | None, as_json: bool, debug: boo
     for path in paths:
         console.print(f"  {path}", highlight=False, soft_wrap=True)
     console.print(f"took {duration(time.monotonic() - started)}", highlight=False)
+    if mlflow is not None:
+        from bench.tracking.store import how_to_browse
+
+        console.print(f"browse it: {how_to_browse(grid.home, mlflow)}", markup=False, highlight=False, soft_wrap=True)
     return any(outcome.state != "done" for outcome in outcomes.values()) or any(c.problems for c in findings.contenders)
 
 

@@ -21,13 +21,15 @@ from bench.errors import BenchError
 from bench.home import Home
 from bench.run import STOPPED, run_in_child
 from bench.spec import RunSpec
-from bench.storage import explained, read_json
+from bench.storage import explained, read_record
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 60.0  # a stopped run saves its state after its current step; at 256 px on a CPU one step takes 15 s
 
 # The number of threads changes bits. torch is told each run's own number; what else computes (numpy, in scores) has one.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# without it Python looks for `bench` in the working directory first, where a user may have a folder of that name
+_OWN_PACKAGES = {"PYTHONSAFEPATH": "1"}
 _PRELOAD = ["bench.run_imports"]
 
 
@@ -129,11 +131,11 @@ class LocalExecutor:
         if status == STOPPED:
             return Outcome("stopped", "it was asked to stop; run the same command to go on")
         folder = self.home.run(key)
-        error = read_json(folder.error)
+        error = read_record(folder.error)
         if error is not None:
             if self.debug and error.get("traceback"):
                 print(error["traceback"], file=sys.stderr)
-            return Outcome("failed", str(error["message"]))
+            return Outcome("failed", str(error.get("message", f"see {folder.log}")))
         if status < 0:
             name = signal.Signals(-status).name
             hint = "; the machine may be out of memory, try --slots 1" if name == "SIGKILL" else ""
@@ -157,7 +159,7 @@ def _start_server() -> None:
     on_main_thread = threading.current_thread() is threading.main_thread()  # only that one may change handlers
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if on_main_thread else None
     try:
-        with _environment(dict.fromkeys(_THREAD_VARIABLES, "1")):
+        with _environment(dict.fromkeys(_THREAD_VARIABLES, "1") | _OWN_PACKAGES):
             forkserver.ensure_running()
     finally:
         if on_main_thread:

@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "PYTHONSAFEPATH": "1",  # a user's folder named `bench` or `mlflow` in the working directory is not imported
 }
 
 

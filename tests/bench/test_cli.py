@@ -252,3 +252,43 @@ def test_every_verb_explains_itself_with_an_example(cli, verb):
     assert status == 0
     assert "Example:" in out
     assert f"contrastbench {' '.join(verb)}" in " ".join(out.split())
+
+
+def test_a_mistake_nobody_foresaw_is_one_line_that_names_the_place(cli, monkeypatch):
+    def broken(*_: object) -> None:
+        raise KeyError("gone")
+
+    monkeypatch.setattr("bench.describe.describe", broken)
+    status, out, err = cli("info", "cut")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"error: KeyError: 'gone' at {__file__}:")
+    assert err.count("\n") == 1
+    assert "add --debug for the traceback" in err
+    with pytest.raises(KeyError):
+        cli("info", "cut", "--debug")
+
+
+def test_a_home_and_data_folder_below_the_users_own(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    (tmp_path / "me").mkdir()
+    status, out, err = cli("data", "sheet", "earth-sat", "--home", "~/runs", "--data", "~/images")
+    assert (status, err) == (0, "")
+    assert out.strip() == str(tmp_path / "me" / "runs" / "sheets" / "earth-sat.png")
+    _, out, _ = cli("data", "list", "--home", "~/runs", "--data", "~/images")
+    assert str(tmp_path / "me" / "images" / "horse2zebra") in out.replace("\n", "")
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("name", [TABLE, "earth-land2sat", "patchnce"])
+def test_info_is_text_for_people(cli, name):
+    status, out, _ = cli("info", name)
+    assert status == 0
+    for python in ("{", "None", "': "):
+        assert python not in out
+
+
+def test_info_of_a_table_says_what_each_row_runs(cli):
+    _, out, _ = cli("info", TABLE)
+    assert "  - label: CUT, method: cut, variant: released, printed: method: CUT\n" in out
+    _, out, _ = cli("info", "patchnce")
+    assert "options: none" in out

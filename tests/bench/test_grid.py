@@ -174,7 +174,7 @@ def test_a_metric_without_a_stand_in_is_not_replaced_silently(toys, grid, protoc
 
 
 def test_rows_left_out_are_not_run_and_settings_do_not_concern_them(toys, grid, protocol_named):
-    columns = {"a": (protocol_named("a"), MEAN)}
+    columns = {"a": (protocol_named("a", recipe="horse2zebra"), MEAN)}
     grid.add_table(table({"cut": "cut", "cyclegan": "cyclegan"}, columns), "smoke", None, ["cut"], {"num_patches": 8})
     assert blocked(grid)["cyclegan", "a x"] == ("not run", "left out by --method")
     (spec,) = grid.runs.values()
@@ -185,7 +185,7 @@ def test_what_the_user_got_wrong_is_an_error_not_a_cell(toys, grid, protocol_nam
     columns = {"a": (protocol_named("a"), MEAN)}
     with pytest.raises(UsageError, match="method toy at scale smoke: lrr: unknown key"):
         grid.add_table(table({"toy": toys.method}, columns), "smoke", settings={"lrr": 1})
-    with pytest.raises(UsageError, match="no scale named 'mini'"):
+    with pytest.raises(UsageError, match=r"no scale of a\.yaml named 'mini'"):
         grid.add_table(table({"toy": toys.method}, columns), "mini")
     with pytest.raises(UsageError, match="no protocol named 'mars'"):
         grid.add_table(table({"toy": toys.method}, {"mars": ("mars@1", MEAN)}), "smoke")

@@ -80,3 +80,32 @@ def test_an_empty_home_says_how_to_start(toys, capsys):
     assert status_rows(toys.home) == []
     print_status([], toys.home.root)
     assert "start with: contrastbench reproduce" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
+    newer, damaged, good = (toys.home.run(key) for key in grid.runs)
+    newer.spec.write_text('{"format": 2, "other": 1}')
+    damaged.spec.write_text("{")
+    rows = {row["key"]: row for row in status_rows(toys.home)}
+    assert {key: row["state"] for key, row in rows.items()} == {
+        newer.key: "unreadable",
+        damaged.key: "unreadable",
+        good.key: "not run",
+    }
+    assert len({tuple(row) for row in rows.values()}) == 1  # the same keys for whoever reads --json
+    assert rows[newer.key]["reason"] == (
+        f"{newer.spec}: written by another version of contrastbench (format 2, this one reads 1); "
+        "use that version, or another --home"
+    )
+    assert rows[damaged.key]["reason"].endswith("remove the folder and run the command again")
+    print_status(list(rows.values()), toys.home.root)
+    assert "3 runs, 3 not done" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["[1]", "null", "{}", "{"])
+def test_a_record_that_is_none_is_read_as_missing(toys, grid, content):
+    folder = toys.home.run(next(iter(grid.runs)))
+    for file in (folder.progress, folder.error, folder.result):
+        file.write_text(content)
+        (row,) = [row for row in status_rows(toys.home) if row["key"] == folder.key]
+        assert row["total_steps"] is None

@@ -210,3 +210,30 @@ def test_an_entry_point_without_a_distribution_is_named_too(monkeypatch):
     plugins.cache_clear()
     assert plugins("metric")["mine"].origin == "an entry point"
     assert load_metric("mine").description == "distance of mean colours"
+
+
+def test_a_file_without_its_class_says_how_to_name_it(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(LOSS)
+    with pytest.raises(UsageError, match=r"mine\.py: name the class too: .*mine\.py:Mine$"):
+        find("loss", str(file))
+    with pytest.raises(UsageError, match=r"^mine\.txt:Mine: a loss is given as a name or as FILE\.py:Class$"):
+        find("loss", "mine.txt:Mine")
+
+
+def test_a_syntax_error_names_file_and_line(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("class Mine(:\n")
+    with pytest.raises(BenchError, match=r"mine\.py: cannot be read as Python: invalid syntax \(mine\.py, line 1\)"):
+        find("loss", f"{file}:Mine")
+
+
+def test_a_name_that_would_lead_out_of_the_results_folder(tmp_path, site):
+    source = LOSS.replace('"mine"', '"../mine"')
+    file = tmp_path / "mine.py"
+    file.write_text(source)
+    with pytest.raises(UsageError, match=r"mine\.py: Mine: name '\.\./mine' may only hold letters"):
+        find("loss", f"{file}:Mine")
+    install(site, "mine_package", source, losses="../mine = mine_package:Mine")
+    with pytest.raises(BenchError, match=r"loss '\.\./mine' of mine_package 1\.5 .* a name may only hold letters"):
+        find("loss", "patchnce")

@@ -149,7 +149,7 @@ def test_a_protocol_that_does_not_exist():
         load_protocol("horse2zebra@9")
     with pytest.raises(UsageError, match=r"gone\.yaml: no such protocol file"):
         load_protocol("gone.yaml")
-    with pytest.raises(UsageError, match="no scale named 'smok'; did you mean smoke"):
+    with pytest.raises(UsageError, match=r"no scale of horse2zebra\.yaml named 'smok'; did you mean smoke"):
         load_protocol("horse2zebra").scale("smok")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -32,6 +32,7 @@ class Toy(Method):
     task = "unpaired_translation"
     citation = "nobody"
     revision = 1
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {"toys": {}}
     Config = ToyConfig
     config: ToyConfig
 

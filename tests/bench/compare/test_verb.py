@@ -62,3 +62,11 @@ def test_a_metric_that_the_protocol_lacks(toys):
     planned.metrics = ["FID"]
     with pytest.raises(UsageError, match="no metric of toys@1 named 'FID'"):
         plan_comparison(planned, 1)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "/tmp/elsewhere", "", ".", "a/b"])
+def test_a_name_that_would_lead_out_of_the_comparisons(toys, name):
+    planned = comparison(toys)
+    other = Comparison(name, "smoke", "equal", planned.entrants, Grid(toys.home))
+    with pytest.raises(UsageError, match=r"^--name .* may only hold letters, digits and \._-; choose another name$"):
+        plan_comparison(other, 1)

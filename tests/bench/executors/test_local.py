@@ -7,11 +7,13 @@ import time
 
 import pytest
 
-from bench.executors.local import Interrupted, LocalExecutor
+import bench
+from bench.executors.local import Interrupted, LocalExecutor, _start_server
 from bench.grid import Grid
 from bench.ledger import run_state
 from bench.resolve import resolve
 from bench.storage import read_json
+from bench.tracking.store import ENVIRONMENT
 
 
 def grid_of(toys, *runs):
@@ -123,3 +125,24 @@ def test_ctrl_c_while_the_server_still_imports_prints_no_traceback(toys, tmp_pat
     os.killpg(child.pid, signal.SIGINT)
     told = child.communicate(timeout=120)[0]
     assert told == "stopped; every run has saved its state: run the same command to go on\n"
+
+
+def test_folders_of_the_same_names_in_the_working_directory_are_not_imported(tmp_path, monkeypatch):
+    for name in ("bench", "methods", "mlflow"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"raise RuntimeError('the wrong {name}')\n")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    found = []
+
+    def server() -> None:
+        """What Python imports that is started as multiprocessing starts its server."""
+        command = [sys.executable, "-c", "import bench, methods; print(bench.__file__)"]
+        found.append(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False))
+
+    monkeypatch.setattr("bench.executors.local.forkserver.ensure_running", server)
+    server()
+    assert "the wrong bench" in found[0].stderr
+    _start_server()
+    assert (found[1].stdout.strip(), found[1].stderr) == (bench.__file__, "")
+    assert "PYTHONSAFEPATH" not in os.environ
+    assert ENVIRONMENT["PYTHONSAFEPATH"] == "1"  # of the processes that show runs in MLflow
