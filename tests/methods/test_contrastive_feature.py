@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from reference_contrastive_feature import TINY, record
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.errors import NotAvailable
 from bench.method import StepContext
@@ -86,6 +86,24 @@ def test_every_space_can_be_frozen_or_trained(space):
     )
     assert set(trained.space.parameters()) <= set(trained.optimizers()["F"].param_groups[0]["params"])
     assert all(parameter.requires_grad for parameter in trained.space.parameters())
+
+
+def test_a_frozen_space_still_uses_and_counts_the_statistics_of_each_batch():
+    method = build(feature_space="resnet50", frozen_F=True, nce_layers="as variant", nce_resize=64)
+    norm = next(module for module in method.space.modules() if isinstance(module, nn.BatchNorm2d))
+    before, seen = norm.running_mean.clone(), []
+    # the mean at once: the ReLU that follows works in place
+    norm.register_forward_hook(
+        lambda module, inputs, output: seen.append(output.detach().mean((0, 2, 3)) - module.bias)
+    )
+    weight = method.space.encoder.state_dict()
+    old = {name: value.clone() for name, value in weight.items() if name.endswith(("weight", "bias"))}
+    one_step(method)
+    assert len(seen) == 2  # real and fake images apart
+    assert all(float(mean.abs().max()) < 1e-4 for mean in seen)
+    assert norm.num_batches_tracked == 2
+    assert not torch.equal(norm.running_mean, before)
+    assert all(torch.equal(value, weight[name]) for name, value in old.items())
 
 
 def test_the_released_labels_leave_maps_out():
