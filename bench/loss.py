@@ -117,6 +117,11 @@ class PairLoss(nn.Module):
         super().__init__()
         self.config = config if config is not None else self.Config()
 
+    @property
+    def depends_on_epoch(self) -> bool:
+        """Whether the loss reads `context.epoch` (a curriculum); a replay of recorded steps then has to be told it."""
+        return False
+
     def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:
         """Make sub-networks once the encoder is known.
 

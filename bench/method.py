@@ -163,6 +163,11 @@ class Method(nn.Module):
         Checkpoints hold those networks too, so that a trained method never needs the files again.
         """
 
+    @property
+    def depends_on_epoch(self) -> bool:
+        """Whether a training step reads `context.epoch` (a curriculum); a replay then has to be told it."""
+        return False
+
     def optimizers(self) -> dict[str, Optimizer]:
         """Optimizers by name; their state is checkpointed."""
         raise NotImplementedError

@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 
 Record = Mapping[str, Tensor]
 
@@ -49,6 +49,10 @@ def read_trajectory(path: Path) -> dict[str, Tensor]:
             found = ", ".join(file.name for file in runs) or "none"
             raise UsageError(f"{path}: holds these trajectories: {found}; give the path of one of them")
         path = runs[0]
+    if path.suffix != ".npz" or path.name == "traj_inputs.npz":
+        raise UsageError(
+            f"{path}: is a part of trajectories; give the path of traj_X.npz, which has the losses of run X"
+        )
     files = [path.with_name("traj_init.safetensors"), path.with_name("traj_inputs.npz"), path]
     for file in files:
         if not file.is_file():
@@ -72,8 +76,15 @@ def as_steps(record: Record, networks: Mapping[str, nn.Module]) -> dict[str, Ten
 
     Returns:
         `init`, inputs and draws by name; what was recorded of each step, mean logits as the losses D_fake and D_real.
+
+    Raises:
+        BenchError: if the record's networks have other tensors than these.
     """
     steps = len(record["reals"])
+    own = {f"{n}.{key}" for n, module in networks.items() if n != "G_ema" for key, _, _ in _tensors(n, module)}
+    for key in sorted(own ^ {key for key in record if key.startswith(("G.", "D."))}):
+        fault = "is missing, which the method needs" if key in own else "is of no network of the method"
+        raise BenchError(f"trajectory: {key} {fault}; resolution, channels or attention differ from the record's")
     found: dict[str, Tensor] = {}
     for network, module in networks.items():
         mine, final = ("G", "EMA") if network == "G_ema" else (network, network)

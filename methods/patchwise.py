@@ -141,6 +141,11 @@ class PatchwiseTranslation(Method):
         """G, D, F, the key path's own (G_key, F_key), and the loss's (N, F_)."""
         return super().networks() | self.key_path.networks() | self.loss.networks()
 
+    @property
+    def depends_on_epoch(self) -> bool:
+        """Whether the loss does."""
+        return self.loss.depends_on_epoch
+
     def optimizers(self) -> dict[str, Optimizer]:
         """G, D, F and, if there are any, those of the loss's adversary and of the networks that embed the inputs."""
         return dict(self._optimizers)

@@ -46,6 +46,11 @@ class SRCHDCE(PairLoss):
     config: SRCHDCEConfig
     share_ids = True  # drawn once on the translation and used for the identity pair too
 
+    @property
+    def depends_on_epoch(self) -> bool:
+        """Whether the hardness has its curriculum."""
+        return self.config.Hneg and self.config.curriculum
+
     def divisor(self, context: LossContext) -> float:
         """The divisor g of this epoch."""
         if not self.config.curriculum:

@@ -232,9 +232,20 @@ def test_info(cli, name):
     assert out.startswith("kind: ")
 
 
-def test_info_counts_parameters_of_the_published_networks(cli):
-    found = json.loads(cli("info", "cut", "--json")[1])
-    assert found["parameters"]["G"] == "11,378,179"  # as CUT's code base prints for resnet_9blocks
+RESNET, PATCHGAN, HEAD = "11,378,179", "2,764,737", "560,384"  # as CUT's code base prints them
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("negcut", {"G": RESNET, "D": PATCHGAN, "F": HEAD, "N": "739,840", "F_": HEAD}),
+        # SPADE on Cityscapes, both discriminators
+        pytest.param("contrastive_feature", {"G": "93,048,003", "D": "5,601,410"}, marks=pytest.mark.slow),
+    ],
+)
+def test_info_counts_parameters_of_the_published_networks(cli, method, parameters):
+    found = json.loads(cli("info", method, "--json")[1])
+    assert found["parameters"].items() >= parameters.items()
     assert found["published settings"]["num_patches"] == 256
 
 

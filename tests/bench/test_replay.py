@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.errors import BenchError, UsageError
 from bench.method import Method, MethodConfig, StepContext
 from bench.randomness import Draws
-from bench.replay import RecordedDraws, replay
+from bench.replay import replay
 
 
 class ScalingConfig(MethodConfig):
@@ -185,29 +185,75 @@ def test_what_does_not_exist_is_said() -> None:
         replay(Scaling, {"draws_noise": False}, make_record())
 
 
-def test_draws_come_in_the_recorded_order_by_kind() -> None:
-    record = {f"step2/uniform_{i:02d}": torch.tensor([i / 200]) for i in range(120)}
-    record |= {
-        "step2/index_00": torch.tensor([4]),
-        "step2/flipped": torch.tensor([1]),
-        "step1/flipped": torch.tensor([0]),
-    }
-    draws = RecordedDraws(record, 2)
-    assert [draws.uniform("a") for _ in range(120)] == pytest.approx([i / 200 for i in range(120)])
-    assert draws.bernoulli("any name") is True
-    with pytest.raises(BenchError, match="below 3, the record has 4"):
-        draws.integer("b", 3)
-    draws.finish()
-    with pytest.raises(BenchError, match="no step2/flipped left"):
-        draws.bernoulli("again")
-    with pytest.raises(BenchError, match=r"'init\.x'"):
-        draws.generator("init.x")
+class Curriculum(Scaling):
+    """As Scaling, saying that the epoch matters."""
+
+    depends_on_epoch = True
 
 
-def test_noise_of_one_image_stands_for_a_batch_and_keeps_the_replays_precision() -> None:
-    noise = torch.randn(1, 3, 2, dtype=torch.float64)
-    record = {"step0/noise_00": noise, "step0/noise_01": noise}
-    draws = RecordedDraws(record, 0)
-    found = draws.normal("n", (4, 3, 2), torch.float32)
-    assert torch.equal(found, noise.expand(4, 3, 2))
-    assert torch.equal(draws.normal("n", (3, 2)), noise[0])
+def test_the_moment_comes_from_the_call_or_the_record() -> None:
+    record = make_record()
+    assert replay(Scaling, {}, record).method.moments == [(0, 1, 5), (1, 1, 5)]
+    with pytest.raises(BenchError, match=r"changes with the epochs.*add epoch=N"):
+        replay(Curriculum, {}, record)
+    assert replay(Curriculum, {}, record, epoch=4).method.moments == [(0, 4, 5), (1, 4, 5)]
+    said = record | {"step0/epoch": torch.tensor([2]), "epoch": torch.tensor(3), "total_epochs": torch.tensor([400])}
+    assert replay(Curriculum, {}, said).method.moments == [(0, 2, 400), (1, 3, 400)]
+    assert replay(Curriculum, {}, said, epoch=7, total_epochs=9).method.moments == [(0, 7, 9), (1, 7, 9)]
+    assert replay(Curriculum, {}, said).unknown(said) == []
+
+
+def test_arrays_of_numpy_and_of_single_precision_are_records_too(tmp_path: Path) -> None:
+    record = make_record()
+    expected = replay(Scaling, {}, record).losses["step1/loss_G"]
+    arrays = {key: value.numpy() for key, value in record.items()}
+    np.savez(tmp_path / "record.npz", **arrays)
+    assert torch.equal(replay(Scaling, {}, arrays).losses["step1/loss_G"], expected)
+    with np.load(tmp_path / "record.npz") as opened:
+        result = replay(Scaling, {}, opened)
+        assert torch.equal(result.losses["step1/loss_G"], expected)
+        assert result.compare(opened) == {}
+    single = {key: value.float() if value.is_floating_point() else value for key, value in record.items()}
+    torch.testing.assert_close(replay(Scaling, {}, single).losses["step1/loss_G"], expected, rtol=1e-5, atol=0)
+
+
+def test_single_numbers_have_any_shape_of_one_element() -> None:
+    record = make_record()
+    record["init/G.001.bias"] = record["init/G.001.bias"].reshape(())
+    result = replay(Scaling, {}, record)
+    found = by_hand(record)
+    scalars = {key: value.reshape(()) for key, value in found.items() if "/loss_" in key or key.endswith("bias")}
+    assert max(result.compare(found | scalars).values()) < 1e-12
+
+
+def test_what_only_the_record_has_is_named_and_hides_nothing() -> None:
+    record = make_record()
+    result = replay(Scaling, {}, record)
+    strange = ["meta/author", "step0/loss_div", "step1/real_A"]
+    recorded = record | by_hand(record) | {key: torch.zeros(1) for key in strange}
+    assert result.unknown(recorded) == strange
+    errors = result.compare(recorded)
+    assert {key for key, error in errors.items() if error > 1e-12} == {"step0/loss_div", "step1/real_A"}
+    lines = result.summary(recorded | {"after_step1/G.000.weight": torch.zeros(1, 1)}).splitlines()
+    assert [line.split()[:2] for line in lines[:3]] == [["losses", "2"], ["gradients", "4"], ["weights", "4"]]
+    assert all(line.split("error ")[1].split()[0] < "9e-13" or "weights" in line for line in lines[:3])
+    assert lines[2].endswith("(after_step1/G.000.weight)")
+    assert lines[3:] == [f"scaling has no {key}" for key in strange]
+
+
+def test_a_record_without_steps_is_not_a_success() -> None:
+    weights = {key: value for key, value in make_record().items() if key.startswith("init/")}
+    with pytest.raises(BenchError, match=r"holds no step.*nothing to replay"):
+        replay(Scaling, {}, weights)
+
+
+def test_a_wrong_configuration_is_one_line() -> None:
+    with pytest.raises(UsageError, match="configuration of scaling: rate: unknown key") as caught:
+        replay(Scaling, {"rate": 1.0}, make_record())
+    assert "\n" not in str(caught.value)
+
+
+def test_another_kind_of_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "record.pt").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"record\.pt: is neither \.safetensors nor \.npz"):
+        replay(Scaling, {}, tmp_path / "record.pt")

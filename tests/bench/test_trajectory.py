@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.replay import replay
 from bench.trajectory import is_trajectory, read_trajectory
 
@@ -68,3 +68,34 @@ def test_missing_and_ambiguous_files_are_named(tmp_path: Path) -> None:
         UsageError, match=r"traj_init\.safetensors: is missing; a trajectory needs it beside traj_a\.npz"
     ):
         read_trajectory(tmp_path / "traj_a.npz")
+
+
+@pytest.mark.parametrize("name", ["traj_init.safetensors", "traj_inputs.npz", "traj_logistic_ns_final.safetensors"])
+def test_a_part_of_a_trajectory_is_not_taken_for_one(name: str) -> None:
+    with pytest.raises(UsageError, match=r"is a part of trajectories; give the path of traj_X\.npz"):
+        replay("dual_contrastive", CONFIG, GOLDEN / name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"self_attention": 16, "san_kernel": 3},
+            r"G\.synthesis\.b16\.conv1\.affine\.bias is of no network of the method",
+        ),
+        ({"mapping_layers": 7}, r"G\.mapping\.fc7\..* is of no network of the method"),
+        ({"mapping_layers": 9}, r"G\.mapping\.fc8\.bias is missing, which the method needs"),
+        ({"noise": "random"}, r"draws 'z_G\.noise' in a way that records do not hold"),
+    ],
+)
+def test_a_configuration_of_another_size_is_named(changes: dict, message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        replay("dual_contrastive", CONFIG | changes, RECORD, steps=1)
+
+
+def test_averages_and_last_weights_need_not_be_recorded() -> None:
+    record = read_trajectory(RECORD)
+    record = {key: value for key, value in record.items() if key != "w_avg" and not key.startswith("final/")}
+    errors = replay("dual_contrastive", CONFIG, record, steps=1).compare(record)
+    assert len(errors) == 5
+    assert max(errors.values()) < 1e-9

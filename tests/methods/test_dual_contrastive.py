@@ -67,6 +67,10 @@ def test_reference_losses_and_gradients(stylegan2_golden, record, changes, loss_
         update = method._update_generator if player == "G" else method._update_discriminator
         losses = update({"B": reals}, Given(0))
         torch.testing.assert_close(losses[player].detach(), g[loss], rtol=1e-9, atol=1e-12)
+        if player == "D":
+            for kind in ("fake", "real"):
+                found = losses[f"D_{kind}"].detach()
+                torch.testing.assert_close(found, g[f"{kind}_logits"].mean(), rtol=1e-9, atol=1e-12)
         network = method.networks()[player]
         expected = {name: g[f"{grad}__{name}"] for name, _ in network.named_parameters()}
         for name, found in gradients(method, player).items():
@@ -195,6 +199,18 @@ def test_average_of_the_generator() -> None:
     ):
         torch.testing.assert_close(average, (old + new) / 2)
     assert torch.equal(method.netG_ema.mapping.w_avg, method.netG.mapping.w_avg)
+
+
+@pytest.mark.parametrize(("images", "kimg"), [(32, 10), (64, 20), (16, 5), (8, 10)])
+def test_reference_averages(stylegan2_golden, images: int, kimg: int) -> None:
+    method = build(ema_kimg=float(kimg)).double()
+    with torch.no_grad():
+        for average, parameter in zip(method.netG_ema.parameters(), method.netG.parameters(), strict=True):
+            average.fill_(1.0)
+            parameter.zero_()
+    method._average_generator(images)
+    beta = stylegan2_golden("schedule.npz")[f"ema_beta_batch{images}_halflife{kimg}kimg"].item()
+    assert next(method.netG_ema.parameters()).flatten()[0].item() == pytest.approx(beta, rel=1e-12)
 
 
 def test_non_finite_gradients_do_not_reach_the_weights() -> None:

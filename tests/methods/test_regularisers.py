@@ -39,13 +39,22 @@ def test_path_lengths(stylegan2_golden, reference_generator) -> None:
     g = stylegan2_golden("pathlength_g32.npz")
     netG = reference_generator()
     ws = netG.broadcast(netG.mapping(g["z"]))
-    lengths = path_lengths(netG.synthesis(ws, None), ws, g["pl_noise_unit_normal"])
+    images = netG.synthesis(ws, None)
+    lengths = path_lengths(images, ws, g["pl_noise_unit_normal"])
     torch.testing.assert_close(lengths, g["pl_lengths"], **EXACT)
+    (through_layers,) = torch.autograd.grad((images * g["pl_noise_unit_normal"] / 32).sum(), ws, retain_graph=True)
+    torch.testing.assert_close(through_layers, g["pl_grads"], **EXACT)
     before = g["pl_mean_before"]
     mean = before + PL_DECAY * (lengths.mean() - before)
     torch.testing.assert_close(mean, g["pl_mean_after"], **EXACT)
-    loss = 2 * (lengths - mean).square().mean()
-    torch.testing.assert_close(loss, g["loss_pl_weight2_mean"], **EXACT)
-    loss.backward()
-    for name, parameter in netG.named_parameters():
-        assert_gradient(parameter, g.get(f"grad_pl__{name}"), name)
+    torch.testing.assert_close((lengths - mean).square(), g["pl_penalty"], **EXACT)
+    # the gradient flows through the running mean too; the record also has what it would be otherwise
+    for a, record in ((mean, "grad_pl"), (mean.detach(), "grad_pl_stopgrad_mean")):
+        loss = 2 * (lengths - a).square().mean()
+        torch.testing.assert_close(loss, g["loss_pl_weight2_mean"], **EXACT)
+        netG.zero_grad()
+        loss.backward(retain_graph=True)
+        for name, parameter in netG.named_parameters():
+            assert_gradient(parameter, g.get(f"{record}__{name}"), name)
+    name = "synthesis.b4.const"
+    assert not torch.allclose(g[f"grad_pl__{name}"], g[f"grad_pl_stopgrad_mean__{name}"], rtol=1e-3)

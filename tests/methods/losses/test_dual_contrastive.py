@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy, softplus
 
 from bench.errors import BenchError
 from bench.plugins import plugins
-from methods.losses.dual_contrastive import dual_contrastive
+from methods.losses.dual_contrastive import _log1p_sum_exp, dual_contrastive
 from methods.losses.logistic import logistic_discriminator, logistic_generator
 
 EXACT = {"rtol": 1e-9, "atol": 1e-12}
@@ -26,6 +26,10 @@ def test_reference_values_and_gradients(stylegan2_golden, case: str) -> None:
     torch.testing.assert_close(D, g["loss_D"], **EXACT)
     torch.testing.assert_close(D, g["C_real"] + g["C_fake"], **EXACT)
     torch.testing.assert_close(-D, g["loss_G_minimax"], **EXACT)
+    # one anchor against all the others: the parts of which C is the mean
+    of_real, of_fake = f.unsqueeze(0) - r.unsqueeze(1), f.unsqueeze(1) - r.unsqueeze(0)
+    torch.testing.assert_close(_log1p_sum_exp(of_real), g["per_anchor_real"], **EXACT)
+    torch.testing.assert_close(_log1p_sum_exp(of_fake), g["per_anchor_fake"], **EXACT)
     swap = dual_contrastive(f, r)
     torch.testing.assert_close(swap, g["loss_G_swap"], **EXACT)
     dr, df = torch.autograd.grad(D, (r, f))

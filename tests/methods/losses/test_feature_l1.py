@@ -29,6 +29,15 @@ def test_reference_losses(cfl_golden, weighting, dtype, tolerance):
     torch.testing.assert_close(fake[2].grad, expected, rtol=tolerance, atol=0)
 
 
+def test_reference_layers(cfl_golden):
+    arrays = cfl_golden("vgg_feature_l1")
+    image = torch.zeros(1)
+    fake, real = ([image, *(arrays[f"{kind}_{i}"] for i in range(5))] for kind in ("fake", "real"))
+    for i, expected in enumerate(arrays["per_layer_l1"]):
+        alone = [float(j == i + 1) for j in range(6)]
+        torch.testing.assert_close(feature_l1(fake, real, alone), expected, rtol=1e-8, atol=0)
+
+
 def test_the_image_counts_only_where_the_weights_say_so():
     maps = [torch.ones(1)] * 5
     one, two = [torch.zeros(1), *maps], [torch.ones(1), *maps]

@@ -34,6 +34,7 @@ def test_reference_values_and_gradients(golden, case: str) -> None:
     assert k.grad is None
     reported = coupled(losses.detach())
     torch.testing.assert_close(reported[0], record[f"{case}__hdce_reported_vec"], rtol=1e-10, atol=0)
+    torch.testing.assert_close(reported.mean(), record[f"{case}__hdce_reported_mean"].squeeze(), rtol=1e-10, atol=0)
     if weights is not None:
         torch.testing.assert_close(losses[0].detach(), record[f"{case}__hdce_effective_vec"], rtol=1e-11, atol=0)
         torch.testing.assert_close(weights, record[f"{case}__weight"], rtol=1e-11, atol=1e-300)

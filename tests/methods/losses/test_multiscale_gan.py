@@ -35,6 +35,18 @@ def test_reference_feature_matching(cfl_golden, dtype, tolerance):
     torch.testing.assert_close(fake[1][0].grad, sign * 10 / 2 / sign.numel(), rtol=tolerance, atol=0)
 
 
+def test_reference_sums(cfl_golden, stylegan2_golden):
+    arrays = cfl_golden("spade_gan_losses")
+    fake, real = ([arrays[f"pred_{kind}_{i}_2"] for i in range(2)] for kind in ("fake", "real"))
+    total = discriminator_loss(real, True) + discriminator_loss(fake, False)  # without one half
+    torch.testing.assert_close(total, arrays["d_total"].squeeze(), rtol=1e-8, atol=0)
+    g = stylegan2_golden("other_losses.npz")
+    for mode, name in (("hinge", "hinge"), ("w", "wgan"), ("original", "logistic_ns")):
+        D = discriminator_loss([g["real"]], True, mode) + discriminator_loss([g["fake"]], False, mode)
+        torch.testing.assert_close(D, g[f"{name}_D"], rtol=1e-8, atol=0)
+        torch.testing.assert_close(generator_loss([g["fake"]], mode), g[f"{name}_G"], rtol=1e-8, atol=0)
+
+
 def test_hinge_gradients_stop_at_the_margin():
     scores = torch.tensor([[-2.0, -0.5, 0.5, 2.0]], dtype=torch.float64, requires_grad=True)
     discriminator_loss([scores], True).backward()

@@ -21,6 +21,8 @@ def test_reference_values_and_gradients(golden, case: str, dtype: torch.dtype, t
     losses.mean().backward()
     assert losses.shape == shape[:2]
     torch.testing.assert_close(losses.detach().flatten().double(), arrays["loss_vec"], rtol=tolerance, atol=tolerance)
+    mean = arrays["loss_mean"].squeeze()
+    torch.testing.assert_close(losses.detach().mean().double(), mean, rtol=tolerance, atol=tolerance)
     assert query.grad is not None
     scale = arrays["grad_q"].abs().max()
     torch.testing.assert_close(query.grad.double() / scale, arrays["grad_q"] / scale, rtol=0, atol=tolerance)

@@ -1,7 +1,7 @@
 import torch
 
 from bench.randomness import Draws
-from bench.replay import RecordedDraws
+from bench.recorded_draws import RecordedDraws
 from methods.networks.image_pool import ImagePool
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bench.replay import load_weights
+from bench.record import load_weights
 from methods.networks.patchgan import PatchGAN
 
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from bench.errors import UsageError
-from bench.replay import load_weights
+from bench.record import load_weights
 from methods.networks.resnet_generator import ResnetGenerator
 
 LAYERS = (0, 4, 8, 12, 16)
