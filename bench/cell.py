@@ -53,7 +53,8 @@ class Cell(BaseModel):
         ran_as: `name@version` actually run (a stand-in's own protocol), with `scale`.
         metric: the metric the paper prints.
         scored_as: the metric measured; differs from `metric` when the extractor is a stand-in.
-        published, published_source, published_note: the printed number, None if the paper leaves the cell blank.
+        published, published_text, published_source, published_note: the printed number, None if the paper leaves the
+            cell blank, and its digits as printed.
         state, reason: how far we are and, if not done, why and the way out in one line.
         comparability, deviations: whether the value may stand against the published one, and each difference.
         measured: per checkpoint rule, `last`, `best-on-validation`, `best-on-test`.
@@ -74,6 +75,7 @@ class Cell(BaseModel):
     scored_as: str | None
     higher_is_better: bool
     published: float | None
+    published_text: str = ""
     published_source: str = ""
     published_note: str = ""
     state: State

@@ -45,7 +45,7 @@ def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> li
     """The cost of runs that cannot be planned because their data is not here, by method and data set.
 
     Returns:
-        method, data, runs, and what `run_costs` says of each of these runs.
+        method, data, protocol, runs, and what `run_costs` says of each of these runs.
     """
     known = Calibrations(grid.home)
     found: dict[str, dict[str, Any]] = {}
@@ -66,6 +66,7 @@ def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> li
         found[name] = {
             "method": resolution.plugin.name,
             "data": resolution.ran.data.name,
+            "protocol": resolution.asked.id,
             "runs": _seeds(resolution),
             "reason": cell.blocked[1],
             **figures,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.data.config import EarthData
 from bench.method import MethodConfig
 from bench.protocol import Protocol, Scale
 
@@ -35,6 +36,8 @@ def protocol_deviations(asked: Protocol, ran: Protocol, scale: Scale) -> list[st
     lines = []
     if asked.id != ran.id:
         lines.append(f"stand-in data {ran.id} for {asked.id}")
+        if isinstance(ran.data, EarthData) and ran.data.train_one_in > 1:
+            lines.append(f"trained with 1 in {ran.data.train_one_in} of {ran.id}'s training images")
     if scale.test_images is not None:
         lines.append(f"scored on {scale.test_images} test images instead of all")
     return lines

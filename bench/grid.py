@@ -57,6 +57,7 @@ class PlannedCell:
             scored_as=scored_as if resolution else None,
             higher_is_better=entry.higher_is_better,
             published=entry.published,
+            published_text=entry.published_text,
             published_source=entry.published_source,
             published_note=entry.published_note,
             state="not run",
@@ -163,7 +164,13 @@ class Grid:
                 continue
             protocol = load_protocol(entry.protocol)
             left_out = only_methods is not None and entry.method not in only_methods
-            cell.resolution = resolve(entry.method, protocol, scale, entry.overrides, None if left_out else settings)
+            try:
+                cell.resolution = resolve(
+                    entry.method, protocol, scale, entry.overrides, None if left_out else settings
+                )
+            except NotAvailable as error:
+                cell.blocked = ("not available", str(error))
+                continue
             if left_out:
                 cell.blocked = ("not run", "left out by --method")
                 continue

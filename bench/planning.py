@@ -73,9 +73,10 @@ def print_plan(grid: Grid, rows: list[dict[str, Any]], waiting: Sequence[dict[st
         console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
     for one in waiting:
         console.print(
-            f"  waiting for data {one['data']}: {one['runs']} runs of {one['method']}, each "
+            f"  waiting for data {one['data']} of {one['protocol']}: {one['runs']} runs of {one['method']}, each "
             f"{duration(one['expected_seconds'])} and {size_text(one['disk_bytes'])}",
             highlight=False,
+            soft_wrap=True,
         )
     total = totals(rows, waiting)
     measured = total["runs"] - total["unmeasured"]

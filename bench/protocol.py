@@ -38,7 +38,10 @@ class Scale(_Strict):
     """How much of the published training a run does. Everything it changes is written down as a deviation.
 
     Attributes:
+        available: False where nothing can be run at this scale; `why` says for what reason.
         stand_in: protocol whose data, metrics and scale of the same name are used instead of this protocol's.
+        stand_in_one_in: train with one in so many of the stand-in's training images, so that protocols that differ in
+            how many images they train with still do; 1: with all.
         overrides: configuration fields set for every method that has them (network width, crop size).
         epoch_divisor: published epochs, constant and decaying, are each divided by this (at least one remains), so
             that decay phases, curricula and switches still happen and methods keep their relative budgets.
@@ -50,7 +53,9 @@ class Scale(_Strict):
         why: what this scale is for, in one sentence.
     """
 
+    available: bool = True
     stand_in: str | None = None
+    stand_in_one_in: int = Field(1, ge=1)
     overrides: dict[str, Any] = {}
     epoch_divisor: int = Field(1, ge=1)
     images_per_epoch: int | None = Field(None, ge=1)
@@ -63,8 +68,12 @@ class Scale(_Strict):
 
     @model_validator(mode="after")
     def _stand_in_takes_all(self) -> Scale:
-        if self.stand_in and self.model_fields_set - {"stand_in", "why", "seeds"}:
+        if not self.available and self.model_fields_set - {"available", "why"}:
+            raise ValueError("a scale that is not available says why and nothing else")
+        if self.stand_in and self.model_fields_set - {"stand_in", "stand_in_one_in", "why", "seeds"}:
             raise ValueError("a scale with stand_in takes everything else from the stand-in's scale of the same name")
+        if self.stand_in_one_in > 1 and not self.stand_in:
+            raise ValueError("stand_in_one_in needs a stand_in, whose training images it counts")
         return self
 
 

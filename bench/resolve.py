@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from bench.data.config import EarthData
 from bench.deviations import config_deviations, protocol_deviations
-from bench.errors import UsageError
+from bench.errors import NotAvailable, UsageError
 from bench.plugins import Plugin, file_hash, find, load_method
 from bench.protocol import Protocol, Scale, load_protocol, validation_line
 from bench.spec import Evaluation
@@ -89,11 +90,15 @@ def resolve(
 
     Raises:
         UsageError: for unknown names, keys or wrong types, and for a method that cannot do the protocol's task.
+        NotAvailable: if the protocol has nothing to run at this scale, or what is published does not fit it.
     """
     plugin = find("method", reference)
     method_class = load_method(reference)
     scale = protocol.scale(scale_name)
-    ran = load_protocol(scale.stand_in) if scale.stand_in else protocol
+    if not scale.available:
+        # without the protocol's name, so that a table says it once for all that share the reason
+        raise NotAvailable(f"nothing can be run at scale {scale_name}: {scale.why}; choose another scale")
+    ran = _stand_in(protocol, scale) if scale.stand_in else protocol
     if ran is not protocol:
         scale = ran.scale(scale_name)
         if scale.stand_in:
@@ -108,8 +113,14 @@ def resolve(
         changed["n_epochs_decay"] = max(1, round(published.n_epochs_decay / scale.epoch_divisor))
     if scale.images_per_epoch is not None:
         changed["images_per_epoch"] = scale.images_per_epoch
+    where = f"method {plugin.name} at scale {scale_name}"
     values = _changed(method_class, published.model_dump() | changed, settings or {})
-    config = _validated(method_class, values, f"method {plugin.name} at scale {scale_name}")
+    try:
+        config = _validated(method_class, values, where)
+    except UsageError as error:
+        if (reason := _unfit(method_class, published.model_dump() | changed, where)) is None:
+            raise  # the user's own settings are at fault
+        raise NotAvailable(f"{reason}; --set another, or choose another scale") from error
     config = config.model_copy(
         update={
             name: _absolute(kind, getattr(config, name)) for name, kind in method_class.Config.plugin_fields.items()
@@ -126,6 +137,19 @@ def resolve(
         scale_name=scale_name,
         deviations=protocol_deviations(protocol, ran, scale) + config_deviations(published, config),
     )
+
+
+def _stand_in(protocol: Protocol, scale: Scale) -> Protocol:
+    """The protocol that stands in, with the share of its training images that the scale asks for."""
+    assert scale.stand_in is not None  # the caller asked
+    ran = load_protocol(scale.stand_in)
+    if scale.stand_in_one_in == 1:
+        return ran
+    if not isinstance(ran.data, EarthData):
+        raise UsageError(
+            f"{protocol.name}.yaml: stand_in_one_in needs an embedded stand-in; {ran.id} is a folder of files"
+        )
+    return ran.model_copy(update={"data": ran.data.model_copy(update={"train_one_in": scale.stand_in_one_in})})
 
 
 def _changed(method_class: type[Method], values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -159,6 +183,15 @@ def require_capability(method_class: type[Method], protocol: Protocol) -> None:
             f"protocol {protocol.id} needs a {capability.__name__} ({protocol.task}, with {verb}()); "
             f"method {method_class.name or method_class.__name__} is for {method_class.task}"
         )
+
+
+def _unfit(method_class: type[Method], values: dict[str, Any], where: str) -> str | None:
+    """Why a published configuration, valid as published, cannot be had at a scale; None if it can."""
+    try:
+        _validated(method_class, values, where)
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 def _validated(method_class: type[Method], values: dict[str, Any], where: str) -> MethodConfig:

@@ -34,6 +34,7 @@ class TableRow(_Strict):
         not_printed: column labels for which no source prints a number of this row.
         extra: the row is not in the paper; it is shown because readers will look for it.
         rule_above: the paper draws a rule above this row.
+        subset: what stands for `{subset}` in the columns' protocols, where rows differ in the size of the training set.
     """
 
     label: str = Field(min_length=1)
@@ -45,6 +46,7 @@ class TableRow(_Strict):
     not_printed: list[str] = []
     extra: bool = False
     rule_above: bool = False
+    subset: str | None = Field(None, pattern=r"^[a-z0-9]+$")
 
 
 class TableColumn(_Strict):
@@ -53,7 +55,7 @@ class TableColumn(_Strict):
     Attributes:
         group: the heading it shares with its neighbours, usually the data set.
         heading: its own heading, usually the metric.
-        protocol: `name@version` that fills it.
+        protocol: `name@version` that fills it; `{subset}` in it stands for each row's own.
         metric: the metric the paper prints.
         higher_is_better: direction of that metric.
         printed: columns of the CSV -> text that select this column's printed numbers.
@@ -62,7 +64,7 @@ class TableColumn(_Strict):
 
     group: str = Field(min_length=1)
     heading: str = Field(min_length=1)
-    protocol: str = Field(pattern=r"^[a-z0-9-]+@[0-9]+$")
+    protocol: str = Field(pattern=r"^[a-z0-9-]+(\{subset\}[a-z0-9-]*)?@[0-9]+$")
     metric: str
     higher_is_better: bool
     printed: dict[str, str]
@@ -82,6 +84,7 @@ class TableCell(_Strict):
         method, variant, overrides: what is trained; `method` is None where contrastbench has none.
         protocol, metric, higher_is_better: how it is scored.
         published: the printed number, None where no source prints one.
+        published_text: its digits as printed.
         published_source, published_note: where it is printed (says `second-hand` where it was not read in the paper
             itself), and how it was read.
         extra: the row is not in the paper.
@@ -98,6 +101,7 @@ class TableCell(_Strict):
     metric: str
     higher_is_better: bool
     published: float | None
+    published_text: str = ""
     published_source: str
     published_note: str
     extra: bool
@@ -145,6 +149,11 @@ class Table(_Strict):
             if twice := sorted({label for label in labels if labels.count(label) > 1}):
                 raise ValueError(f"{key}: '{twice[0]}' stands there twice; labels must differ")
         for row in self.rows:
+            for column in self.columns:
+                if ("{subset}" in column.protocol) != (row.subset is not None):
+                    raise ValueError(
+                        f"rows: {row.label}: subset: must be given if, and only if, the columns' protocols have {{subset}}"
+                    )
             if wrong := [label for label in row.not_printed if label not in columns]:
                 raise ValueError(f"rows: {row.label}: not_printed: {unknown_name('column', wrong[0], columns)}")
         if self.version not in self.changes:
@@ -163,10 +172,10 @@ class Table(_Strict):
         from results.printed import printed_value  # pandas: not on the path of `list`
 
         file = row.printed_in or self.printed_in
-        value, source, note = None, "", ""
+        value, source, note, text = None, "", "", ""
         if column.label not in row.not_printed:
             direction = {"higher_is_better": str(column.higher_is_better)}
-            value, source, note = printed_value(file, {**row.printed, **column.printed, **direction})
+            value, source, note, text = printed_value(file, {**row.printed, **column.printed, **direction})
         return TableCell(
             paper=self.paper,
             table=self.name,
@@ -175,10 +184,11 @@ class Table(_Strict):
             method=row.method,
             variant=row.variant,
             overrides=row.overrides,
-            protocol=column.protocol,
+            protocol=column.protocol.replace("{subset}", row.subset or ""),
             metric=column.metric,
             higher_is_better=column.higher_is_better,
             published=value,
+            published_text=text,
             published_source=source,
             published_note=note,
             extra=row.extra,

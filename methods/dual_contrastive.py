@@ -45,10 +45,16 @@ class DualContrastive(Method):
     Config: ClassVar[type[MethodConfig]] = DualContrastiveConfig
     config: DualContrastiveConfig
     # [D5] mirrored: faces; not mirrored: scenes, as StyleGAN2's authors train LSUN
+    # self-attention at 256 pixels: where Table 2 is best, as Table 5 has it [S, section 2]
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "celeba": {"flip": True},
         "animal-face": {"flip": True},
         "lsun": {"flip": False},
+        "ffhq-256": {"flip": True, "load_size": 256, "crop_size": 256, "self_attention": 64},
+        "lsun-bedroom-256": {"flip": False, "load_size": 256, "crop_size": 256, "self_attention": 32},
+        "lsun-church-256": {"flip": False, "load_size": 256, "crop_size": 256, "self_attention": 32},
+        "lsun-horse-256": {"flip": False, "load_size": 256, "crop_size": 256, "self_attention": 16},
+        "clevr-256": {"flip": False, "load_size": 256, "crop_size": 256, "self_attention": 16},
         "earth-sat": {"flip": True},
     }
     # B.NAME: more images of B, drawn independently

@@ -26,11 +26,12 @@ SECOND_HAND = "second-hand"
 
 
 class Printed(NamedTuple):
-    """A printed number: its value (None: the paper leaves the cell blank), where it stands, and a reading note."""
+    """A printed number: its value (None: the paper leaves the cell blank), where it stands, a reading note, its digits."""
 
     value: float | None
     source: str
     note: str
+    text: str
 
 
 def published_files() -> list[str]:
@@ -48,6 +49,7 @@ def _read(file: str) -> pd.DataFrame:
         raise unknown_name("file of printed numbers", file, known)
     with files("results").joinpath("published", file).open(encoding="utf-8") as stream:
         frame = pd.read_csv(stream, dtype=str, keep_default_na=False)
+    frame["text"] = frame["value"]
     frame["value"] = pd.to_numeric(frame["value"])  # an empty cell becomes NaN
     frame["row"] = frame["row"].astype(int)
     frame["higher_is_better"] = (
@@ -68,7 +70,7 @@ def published(file: str) -> pd.DataFrame:
     Raises:
         UsageError: if there is no such file; the message names the nearest ones.
     """
-    return _read(file).copy()
+    return _read(file).drop(columns="text")
 
 
 def printed_value(file: str, filters: Mapping[str, str]) -> Printed:
@@ -79,7 +81,7 @@ def printed_value(file: str, filters: Mapping[str, str]) -> Printed:
         filters: column -> text; all must match exactly.
 
     Returns:
-        The number, its source and its reading note.
+        The number, its source, its reading note and its digits.
 
     Raises:
         UsageError: if the file has no such column, or if no row or more than one row matches.
@@ -97,7 +99,8 @@ def printed_value(file: str, filters: Mapping[str, str]) -> Printed:
         raise UsageError(f"{file}: {found} {wanted}; correct the `printed` selectors so that exactly one does")
     row = matches.iloc[0]
     value = None if row["value"] != row["value"] else float(row["value"])
-    source = f"{PAPERS[row['paper']]}, {row['table']}"
+    table = f"Table {row['table']}" if row["table"].isdigit() else row["table"]
+    source = f"{PAPERS[row['paper']]}, {table}"
     if file.endswith("_secondhand.csv") and SECOND_HAND not in source:
         source = f"{source} ({SECOND_HAND})"
-    return Printed(value, source, row["note"])
+    return Printed(value, source, row["note"], row["text"])

@@ -23,6 +23,8 @@ class EarthData(_Strict):
         size: side of a patch in pixels of 1/15 degree.
         train_stride: distance of neighbouring training patches in pixels; less than `size` overlaps. Validation and
             test patches never overlap.
+        train_one_in: train with one in so many of the training patches, the first of a fixed permutation, so that
+            smaller sets lie inside larger ones; 1: with all.
     """
 
     family: Literal["earth"] = "earth"
@@ -31,11 +33,13 @@ class EarthData(_Strict):
     paired: bool = False
     size: int = Field(64, ge=16, le=256)
     train_stride: int = Field(32, ge=4, le=256)
+    train_one_in: int = Field(1, ge=1)
 
     @property
     def name(self) -> str:
         """The data set's name for people: `earth-relief2sat`, `earth-land2sat`, `earth-sat`, `earth-land2sat-paired`."""
-        return (f"earth-{self.A}2sat" if self.A else "earth-sat") + ("-paired" if self.paired else "")
+        base = (f"earth-{self.A}2sat" if self.A else "earth-sat") + ("-paired" if self.paired else "")
+        return base if self.train_one_in == 1 else f"{base}-1of{self.train_one_in}"
 
     @model_validator(mode="after")
     def _pairs_need_labels(self) -> EarthData:

@@ -143,10 +143,17 @@ def land_patches(roles: str, size: int, stride: int) -> tuple[Patch, ...]:
     return tuple(found)
 
 
+def _one_in(share: int, corners: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The first of a fixed permutation, in their own order; paired streams have equal corners and so keep the same."""
+    kept = np.random.default_rng(0).permutation(len(corners))[: len(corners) // share]
+    return [corners[i] for i in sorted(kept)]
+
+
 class EarthDataSet(DataSet):
     """Patches of two layers; training patches of A and of B come from different blocks, the others are aligned.
 
-    Without A, or if A and B are paired, the training patches are those of both kinds of training block.
+    Without A, or if A and B are paired, the training patches are those of both kinds of training block. Of these, or of
+    one in so many of them, a method sees all.
 
     Args:
         config: layers, patch size and training stride.
@@ -208,6 +215,8 @@ class EarthDataSet(DataSet):
 
         def corners() -> np.ndarray:
             found = [(patch.x, patch.y) for patch in land_patches(roles, size, stride)]
+            if split == "train":
+                found = _one_in(self.config.train_one_in, found)
             if not found:
                 raise BenchError(f"data set {self.name}: size {size} leaves {split} {stream} empty; use a smaller one")
             return np.array(found, dtype="<u2").view(np.uint8)

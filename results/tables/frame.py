@@ -13,7 +13,7 @@ from results.tables.comparable import gap, is_stand_in, may_stand_against_publis
 # `value` is filled only where it may be compared with `published`; anything else we measured is in `stand_in_value`.
 COLUMNS = (
     "paper", "table", "row", "column", "method", "protocol", "ran_as", "scale", "metric", "higher_is_better",
-    "published", "published_source", "published_note", "state", "reason", "comparability", "deviations",
+    "published", "published_text", "published_source", "published_note", "state", "reason", "comparability", "deviations",
     "role", "scored_as", "checkpoint", "counts", "value", "stand_in_value", "n_seeds",
     "interval_low", "interval_high", "interval_level", "interval_kind", "interval_method", "verdict", "gap",
     "seed_values", "score_keys", "train_keys",
@@ -71,6 +71,7 @@ def _lines(cell: Cell) -> Iterator[dict[str, Any]]:
         other: dict[str, Any] = {
             "role": "extra",
             "published": None,
+            "published_text": "",
             "published_source": "",
             "published_note": "",
             "verdict": None,

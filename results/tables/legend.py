@@ -112,7 +112,9 @@ def _deviations(table: Table, stand_ins: Sequence[StandIn]) -> list[str]:
         rows = one.rows(table)
         concerned: dict[str, list[str]] = {}
         for label, cells in rows:
-            for deviation in dict.fromkeys(text for cell in cells for text in cell.deviations):
+            # the block's own line names the data sets that it stands in for
+            told = {f"stand-in data {one.ran_as} for {protocol}" for protocol in one.stands_for}
+            for deviation in dict.fromkeys(text for cell in cells for text in cell.deviations if text not in told):
                 concerned.setdefault(deviation, []).append(label)
         listed = [text if len(who) == len(rows) else f"{text} ({', '.join(who)})" for text, who in concerned.items()]
         if listed:

@@ -58,7 +58,7 @@ def published_checkpoints(table: Table, placed: Placed) -> Block | None:
             cell = placed[row.label, column.label]
             if not may_stand_against_published(cell) or len(cell.measured) < 2:
                 continue
-            published = NO_NUMBER if cell.published is None else f"{cell.published:.{column.decimals}f}"
+            published = _digits(cell, column)
             dagger = ("†",) if _is_second_hand(cell) else ()
             measured = [_at(cell, rule, column.decimals) for rule in CHECKPOINTS]
             lines.append(
@@ -113,9 +113,14 @@ def _published(cell: Cell, column: TableColumn, footnotes: Footnotes) -> Text:
     # the dagger's own note repeats how a second-hand number was found
     if cell.published_note and not second_hand:
         marks += (footnotes.mark(cell.published_note),)
+    return Text(_digits(cell, column), marks)
+
+
+def _digits(cell: Cell, column: TableColumn) -> str:
+    """The published number as it is printed; papers do not give all numbers of a column the same digits."""
     if cell.published is None:
-        return Text(NO_NUMBER, marks)
-    return Text(f"{cell.published:.{column.decimals}f}", marks)
+        return NO_NUMBER
+    return cell.published_text or f"{cell.published:.{column.decimals}f}"
 
 
 def _ours(cell: Cell, column: TableColumn, where: Mapping[tuple[str, str], str], footnotes: Footnotes) -> Text:

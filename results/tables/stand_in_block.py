@@ -90,7 +90,7 @@ def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Blo
     what = "stand-in data" if stand_in.is_other_data else "the published data by another metric"
     return Block(
         title=f"{stand_in.name}. Measured on {what} (not comparable with the published numbers)",
-        intro=f"{_capital(instead)} in place of {' and '.join(stand_in.stands_for)}, scale {stand_in.scale}, "
+        intro=f"{_capital(instead)} in place of {_listed(stand_in.stands_for)}, scale {stand_in.scale}, "
         f"{_counts(stand_in)} checkpoint.",
         stubs=("Method",),
         groups=("",) * len(metrics),
@@ -150,6 +150,11 @@ def _heading(metric: str, stand_in: StandIn) -> str:
 
 def _counts(stand_in: StandIn) -> str:
     return " and ".join(dict.fromkeys(cell.counts for cell in stand_in.cells))
+
+
+def _listed(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _capital(text: str) -> str:

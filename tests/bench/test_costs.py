@@ -68,9 +68,9 @@ def test_runs_that_wait_for_data_are_counted_too(tmp_path):
         load_table("src-hdce/main"), "paper", only_methods=["cut"], settings={"ngf": 2, "ndf": 2, "netF_nc": 4}
     )
     waiting = waiting_costs(grid, calibrate=False, say=print)
-    assert {(one["method"], one["data"], one["runs"]) for one in waiting} == {
-        ("cut", "horse2zebra", 3),
-        ("cut", "cityscapes", 3),
+    assert {(one["method"], one["data"], one["protocol"], one["runs"]) for one in waiting} == {
+        ("cut", "horse2zebra", "horse2zebra@1", 3),
+        ("cut", "cityscapes", "cityscapes@1", 3),
     }
     steps = {one["data"]: one["steps"] for one in waiting}
     assert steps == {"horse2zebra": 400 * 1334, "cityscapes": 400 * 2975}

@@ -219,3 +219,31 @@ def test_a_data_set_is_opened_once(toys, grid, monkeypatch):
     for seed in range(3):
         grid.add_run(resolve(toys.method, load_protocol(str(toys.protocol_file)), "smoke"), seed)
     assert len(opened) == 1
+
+
+def test_a_scale_that_cannot_be_run_is_a_cell_that_says_so_and_the_others_go_on(toys, grid, protocol_named):
+    reason = "there is nothing as large"
+    columns = {
+        "large": (protocol_named("large", scales={"smoke": {"available": False, "why": reason}}), MEAN),
+        "small": (protocol_named("small"), MEAN),
+    }
+    grid.add_table(table({"toy": toys.method}, columns), "smoke", seeds=[0])
+    assert blocked(grid) == {
+        ("toy", "large x"): ("not available", f"nothing can be run at scale smoke: {reason}; choose another scale"),
+        ("toy", "small x"): None,
+    }
+    assert grid.cells[0].template().ran_as is None
+    assert len(grid.runs) == 1
+
+
+def test_a_rows_subset_names_the_protocol(toys, grid, protocol_named):
+    for size in ("1k", "5k"):
+        protocol_named(f"faces-{size}")
+    rows = {size: {"method": toys.method, "subset": size} for size in ("1k", "5k")}
+    grid.add_table(table(rows, {"faces": ("faces-{subset}@1", MEAN)}), "smoke", seeds=[0])
+    assert [cell.entry.protocol for cell in grid.cells] == ["faces-1k@1", "faces-5k@1"]
+    for wrong in ({"1k": toys.method}, {"a": {"method": toys.method, "subset": "../up"}}):
+        with pytest.raises(ValueError, match="subset"):
+            table(wrong, {"faces": ("faces-{subset}@1", MEAN)})
+    with pytest.raises(ValueError, match="subset: must be given if, and only if"):
+        table(rows, {"faces": ("faces@1", MEAN)})

@@ -7,7 +7,6 @@ from bench.errors import UsageError
 from bench.plugins import load_method, plugins
 from bench.protocol import SCALES, Scale, load_protocol
 from bench.resolve import resolve
-from bench.table import load_table, table_names
 from bench.yaml_files import protocol_files, read_yaml
 
 PROTOCOLS = sorted(protocol_files())
@@ -52,18 +51,6 @@ class TestBuiltIn:
         assert protocol.recipe in {recipe for m in methods if m.task == protocol.task for recipe in m.recipes}
 
 
-@pytest.mark.parametrize("name", table_names())
-def test_every_row_of_a_table_can_be_resolved_for_every_column_and_scale(name):
-    table = load_table(name)
-    rows = [row for row in table.rows if row.method in plugins("method")]
-    assert rows
-    for column in table.columns:
-        protocol = load_protocol(column.protocol)
-        for scale in SCALES:
-            for row in rows:
-                assert resolve(row.method, protocol, scale, row.overrides).ran.task == protocol.task
-
-
 def test_the_content_hash_changes_with_the_content_only(toys, file):
     first = toys.protocol.content_hash()
     file.write_text("# a comment\n" + file.read_text())
@@ -100,6 +87,9 @@ def scales(**smoke: object) -> dict[str, object]:
             scales(stand_in="horse2zebra", threads=2),
             "toys.yaml: scales.smoke: a scale with stand_in takes everything else from the stand-in's scale",
         ),
+        (scales(stand_in_one_in=3), "toys.yaml: scales.smoke: stand_in_one_in needs a stand_in"),
+        (scales(stand_in="earth-sat", stand_in_one_in=0), "toys.yaml: scales.smoke.stand_in_one_in: Input should be"),
+        (scales(available=False, epoch_divisor=2), "toys.yaml: scales.smoke: a scale that is not available says why"),
     ],
 )
 def test_a_wrong_key_or_value_is_named_in_one_line(toys, changes, message):
@@ -185,7 +175,9 @@ def test_a_stand_in_that_does_not_exist_is_named(toys):
 
 def test_a_scale_without_a_stand_in_changes_what_it_says():
     assert Scale(why="a test").model_dump(exclude={"why"}) == {
+        "available": True,
         "stand_in": None,
+        "stand_in_one_in": 1,
         "overrides": {},
         "epoch_divisor": 1,
         "images_per_epoch": None,

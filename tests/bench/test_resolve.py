@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, NotAvailable, UsageError
 from bench.protocol import load_protocol
 from bench.resolve import resolve
 
@@ -181,3 +181,43 @@ def test_a_revision_that_is_no_number_is_named(toys, tmp_path):
     file.write_text(file.read_text().replace("revision = 4", "revision = 'four'"))
     with pytest.raises(UsageError, match=r"method mine \(.*mine\.py\): revision must be a whole number, not 'four'"):
         resolve(f"{file}:Mine", toys.protocol, "smoke").revisions()
+
+
+def test_a_published_setting_that_does_not_fit_a_scale_is_not_available():
+    """Self-attention at 64 pixels where images have 32: not something else under its name, and no error of the user's."""
+    protocol = load_protocol("ffhq-256")
+    said = r"method dual_contrastive at scale smoke: self_attention: 64 is no resolution .* \[4, 8, 16, 32\]; --set another"
+    with pytest.raises(NotAvailable, match=said):
+        resolve("dual_contrastive", protocol, "smoke")
+    with pytest.raises(NotAvailable, match=said):
+        resolve("dual_contrastive", protocol, "smoke", None, {"lr": 0.1})
+    found = resolve("dual_contrastive", protocol, "smoke", None, {"self_attention": 16})
+    assert "self_attention 64 -> 16" in found.deviations
+    with pytest.raises(UsageError, match="self_attention: 64 is no resolution"):  # the user's own doing
+        resolve("dual_contrastive", protocol, "smoke", {"self_attention": None}, {"self_attention": 64})
+
+
+def test_a_scale_that_is_not_available_says_why(toys, mine):
+    protocol = smoke(toys, available=False, why="there is nothing as large")
+    with pytest.raises(
+        NotAvailable, match="nothing can be run at scale smoke: there is nothing as large; choose another"
+    ):
+        resolve(mine, protocol, "smoke")
+
+
+def test_a_share_of_a_stand_in_trains_with_fewer_images_and_is_a_deviation():
+    asked = load_protocol("celeba-128-5k")
+    found = resolve("dual_contrastive", asked, "smoke")
+    whole = load_protocol("earth-sat")
+    assert found.ran.data == whole.data.model_copy(update={"train_one_in": 6})
+    assert found.ran.model_copy(update={"data": whole.data}) == whole
+    assert "trained with 1 in 6 of earth-sat@1's training images" in found.deviations
+    assert whole == load_protocol("earth-sat")  # the shared file's content is not touched
+
+
+def test_only_embedded_data_can_stand_in_by_a_share(toys, mine, tmp_path):
+    other = tmp_path / "whole.yaml"
+    other.write_text(toys.protocol_file.read_text().replace("name: toys\nrecipe", "name: whole\nrecipe"))
+    protocol = smoke(toys, stand_in=str(other), stand_in_one_in=2)
+    with pytest.raises(UsageError, match=r"toys\.yaml: stand_in_one_in needs an embedded stand-in"):
+        resolve(mine, protocol, "smoke")

@@ -73,3 +73,12 @@ def test_errors_name_file_and_filter(file: str, filters: dict[str, str], said: s
         printed_value(file, filters)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_digits_are_the_papers() -> None:
+    found = printed_value("dual_contrastive_table5.csv", {"method": "U-Net GAN", "dataset": "CLEVR", "metric": "FID"})
+    assert (found.value, found.text) == (33.3, "33.3")
+    whole = printed_value("dual_contrastive_table7.csv", {"row": "5", "dataset": "CelebA"})
+    assert (whole.value, whole.text) == (6.0, "6.00")
+    blank = printed_value(MAIN, {"method": "LSeSim", "dataset": "cityscapes", "metric": "mAP"})
+    assert blank.text == ""

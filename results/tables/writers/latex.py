@@ -1,6 +1,6 @@
 r"""A laid-out table as LaTeX: one `table*` per block, so that stand-ins are never in the float of published numbers.
 
-Needs `\usepackage{booktabs,amssymb}`.
+Needs `\usepackage{booktabs,amssymb,graphicx}`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from results.tables.document import Block, Document, Line, Text
+
+WIDE = 10  # columns beside the stubs; more are shrunk to the width of the page
 
 _ESCAPES = str.maketrans(
     {
@@ -61,7 +63,7 @@ def latex(document: Document) -> str:
     label = document.name.partition("@")[0].replace("/", "-")
     parts = [
         f"% Table {document.name}, scale {document.scale}, written by contrastbench. Needs \\usepackage[T1]{{fontenc}} and "
-        "\\usepackage{booktabs,amssymb}."
+        "\\usepackage{booktabs,amssymb,graphicx}."
     ]
     for number, block in enumerate(document.blocks):
         first = number == 0
@@ -78,11 +80,14 @@ def escape(text: str) -> str:
 
 def _table(block: Block, head: str, label: str, below: list[str]) -> str:
     stubs, columns = len(block.stubs), len(block.headings)
+    # wider than a page at its natural size, and not to be enlarged where it is narrower
+    before, after = ([r"\resizebox{\linewidth}{!}{%"], ["}"]) if columns > WIDE else ([], [])
     lines = [
         r"\begin{table*}[t]",
         r"\centering\small",
         rf"\caption{{{head}\textbf{{{escape(block.title)}.}} {escape(block.intro)}}}",
         rf"\label{{{label}}}",
+        *before,
         rf"\begin{{tabular}}{{{'l' * stubs}{'r' * columns}}}",
         r"\toprule",
         *_group_headings(block),
@@ -95,7 +100,7 @@ def _table(block: Block, head: str, label: str, below: list[str]) -> str:
         elif line.stub[0].text and number and len(block.stubs) > 1 and not block.lines[number - 1].stub[0].text:
             lines.append(r"\addlinespace[2pt]")
         lines.append(_row([*(_text(text) for text in line.stub), *_cells(line)]))
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", *below, r"\end{table*}"])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", *after, *below, r"\end{table*}"])
 
 
 def _group_headings(block: Block) -> list[str]:

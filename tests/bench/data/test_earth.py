@@ -167,3 +167,24 @@ def test_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp
 def test_raw_files_have_the_sha256_they_are_said_to_have(earth: Open) -> None:
     for path, sha256 in earth(A="relief").raw_files():
         assert hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+
+
+def test_fewer_training_patches_lie_inside_more_of_them_and_nothing_else_changes(earth: Open) -> None:
+    every, third, thirtieth = (earth(A=None, size=128, train_one_in=share) for share in (1, 3, 30))
+    names = [one.images("train", "B").names for one in (every, third, thirtieth)]
+    assert [len(n) for n in names] == [662, 220, 22]
+    assert set(names[2]) < set(names[1]) < set(names[0])
+    assert [n for n in names[0] if n in set(names[1])] == list(names[1])  # in their own order
+    longitudes = {p.x // BLOCK for p in thirtieth.patches("train", "B")}
+    assert len(longitudes) > 5  # drawn from all over, not from the first blocks
+    for split in ("validation", "test"):
+        assert third.images(split, "B").names == every.images(split, "B").names
+    assert len({one.fingerprint() for one in (every, third, thirtieth)}) == 3
+    assert [one.name for one in (every, third)] == ["earth-sat", "earth-sat-1of3"]
+
+
+def test_a_share_of_paired_patches_stays_paired_and_none_is_an_error(earth: Open) -> None:
+    pairs = earth(A="land", paired=True, size=128, train_one_in=6)
+    assert pairs.patches("train", "A") == pairs.patches("train", "B")
+    with pytest.raises(BenchError, match="earth-sat-1of700: size 128 leaves train B empty"):
+        earth(A=None, size=128, train_one_in=700)

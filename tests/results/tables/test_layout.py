@@ -9,7 +9,7 @@ import pytest
 
 from bench.cell import Cell
 from bench.errors import BenchError
-from bench.table import Table
+from bench.table import Table, load_table
 from results.tables.document import Block, Document, Footnotes
 from results.tables.layout import lay_out
 
@@ -160,3 +160,41 @@ def test_footnotes_share_letters_and_never_run_out() -> None:
     assert marks[:2] == ["a", "b"]
     assert footnotes.mark("1") == "b"
     assert len(set(marks)) == 60
+
+
+def test_published_numbers_keep_the_papers_digits(kinds: SimpleNamespace) -> None:
+    """A paper may give 17.6 and 4.01 in one column; 17.60 is not what it prints."""
+    table = load_table("dual-contrastive/5")
+    document = lay_out(table, [kinds.cell(entry) for entry in table.cells()])
+    assert [text.split()[0] for text in of(document, "U-Net GAN, Adv", "paper")][5:10] == [
+        "17.6",
+        "504",
+        "0.48",
+        "0.03",
+        "11.7",
+    ]
+    assert [text.split()[0] for text in of(document, "StyleGAN2, Adv", "paper")][5:10] == [
+        "4.01",
+        "976",
+        "0.59",
+        "0.32",
+        "4.54",
+    ]
+
+
+def test_a_block_for_many_data_sets_names_them_once(kinds: SimpleNamespace) -> None:
+    table = load_table("dual-contrastive/7")
+    cells = [
+        kinds.cell(
+            entry, state="done", comparability="stand-in", ran_as="earth-sat@1", scored_as="FD-EffLite0",
+            deviations=[f"stand-in data earth-sat@1 for {entry.protocol}", "crop_size 128 -> 32"],
+        )
+        for entry in table.cells()
+    ]  # fmt: skip
+    document = lay_out(table, cells)
+    assert (
+        "in place of celeba-128-30k@1, animal-face-128-30k@1, lsun-bedroom-128-30k@1 and lsun-"
+        in document.blocks[1].intro
+    )
+    assert "What else differs in B: crop_size 128 -> 32." in document.paragraphs
+    assert "Published numbers: Yu et al. 2021, supplement, Table 7." in document.paragraphs

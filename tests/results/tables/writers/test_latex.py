@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from bench.cell import Cell
-from bench.table import Table
+from bench.table import Table, load_table
 from results.tables.layout import lay_out
 from results.tables.writers.latex import escape, latex
 
@@ -82,3 +83,14 @@ def test_special_characters_in_labels_and_reasons(table: Table, no_data: list[Ce
     source = latex(lay_out(table.model_copy(update={"rows": rows}), renamed))
     assert_well_formed(source)
     assert all(filled == {columns} for columns, filled in widths(source))
+
+
+def test_only_tables_wider_than_a_page_are_shrunk(table: Table, smoke: list[Cell], kinds: SimpleNamespace) -> None:
+    assert "resizebox" not in latex(lay_out(table, smoke))
+    wide = load_table("dual-contrastive/5")
+    text = latex(lay_out(wide, [kinds.cell(entry) for entry in wide.cells()]))
+    first, *rest = text.split(r"\begin{table*}")[1:]
+    assert re.search(
+        r"\\resizebox\{\\linewidth\}\{!\}\{%\n\\begin\{tabular\}\{llr{21}\}\n.*\\end\{tabular\}\n\}\n", first, re.S
+    )
+    assert not any("resizebox" in block for block in rest)
