@@ -43,7 +43,12 @@ class Browser:
     def __init__(self, driver: str, profile: Path) -> None:
         self.driver = driver
         options = {"binary": shutil.which("chromium"), "args": [*FLAGS, OFFLINE, f"--user-data-dir={profile}"]}
-        capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"}}}
+        capabilities = {
+            "alwaysMatch": {
+                "goog:chromeOptions": options,
+                "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
+            }
+        }
         self.session = self._call("POST", "/session", {"capabilities": capabilities})["sessionId"]
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

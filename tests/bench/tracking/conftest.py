@@ -21,6 +21,7 @@ from bench.tracking.shown import IDENTITY_TAG
 from bench.tracking.store import tracking_uri
 from bench.train import Stopped
 
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite database with MLflow's tables, which take seconds to make: tests copy it."""
