@@ -39,6 +39,11 @@ def report(
     if as_json:
         print(json.dumps({"report": str(written.path), "bytes": written.size, **written.data}, indent=1))
         return
-    shown = len(written.data["tables"]), len(written.data["comparisons"])
-    print(f"{written.path}: {shown[0]} tables, {shown[1]} comparisons, {written.size / 1e6:.1f} MB")
+    tabled, compared = len(written.data["tables"]), len(written.data["comparisons"])
+    counts = f"{_count(tabled, 'table')}, {_count(compared, 'comparison')}"
+    print(f"{written.path}: {counts}, {written.size / 1e6:.1f} MB")
     print(f"open it in a browser: {written.path.as_uri()}")
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

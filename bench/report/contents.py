@@ -15,6 +15,7 @@ from bench.errors import BenchError, UsageError, unknown_name
 from bench.home import Home
 from bench.protocol import SCALES, validation_line
 from bench.table import Table, load_table, table_names
+from results.tables.layout import place
 
 if TYPE_CHECKING:
     from bench.compare.findings import Findings
@@ -72,7 +73,7 @@ def read_contents(home: Home, names: Sequence[str] = (), scale: str | None = Non
     shown = [one for one in tables if (not names or one.table.name in names) and scale in (None, one.scale)]
     compared = [one for one in comparisons if (not names or one.name in names) and scale in (None, one.scale)]
     if not shown and not compared:
-        there = ", ".join(dict.fromkeys(one.scale for one in [*tables]))
+        there = ", ".join(dict.fromkeys(one.scale for one in [*tables, *comparisons]))
         raise UsageError(f"{home.root}: nothing of scale {scale}; there is {there or 'no table'}")
     shown.sort(key=lambda one: (one.table.name, SCALES.index(one.scale)))
     return Contents(shown, compared)
@@ -113,6 +114,10 @@ def read_table(path: Path) -> TableResult:
         raise BenchError(f"{path}: {error}; install what provides it or remove the folder") from error
     if table.id != identity:
         raise BenchError(f"{path}: is of {identity}, installed is {table.id}; {_again(path)}")
+    try:
+        place(table, cells)
+    except BenchError as error:
+        raise BenchError(f"{path}: {error}; {_again(path)}") from error
     return TableResult(table, scale, cells, path)
 
 

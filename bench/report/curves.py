@@ -67,7 +67,10 @@ def curves_figure(
         return None
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = new_figure(width, 0.6 + 2.0 * rows, rows, columns)
+    alone = len(series) == 1
+    figure, axes = new_figure(width, 0.6 + 2.0 * rows, rows, columns, arranged=not alone)
+    if alone:
+        _make_room(figure)
     flat = list(axes.flat)
     for place, (axis, name) in enumerate(zip(flat, panels, strict=False)):
         is_loss = place < len(losses)
@@ -81,10 +84,24 @@ def curves_figure(
             axis.set_xlabel("images seen" if is_loss else against, fontsize="small")
     for axis in flat[len(panels) :]:
         axis.set_visible(False)
-    if len(series) > 1:
+    if not alone:
         handles, labels = flat[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6), frameon=False)
     return figure
+
+
+def _make_room(figure: Figure) -> None:
+    """Fixed room for tick labels and titles around every panel."""
+    width, height = figure.get_size_inches()
+    left, right, top, bottom, between, above = 0.55, 0.12, 0.3, 0.5, 0.6, 0.75  # inches
+    grid = figure.axes[0].get_subplotspec()
+    assert grid is not None  # panels are made as a grid
+    rows, columns = grid.get_gridspec().get_geometry()
+    inner = (width - left - right - between * (columns - 1)) / columns
+    tall = (height - top - bottom - above * (rows - 1)) / rows
+    figure.subplots_adjust(
+        left / width, bottom / height, 1 - right / width, 1 - top / height, between / inner, above / tall
+    )
 
 
 def loss_curves(home: Home, train_keys: Mapping[int, str], batch_size: int, points: int = CURVE_POINTS) -> pd.DataFrame:

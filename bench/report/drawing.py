@@ -21,13 +21,18 @@ def style() -> AbstractContextManager[None]:
 
     look = sns.axes_style("ticks") | sns.plotting_context("paper", font_scale=1.1)
     # a fixed salt: names inside an SVG are random otherwise
-    fixed = {"font.family": "DejaVu Sans", "svg.hashsalt": "contrastbench", "svg.fonttype": "none"}
+    fixed: dict[Any, Any] = {"font.family": "DejaVu Sans", "svg.hashsalt": "contrastbench", "svg.fonttype": "none"}
     # a label is a label, also with two dollar signs in it
     return mpl.rc_context({**look, **fixed, "text.parse_math": False})
 
 
 def new_figure(
-    width: float, height: float, rows: int = 1, columns: int = 1, ratios: Sequence[float] | None = None
+    width: float,
+    height: float,
+    rows: int = 1,
+    columns: int = 1,
+    ratios: Sequence[float] | None = None,
+    arranged: bool = True,
 ) -> tuple[Figure, Any]:
     """A figure apart from pyplot, which would keep every figure in memory.
 
@@ -37,13 +42,14 @@ def new_figure(
         rows: of its grid of axes.
         columns: of its grid of axes.
         ratios: relative widths of the columns; None: equal.
+        arranged: make room for what stands around the axes, which takes as long as drawing them.
 
     Returns:
         The figure and its axes, an array of shape (rows, columns).
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained" if arranged else None)
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"width_ratios": ratios} if ratios else None)
     return figure, axes
 

@@ -69,7 +69,8 @@ class Grid:
     groups: list[tuple[str, int]]
     headings: tuple[str, ...]
     lines: list[GridLine]
-    is_stand_in: bool = False
+    is_stand_in: bool
+    is_detail: bool
 
 
 Link = Callable[[tuple[str, str]], str]
@@ -95,6 +96,7 @@ def grid(block: Block, note: Callable[[str], str], link: Link, anchor: Link) -> 
         headings=block.headings,
         lines=_spanned(lines),
         is_stand_in=block.is_stand_in,
+        is_detail=block.is_detail,
     )
 
 

@@ -127,8 +127,8 @@ def _gone(key: str, anchors: Anchors) -> RunLine:
 def _table(result: TableResult, anchors: Anchors) -> TableLine:
     done = [cell for cell in result.cells if cell.state == "done"]
     comparable = [cell for cell in done if may_stand_against_published(cell)]
-    states = Counter(cell.state for cell in result.cells if cell.state != "done")
-    verdicts = Counter(cell.value.verdict for cell in comparable if cell.value and cell.value.verdict)
+    states: Counter[str] = Counter(cell.state for cell in result.cells if cell.state != "done")
+    verdicts = _verdicts(comparable)
     return TableLine(
         name=result.table.name,
         title=result.table.title,
@@ -140,8 +140,12 @@ def _table(result: TableResult, anchors: Anchors) -> TableLine:
         stand_ins=sum(is_stand_in(cell) for cell in done),
         others=", ".join(f"{states[state]} {state}" for state in STATES if states[state]) or "none",
         verdicts=", ".join(f"{verdicts[verdict]} {verdict}" for verdict in VERDICT_WORDS if verdicts[verdict])
-        or "none",  # type: ignore[index]
+        or "none",
     )
+
+
+def _verdicts(cells: Sequence[Cell]) -> Counter[str]:
+    return Counter(cell.value.verdict for cell in cells if cell.value and cell.value.verdict)
 
 
 def _summary(contents: Contents, cells: Sequence[Cell]) -> list[str]:
@@ -152,8 +156,8 @@ def _summary(contents: Contents, cells: Sequence[Cell]) -> list[str]:
     deviating = [cell for cell in done if cell.comparability == "deviating" and may_stand_against_published(cell)]
     stand_ins = [cell for cell in done if is_stand_in(cell)]
     if published:
-        verdicts = Counter(cell.value.verdict for cell in published if cell.value and cell.value.verdict)
-        counted = ", ".join(f"{verdicts[name]} {name}" for name in VERDICT_WORDS if verdicts[name])  # type: ignore[index]
+        verdicts = _verdicts(published)
+        counted = ", ".join(f"{verdicts[name]} {name}" for name in VERDICT_WORDS if verdicts[name])
         lines.append(
             f"{_of(len(published), len(cells))} measured as published: same data, same metric, same setting. "
             + (f"Against the printed numbers: {counted}." if counted else "")

@@ -14,8 +14,8 @@ VERDICT_WORDS = {
 }
 DEVIATING_WORDS = "the setting deviates from the published one, so there is no verdict"
 INTERVAL_WORDS = {
-    "seeds": "for the mean over seeds: what other seeds would move",
-    "evaluation": "of scoring this one model: what other test images would move; training another seed is not in it",
+    "seeds": "for the mean over seeds: where it would come to lie with other seeds",
+    "evaluation": "of scoring this one model: what other test images would change; another seed's training is not in it",
     "prediction": "for one further run",
 }
 CHECKPOINT_WORDS = {

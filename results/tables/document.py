@@ -44,6 +44,7 @@ class Block:
         headings: one per column.
         lines: from top to bottom.
         is_stand_in: its numbers may not be compared with published ones.
+        is_detail: it says more about the block before it.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Block:
     headings: tuple[str, ...]
     lines: tuple[Line, ...]
     is_stand_in: bool = False
+    is_detail: bool = False
 
 
 @dataclass

@@ -77,6 +77,7 @@ def published_checkpoints(table: Table, placed: Placed) -> Block | None:
         groups=("",) * 5,
         headings=("paper", *CHECKPOINTS, "gap"),
         lines=tuple(lines),
+        is_detail=True,
     )
 
 

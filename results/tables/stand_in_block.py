@@ -127,6 +127,7 @@ def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
         headings=(*CHECKPOINTS, "gap"),
         lines=tuple(lines),
         is_stand_in=True,
+        is_detail=True,
     )
 
 

@@ -36,7 +36,11 @@ document.addEventListener("click", event => {
 document.addEventListener("keydown", event => { if (event.key === "Escape") close(); });
 function arrived() {
   const evidence = open();
-  if (evidence) { evidence.scrollTop = 0; evidence.focus({ preventScroll: true }); }
+  if (!evidence) return;
+  evidence.scrollTop = 0;
+  // whoever comes by a link from elsewhere finds the cell beside its evidence
+  if (!opener) document.querySelector(evidence.querySelector(".close").hash).scrollIntoView({ block: "center" });
+  evidence.focus({ preventScroll: true });
 }
 window.addEventListener("hashchange", arrived);
 arrived();

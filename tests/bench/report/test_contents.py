@@ -78,6 +78,15 @@ def test_a_table_of_another_version_or_of_nobody(other_root, damage):
         read_contents(other_root)
 
 
+def test_a_table_that_lacks_a_cell(other_root, damage):
+    file = cells_file(other_root)
+    damage(file, {"cells": json.loads(file.read_text())["cells"][:-1]})
+    with pytest.raises(
+        BenchError, match=r"cells.json: table src-hdce/main: cell \(SRC\+hDCE, Cityscapes FID\) is missing"
+    ):
+        read_contents(other_root)
+
+
 def test_a_damaged_comparison_is_named(root, other_root, damage):
     source = root.comparisons()[0]
     copy = other_root.root / "comparisons" / "broken" / "comparison.json"
