@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.cell import Cell, Measured
+from bench.plugins import plugins
 from bench.report.drawing import colours, marker, name_rows, new_figure
 from bench.table import Table
 from results.tables.comparable import is_stand_in, may_stand_against_published, mean
@@ -60,7 +61,7 @@ def panels(table: Table, cells: Sequence[Cell]) -> Iterator[Panel]:
                 stand_ins.setdefault((str(cell.ran_as), cell.scale, metric), {}).setdefault(cell.row, measured)
     for (ran_as, _, metric), by_row in stand_ins.items():
         yield Panel(
-            f"{metric} on {ran_as}",
+            f"{metric} on {ran_as}{_known_direction(metric)}",
             "Stand-in: compare the methods with each other, not with the paper.",
             [(row, measured, None) for row, measured in by_row.items()],
         )
@@ -70,8 +71,14 @@ def _direction(higher_is_better: bool) -> str:
     return "higher is better" if higher_is_better else "lower is better"
 
 
+def _known_direction(metric: str) -> str:
+    """A metric of a plugin that is gone has no direction."""
+    plugin = plugins("metric").get(metric)
+    return f" ({_direction(bool(plugin.literals['higher_is_better']))})" if plugin else ""
+
+
 def interval_plot(panel: Panel) -> Figure:
-    """Draw one panel: a mark per seed, an upright bar at the mean, a line for the interval."""
+    """Draw one panel: a mark per seed, an upright bar at the mean of several, a line for the interval."""
     figure, axes = new_figure(WIDTH, 0.55 + 0.3 * len(panel.rows))
     axis = axes[0][0]
     palette = colours(len(panel.rows))
@@ -85,7 +92,8 @@ def interval_plot(panel: Panel) -> Figure:
                 color=colour, linewidth=2 if of_seeds else 1, linestyle="-" if of_seeds else ":",
             )  # fmt: skip
         axis.plot(values, [place] * len(values), marker(place), color=colour, alpha=0.6, markersize=6)
-        axis.plot([mean(measured)] * 2, [place - 0.28, place + 0.28], "-", color=colour, linewidth=3)
+        if len(values) > 1:
+            axis.plot([mean(measured)] * 2, [place - 0.28, place + 0.28], "-", color=colour, linewidth=3)
         if published is not None:
             axis.plot(published, place, "D", color="0.15", markerfacecolor="none", markersize=8, markeredgewidth=1.5)
     name_rows(axis, [label for label, _, _ in panel.rows])
