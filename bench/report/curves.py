@@ -78,7 +78,8 @@ def curves_figure(
         for number, one in enumerate(series):
             draw_curve(axis, one.losses if is_loss else one.scores, name, number, len(series), one.label, against)
         scale_axes(axis, is_loss)
-        axis.set_title(name if is_loss else f"{name} {'↑' if metrics[name] else '↓'}", loc="left", fontweight="bold")
+        short = name.rpartition(":")[2]  # of a user's FILE.py:Class the class
+        axis.set_title(short if is_loss else f"{short} {'↑' if metrics[name] else '↓'}", loc="left", fontweight="bold")
         axis.spines[["top", "right"]].set_visible(False)
         if scores_against != "images":
             axis.set_xlabel("images seen" if is_loss else against, fontsize="small")

@@ -27,6 +27,7 @@ FLAGS = [
     "--disable-sync",
     "--window-size=1500,1000",
 ]
+SCRIPT_LIMIT = 100_000  # milliseconds, less than what a call waits for
 # whatever a page asks of any other machine fails at once
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 
@@ -47,6 +48,7 @@ class Browser:
             "alwaysMatch": {
                 "goog:chromeOptions": options,
                 "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
+                "timeouts": {"script": SCRIPT_LIMIT},
             }
         }
         self.session = self._call("POST", "/session", {"capabilities": capabilities})["sessionId"]

@@ -48,6 +48,6 @@ def test_panels_and_legend(trained):
     with style():
         figure = curves_figure(series, ["G"], {trained.metric: False, "FID": False}, 6, scores_against="epoch")
     shown = [axis.get_title(loc="left") for axis in figure.axes]
-    assert shown == ["G", f"{trained.metric} ↓"]
+    assert shown == ["G", "MeanColour ↓"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["toy", "needs-teacher"]
     assert list(figure.axes[1].lines[0].get_xdata()) == [2, 4]

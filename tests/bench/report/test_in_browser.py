@@ -32,28 +32,31 @@ def press_until(browser, key: str, script: str, most: int = 400) -> None:
     pytest.fail(f"{script} is still false after {most} times")
 
 
-def test_it_asks_nothing_of_anyone_and_says_no_error(page, written):
-    page.run("for (const link of document.querySelectorAll('a')) link.click()")
+def test_every_address_is_followed_and_asks_nothing_of_anyone(page, written):
+    addresses = page.run(
+        "return [...new Set([...document.querySelectorAll('a')].map(link => link.getAttribute('href')))]"
+    )
+    assert len(addresses) > 100
+    broken = []
+    for first in range(0, len(addresses), 20):  # in parts, since a script has a time limit
+        broken += page.run(FOLLOW, addresses[first : first + 20])
+    assert broken == []
     assert {url.partition("#")[0] for url in page.requested()} - {"data:,"} == {written.path.as_uri()}
     assert page.errors() == []
 
 
-def test_every_link_is_followed(page):
-    broken = page.run(
-        """
-        const broken = [];
-        for (const link of document.querySelectorAll('a[href]')) {
-          link.click();
-          const target = document.querySelector(':target');
-          // the link out of an evidence leads to its cell; every other to what its address names
-          const wanted = decodeURIComponent(link.hash.slice(1));
-          if (!link.classList.contains('close') && (!target || target.id !== wanted)) broken.push(link.outerHTML);
-        }
-        return broken;
-        """
-    )
-    assert broken == []
-    assert page.run("return document.querySelectorAll('a[href]').length") > 100
+FOLLOW = """
+const broken = [];
+for (const address of arguments[0]) {
+  document.querySelector(`a[href="${address}"]:not(.close)`)?.click();
+  const target = document.querySelector(':target');
+  // what nothing but the way out of an evidence leads to is a cell of a table
+  const arrived = target ? target.id === address.slice(1) : false;
+  const is_place = Boolean(document.querySelector(`td[id="${address.slice(1)}"]`));
+  if (!arrived && !is_place) broken.push(address);
+}
+return broken;
+"""
 
 
 def test_evidence_opens_and_closes_by_keyboard_alone(page):
