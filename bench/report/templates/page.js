@@ -43,4 +43,4 @@ function arrived() {
   evidence.focus({ preventScroll: true });
 }
 window.addEventListener("hashchange", arrived);
-arrived();
+window.addEventListener("load", arrived); // the address has its target only then

@@ -41,7 +41,8 @@ def test_every_address_is_followed_and_asks_nothing_of_anyone(page, written):
     for first in range(0, len(addresses), 20):  # in parts, since a script has a time limit
         broken += page.run(FOLLOW, addresses[first : first + 20])
     assert broken == []
-    assert {url.partition("#")[0] for url in page.requested()} - {"data:,"} == {written.path.as_uri()}
+    asked = {url.partition("#")[0] for url in page.requested() if not url.startswith("data:")}
+    assert asked == {written.path.as_uri()}
     assert page.errors() == []
 
 
