@@ -73,7 +73,7 @@ def read_contents(home: Home, names: Sequence[str] = (), scale: str | None = Non
     shown = [one for one in tables if (not names or one.table.name in names) and scale in (None, one.scale)]
     compared = [one for one in comparisons if (not names or one.name in names) and scale in (None, one.scale)]
     if not shown and not compared:
-        there = ", ".join(dict.fromkeys(one.scale for one in [*tables, *comparisons]))
+        there = ", ".join(dict.fromkeys([one.scale for one in tables] + [one.scale for one in comparisons]))
         raise UsageError(f"{home.root}: nothing of scale {scale}; there is {there or 'no table'}")
     shown.sort(key=lambda one: (one.table.name, SCALES.index(one.scale)))
     return Contents(shown, compared)
