@@ -28,6 +28,7 @@ from bench.cli_options import (
     example,
     read_settings,
 )
+from bench.cli_report import app as report_app
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -228,7 +229,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-app.registered_commands += compare_app.registered_commands
+app.registered_commands += compare_app.registered_commands + report_app.registered_commands
 app.add_typer(data_app, name="data")
 
 CTRL_C = 130  # the status that typer ends with

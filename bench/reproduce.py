@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -76,6 +77,8 @@ def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow:
     )
     if mlflow is not None:
         console.print(f"browse them: {how_to_browse(grid.home, mlflow)}", highlight=False, soft_wrap=True)
+    page = f"contrastbench report --home {shlex.quote(str(grid.home.root))}"
+    console.print(f"one page to show, with evidence and samples: {page}", highlight=False, soft_wrap=True)
     return failed or any(_is_failed(cell) for cell in cells)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image
 from bench.home import Home
 from bench.protocol import Protocol, load_protocol
 
-pytest_plugins = ["headless_chromium"]  # in tests/browser
+pytest_plugins = ["headless_chromium", "paper_cells"]  # in tests/browser and tests/cells
 
 PLUGINS = Path(__file__).parent / "plugins"
 
@@ -56,6 +57,16 @@ def write_images(folder: Path, count: int, seed: int, size: tuple[int, int] = (2
 
 @pytest.fixture
 def toys(tmp_path: Path) -> Toys:
+    return toys_below(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_toys() -> Callable[[Path], Toys]:
+    """For tests that share what was trained."""
+    return toys_below
+
+
+def toys_below(tmp_path: Path) -> Toys:
     data = tmp_path / "datasets" / "toys"
     for i, (name, count) in enumerate({"trainA": 6, "trainB": 5, "testA": 3, "testB": 4}.items()):
         write_images(data / name, count, seed=i)

@@ -1,21 +1,55 @@
-"""Contact sheets of a table's runs: every method's translation of the same test images, side by side."""
+"""Samples of finished runs: every method's translation of the same test images, side by side."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from bench.data.contact_sheet import contact_sheet
-from bench.data.dataset import FileImages
+from bench.data.dataset import DataSet, FileImages
 from bench.evaluate import evenly_spaced, real_images, scored_indices
 from bench.grid import Grid, PlannedCell
+from bench.home import Home
 from bench.resolve import Resolution
 from bench.sampling import generated_files, sample_files
+from bench.spec import RunSpec
 from bench.storage import write_atomically
 from bench.table import Table
 
 COLUMNS = 8  # images per row: enough to judge, few enough to see
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """One row: what it shows, and its images as uint8 (H, W, 3)."""
+
+    label: str
+    kind: Literal["input", "output", "truth"]
+    images: list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows over the same test images.
+
+    Attributes:
+        names: of the images, one per column.
+        rows: what was put in, what every finished run made of it, and the truth where there is one.
+        missing: label -> why a run has no row.
+    """
+
+    names: list[str]
+    rows: list[SampleRow]
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether any run has a row."""
+        return any(row.kind == "output" for row in self.rows)
 
 
 def sample_sheets(grid: Grid, table: Table, folder: Path) -> list[Path]:
@@ -57,32 +91,70 @@ def sample_sheet(grid: Grid, resolution: Resolution, keys: dict[str, str], path:
     Returns:
         The path, None if no run is finished.
     """
-    rows = _rows(grid, resolution, keys)
-    if not rows:
+    runs = {label: grid.runs[key] for label, key in keys.items()}
+    samples = collect_samples(grid.home, grid.dataset(resolution), runs)
+    if not samples.has_outputs:
         return None
-    sheet = contact_sheet(rows)
+    sheet = contact_sheet([(row.label, row.images) for row in samples.rows])
     write_atomically(path, lambda temporary: sheet.save(temporary, format="PNG"))
     return path
 
 
-def _rows(grid: Grid, resolution: Resolution, keys: dict[str, str]) -> list[tuple[str, list[np.ndarray]]]:
-    dataset = grid.dataset(resolution)
-    spec = grid.runs[next(iter(keys.values()))]
+def collect_samples(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -> Samples:
+    """Read the samples of several runs on one data set.
+
+    Args:
+        home: whose run folders hold the samples.
+        dataset: of all the runs.
+        runs: label -> run, at least one, in the order shown; a run that is not finished, or whose images are gone, has
+            no row.
+    """
+    spec = next(iter(runs.values()))
     from_noise = "A" not in dataset.streams
     every = dataset.images("test", dataset.streams[0])
     inputs = every.subset(scored_indices(spec, "test", len(every)))
     shown = evenly_spaced(len(inputs), COLUMNS)
-    outputs: dict[str, list[np.ndarray]] = {}
-    for label, key in keys.items():
-        folder = grid.home.run(key)
-        samples = folder.samples("test", grid.runs[key].total_epochs)
+    outputs: list[SampleRow] = []
+    missing: dict[str, str] = {}
+    for label, run in runs.items():
+        folder = home.run(run.train_key)
+        samples = folder.samples("test", run.total_epochs)
         files = generated_files(samples, len(inputs)) if from_noise else sample_files(samples, inputs.names)
-        if folder.result.exists() and all(files[i].exists() for i in shown):
-            outputs[label] = [FileImages(files).pixels(i) for i in shown]
-    if not outputs:
-        return []
-    rows = [("real images" if from_noise else "input A", [inputs.pixels(i) for i in shown]), *outputs.items()]
+        if not folder.result.exists():
+            missing[label] = "the run is not finished"
+        elif not all(files[i].exists() for i in shown):
+            missing[label] = f"the images of run {run.train_key} are not in this results root any more"
+        else:
+            outputs.append(SampleRow(label, "output", [FileImages(files).pixels(i) for i in shown]))
+    given = "real images" if from_noise else "input A"
+    rows = [SampleRow(given, "input", [inputs.pixels(i) for i in shown]), *outputs]
     if dataset.aligned("test"):
         truth = real_images(spec, dataset, "test")
-        rows.append(("truth B", [truth.pixels(i) for i in shown]))
-    return rows
+        rows.append(SampleRow("truth B", "truth", [truth.pixels(i) for i in shown]))
+    return Samples([inputs.names[i] for i in shown], rows, missing)
+
+
+def samples_without_inputs(home: Home, runs: Mapping[str, RunSpec]) -> Samples:
+    """Read the samples of several runs whose data set is not on this machine: what they made, without what it was made of.
+
+    Args:
+        home: whose run folders hold the samples.
+        runs: label -> run, in the order shown.
+    """
+    files = {
+        label: sorted(home.run(run.train_key).samples("test", run.total_epochs).glob("*.png"))
+        for label, run in runs.items()
+    }
+    there = [{path.name for path in found} for found in files.values() if found]
+    # only images that every run has stand below each other
+    common = sorted(set.intersection(*there)) if there else []
+    names = [common[i] for i in evenly_spaced(len(common), COLUMNS)]
+    rows, missing = [], {}
+    for label, found in files.items():
+        by_name = {path.name: path for path in found}
+        if found and names:
+            images = FileImages([by_name[name] for name in names])
+            rows.append(SampleRow(label, "output", [images.pixels(i) for i in range(len(names))]))
+        else:
+            missing[label] = "its images are not in this results root"
+    return Samples(names, rows, missing)

@@ -14,11 +14,13 @@ class Text:
         text: plain text; writers escape it.
         marks: footnote marks behind it.
         style: `strong` for our comparable numbers, `quiet` for words that stand where a number would.
+        place: (row, column) of the cell that it tells about, for writers that can lead to its evidence.
     """
 
     text: str
     marks: tuple[str, ...] = ()
     style: Literal["plain", "strong", "quiet"] = "plain"
+    place: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Block:
         groups: heading shared by neighbouring columns, one per column; empty text where there is none.
         headings: one per column.
         lines: from top to bottom.
+        is_stand_in: its numbers may not be compared with published ones.
+        is_detail: it says more about the block before it.
     """
 
     title: str
@@ -49,6 +53,8 @@ class Block:
     groups: tuple[str, ...]
     headings: tuple[str, ...]
     lines: tuple[Line, ...]
+    is_stand_in: bool = False
+    is_detail: bool = False
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bench.cell import CHECKPOINTS, Cell, Checkpoint
 from bench.table import Table, TableColumn, TableRow
@@ -35,8 +36,8 @@ def published_block(table: Table, placed: Placed, where: Mapping[tuple[str, str]
     for row in rows:
         label = Text(row.label, ("‡",) if row.extra else ())
         pairs = [(placed[row.label, column.label], column) for column in columns]
-        paper = tuple(_published(cell, column, footnotes) for cell, column in pairs)
-        ours = tuple(_ours(cell, column, where, footnotes) for cell, column in pairs)
+        paper = tuple(of_cell(_published(cell, column, footnotes), cell) for cell, column in pairs)
+        ours = tuple(of_cell(_ours(cell, column, where, footnotes), cell) for cell, column in pairs)
         lines.append(Line((label, Text("paper")), paper, rule_above=row.rule_above))
         lines.append(Line((Text(""), Text("ours")), ours))
     return Block(
@@ -60,7 +61,7 @@ def published_checkpoints(table: Table, placed: Placed) -> Block | None:
                 continue
             published = _digits(cell, column)
             dagger = ("†",) if _is_second_hand(cell) else ()
-            measured = [_at(cell, rule, column.decimals) for rule in CHECKPOINTS]
+            measured = [of_cell(_at(cell, rule, column.decimals), cell) for rule in CHECKPOINTS]
             lines.append(
                 Line(
                     (Text(row.label), Text(f"{column.label} {arrow(column.higher_is_better)}")),
@@ -76,6 +77,7 @@ def published_checkpoints(table: Table, placed: Placed) -> Block | None:
         groups=("",) * 5,
         headings=("paper", *CHECKPOINTS, "gap"),
         lines=tuple(lines),
+        is_detail=True,
     )
 
 
@@ -94,6 +96,11 @@ def gap_text(cell: Cell, decimals: int) -> Text:
     """How much better best-on-test looks than last."""
     value = gap(cell)
     return Text(NO_NUMBER) if value is None else Text(f"{value:+.{decimals}f}".replace("-", "−"))
+
+
+def of_cell(text: Text, cell: Cell) -> Text:
+    """The same text, saying which cell it tells about."""
+    return replace(text, place=(cell.row, cell.column))
 
 
 def reason_marks(cell: Cell, footnotes: Footnotes) -> tuple[str, ...]:

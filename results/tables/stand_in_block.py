@@ -10,7 +10,7 @@ from bench.plugins import plugins
 from bench.table import Table
 from results.tables.comparable import decimals_for, mean, measured_text
 from results.tables.document import Block, Footnotes, Line, Text
-from results.tables.published_block import NO_NUMBER, arrow, gap_text, reason_marks
+from results.tables.published_block import NO_NUMBER, arrow, gap_text, of_cell, reason_marks
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,14 @@ def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Blo
         texts = []
         for metric in metrics:
             found = _measured(cells, metric)
-            cell = next((one for one in cells if one.scored_as == metric), cells[0])
+            cell = _owner(cells, metric)
             marks = reason_marks(cell, footnotes)
             if found is None:
-                texts.append(Text(NO_NUMBER) if cell.state == "done" else Text(cell.state, marks, style="quiet"))
+                missing = Text(NO_NUMBER) if cell.state == "done" else Text(cell.state, marks, style="quiet")
+                texts.append(of_cell(missing, cell))
                 continue
             text = measured_text(found, decimals[metric])
-            texts.append(Text(text if cell.state == "done" else f"{text} {cell.state}", marks))
+            texts.append(of_cell(Text(text if cell.state == "done" else f"{text} {cell.state}", marks), cell))
         lines.append(Line((Text(label),), tuple(texts)))
     instead = stand_in.ran_as if stand_in.is_other_data else "another metric"
     what = "stand-in data" if stand_in.is_other_data else "the published data by another metric"
@@ -96,6 +97,7 @@ def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Blo
         groups=("",) * len(metrics),
         headings=tuple(_heading(metric, stand_in) for metric in metrics),
         lines=tuple(lines),
+        is_stand_in=True,
     )
 
 
@@ -113,7 +115,8 @@ def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
     lines = []
     for label, cell in chosen:
         measured = (cell.measured.get(rule) for rule in CHECKPOINTS)
-        texts = [Text(measured_text(one, decimals)) if one and one.values else Text(NO_NUMBER) for one in measured]
+        shown = [Text(measured_text(one, decimals)) if one and one.values else Text(NO_NUMBER) for one in measured]
+        texts = [of_cell(text, cell) for text in shown]
         lines.append(Line((Text(label),), (*texts, gap_text(cell, decimals))))
     heading = _heading(metric, stand_in)
     return Block(
@@ -123,7 +126,15 @@ def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
         groups=("",) * 4,
         headings=(*CHECKPOINTS, "gap"),
         lines=tuple(lines),
+        is_stand_in=True,
+        is_detail=True,
     )
+
+
+def _owner(cells: list[Cell], metric: str) -> Cell:
+    """The cell that a metric of one row's runs stands for: the one scored by it, else one that measured it too."""
+    by_it = [cell for cell in cells if cell.scored_as == metric]
+    return next(iter([*by_it, *(cell for cell in cells if metric in cell.extra)]), cells[0])
 
 
 def _measured(cells: list[Cell], metric: str) -> Measured | None:

@@ -52,7 +52,9 @@ def test_list_as_json(cli, kind):
     assert all(entry["name"] and entry["title"] for entry in entries)
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["reproduce", "--help"], ["list", "--json"]])
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["--help"], ["reproduce", "--help"], ["report", "--help"], ["list", "--json"]]
+)
 def test_listing_and_help_import_nothing_heavy(arguments):
     """Under half a second, which torch (3 s) or pandas (1 s) would not allow."""
     code = (

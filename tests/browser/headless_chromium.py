@@ -27,6 +27,7 @@ FLAGS = [
     "--disable-sync",
     "--window-size=1500,1000",
 ]
+SCRIPT_LIMIT = 100_000  # milliseconds, less than what a call waits for
 # whatever a page asks of any other machine fails at once
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 
@@ -43,9 +44,12 @@ class Browser:
     def __init__(self, driver: str, profile: Path) -> None:
         self.driver = driver
         options = {"binary": shutil.which("chromium"), "args": [*FLAGS, OFFLINE, f"--user-data-dir={profile}"]}
-        logs = {"performance": "ALL", "browser": "ALL"}
-        capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": logs}}
-        self.session = self._call("POST", "/session", {"capabilities": capabilities})["sessionId"]
+        always = {
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
+            "timeouts": {"script": SCRIPT_LIMIT},
+        }
+        self.session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": always}})["sessionId"]
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         data = None if method in ("GET", "DELETE") else json.dumps(body or {}).encode()

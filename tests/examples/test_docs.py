@@ -8,7 +8,7 @@ from bench.protocol import load_protocol
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("adding-a-loss", "adding-a-method", "adding-a-protocol", "reading-a-verdict")
+PAGES = ("adding-a-loss", "adding-a-method", "adding-a-protocol", "reading-a-verdict", "report")
 
 
 def blocks(page: str, language: str) -> list[str]:

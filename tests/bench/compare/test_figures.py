@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from bench.compare.figures import write_figures
@@ -19,7 +20,7 @@ def test_figures_show_everyone_and_come_out_the_same_twice(tmp_path, findings, m
     assert [p.name for p in write_figures(findings, home, tmp_path / "a")] == ["intervals.png", "intervals.svg"]
     from bench.compare import figures
 
-    monkeypatch.setattr(figures, "_score_curve", lambda *_: figures.pd.DataFrame())  # there are no scores on disk
+    monkeypatch.setattr(figures, "score_curves", lambda *_: pd.DataFrame())  # there are no scores on disk
     for contender in findings.contenders:
         for key in contender.train_keys.values():
             log(home, key, 30 if contender.label == "cut" else 1)

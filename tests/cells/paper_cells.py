@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -63,9 +64,14 @@ def empty_stand_in(entry: TableCell, **fields: Any) -> Cell:
     return stand_in(entry, [0.0], **({"comparability": None, "measured": {}, "extra": {}} | fields))
 
 
-@pytest.fixture
-def table() -> Table:
+@pytest.fixture(scope="session")
+def paper_table() -> Table:
     return load_table("src-hdce/main")
+
+
+@pytest.fixture
+def table(paper_table: Table) -> Table:
+    return paper_table
 
 
 @pytest.fixture
@@ -76,8 +82,17 @@ def kinds() -> SimpleNamespace:
     )
 
 
+@pytest.fixture(scope="session")
+def every_kind_of() -> Callable[[Table], list[Cell]]:
+    return cells_of_every_kind
+
+
 @pytest.fixture
 def every_kind(table: Table) -> list[Cell]:
+    return cells_of_every_kind(table)
+
+
+def cells_of_every_kind(table: Table) -> list[Cell]:
     """One table with cells of all kinds, published and stand-in results side by side."""
     found = []
     for place, entry in enumerate(table.cells()):

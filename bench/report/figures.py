@@ -1,0 +1,54 @@
+"""Figures inside the page, each stored once however often it is shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from bench.report.svg import inline_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A stored figure: its name in the page, its box, and what it shows for those who cannot see it."""
+
+    name: str
+    box: str
+    width: int
+    label: str
+
+
+class Figures:
+    """Collects figures while a page is put together; the same figure is drawn and stored once."""
+
+    def __init__(self) -> None:
+        self._stored: dict[Hashable, tuple[Shown, str]] = {}
+
+    def add(self, identity: Hashable, figure: Figure, label: str) -> Shown:
+        """Store a figure.
+
+        Args:
+            identity: equal for equal figures.
+            figure: drawn within `bench.report.drawing.style`; not rendered if an equal one is stored.
+            label: what it shows.
+
+        Returns:
+            What the page refers to it by.
+        """
+        if identity not in self._stored:
+            name = f"f-{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}"
+            drawing = inline_svg(figure, name)
+            self._stored[identity] = Shown(name, drawing.box, round(drawing.width), label), drawing.content
+        return self._stored[identity][0]
+
+    def store(self) -> Markup:
+        """The element that holds every figure; it is not seen itself."""
+        groups = "".join(f'<g id="{shown.name}">{content}</g>\n' for shown, content in self._stored.values())
+        return Markup(f'<svg class="store" aria-hidden="true" width="0" height="0"><defs>\n{groups}</defs></svg>')

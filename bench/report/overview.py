@@ -1,0 +1,270 @@
+"""What a results root holds: runs by state, versions, dates, and in plain words what is comparable and what is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from bench.cell import Cell, State
+from bench.errors import BenchError
+from bench.home import Home, RunFolder
+from bench.ledger import is_older_code, run_state
+from bench.progress import duration
+from bench.protocol import load_protocol
+from bench.report.anchors import Anchors
+from bench.report.contents import Contents, TableResult
+from bench.report.wording import VERDICT_WORDS
+from bench.spec import read_spec
+from bench.storage import read_json
+from results.tables.comparable import is_stand_in, may_stand_against_published
+
+STATES: tuple[State, ...] = get_args(State)
+RUN_STATES: tuple[State, ...] = ("done", "running", "failed", "not run")
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One run of the list at the page's end."""
+
+    key: str
+    anchor: str
+    method: str
+    data: str
+    seed: str
+    state: str
+    reason: str
+    steps: str
+    trained: str
+
+
+@dataclass(frozen=True)
+class TableLine:
+    """One table of the list at the page's beginning: how many of its cells are what."""
+
+    name: str
+    title: str
+    scale: str
+    anchor: str
+    cells: int
+    comparable: int
+    deviating: int
+    stand_ins: int
+    others: str
+    verdicts: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The first section of the page."""
+
+    summary: list[str]
+    states: list[tuple[str, int]]
+    tables: list[TableLine]
+    scales: list[tuple[str, str]]
+    provenance: list[tuple[str, str]]
+    runs: list[RunLine]
+    stand_ins: list[tuple[str, str]]
+
+
+def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors: Anchors) -> Overview:
+    """Count what there is.
+
+    Args:
+        home: the results root.
+        contents: what the page shows.
+        keys: the runs to count; None: all of the results root.
+        anchors: gives names.
+    """
+    folders = [folder for folder in home.runs() if keys is None or folder.key in keys]
+    runs = [_run(folder, anchors) for folder in folders]
+    gone = [key for key in keys or [] if key not in {folder.key for folder in folders}]
+    runs += [_gone(key, anchors) for key in gone]
+    counts = Counter(run.state for run in runs)
+    cells = [cell for result in contents.tables for cell in result.cells]
+    return Overview(
+        summary=_summary(contents, cells),
+        states=[(state, counts[state]) for state in (*RUN_STATES, "not here") if counts[state] or state == "done"],
+        tables=[_table(result, anchors) for result in contents.tables],
+        scales=_scales(contents),
+        provenance=_provenance(folders),
+        runs=runs,
+        stand_ins=_stand_ins(cells),
+    )
+
+
+def _run(folder: RunFolder, anchors: Anchors) -> RunLine:
+    result, progress = read_json(folder.result) or {}, read_json(folder.progress) or {}
+    state, reason = run_state(folder)
+    try:
+        spec = read_spec(folder.spec)
+        what = spec.label, spec.data.name, str(spec.seed)
+    except BenchError as error:
+        what, reason = ("?", "?", "?"), str(error)
+    total = result.get("steps", progress.get("total_steps"))
+    if is_older_code(folder):
+        reason = f"{reason}; older code".removeprefix("; ")
+    return RunLine(
+        folder.key,
+        anchors.of("run", folder.key),
+        *what,
+        state,
+        reason,
+        f"{result.get('steps', progress.get('step', 0))} of {total}" if total else "",
+        duration(result["train_seconds"]) if "train_seconds" in result else "",
+    )
+
+
+def _gone(key: str, anchors: Anchors) -> RunLine:
+    method = key.rpartition("-")[0]
+    return RunLine(
+        key, anchors.of("run", key), method, "", "", "not here", "its folder is not in this results root", "", ""
+    )
+
+
+def _table(result: TableResult, anchors: Anchors) -> TableLine:
+    done = [cell for cell in result.cells if cell.state == "done"]
+    comparable = [cell for cell in done if may_stand_against_published(cell)]
+    states: Counter[str] = Counter(cell.state for cell in result.cells if cell.state != "done")
+    verdicts = _verdicts(comparable)
+    return TableLine(
+        name=result.table.name,
+        title=result.table.title,
+        scale=result.scale,
+        anchor=anchors.of("table", result.slug),
+        cells=len(result.cells),
+        comparable=sum(cell.comparability == "as published" for cell in comparable),
+        deviating=sum(cell.comparability == "deviating" for cell in comparable),
+        stand_ins=sum(is_stand_in(cell) for cell in done),
+        others=", ".join(f"{states[state]} {state}" for state in STATES if states[state]) or "none",
+        verdicts=", ".join(f"{verdicts[verdict]} {verdict}" for verdict in VERDICT_WORDS if verdicts[verdict])
+        or "none",
+    )
+
+
+def _verdicts(cells: Sequence[Cell]) -> Counter[str]:
+    return Counter(cell.value.verdict for cell in cells if cell.value and cell.value.verdict)
+
+
+def _summary(contents: Contents, cells: Sequence[Cell]) -> list[str]:
+    """What may be concluded from this page, and what may not."""
+    lines = []
+    done = [cell for cell in cells if cell.state == "done"]
+    published = [cell for cell in done if cell.comparability == "as published" and may_stand_against_published(cell)]
+    deviating = [cell for cell in done if cell.comparability == "deviating" and may_stand_against_published(cell)]
+    stand_ins = [cell for cell in done if is_stand_in(cell)]
+    if published:
+        verdicts = _verdicts(published)
+        counted = ", ".join(f"{verdicts[name]} {name}" for name in VERDICT_WORDS if verdicts[name])
+        lines.append(
+            f"{_of(len(published), len(cells))} measured as published: same data, same metric, same setting. "
+            + (f"Against the printed numbers: {counted}." if counted else "")
+        )
+    elif cells:
+        lines.append(
+            "No number on this page may be held against a published one: nothing here was measured on a paper's data with "
+            "a paper's metric and setting. Published numbers stand in the tables as a reference for you, not for these runs."
+        )
+    if deviating:
+        lines.append(
+            f"{_of(len(deviating), len(cells))} measured on the published data by the published metric, but in another "
+            "setting. The number stands beside the published one with the sign ≠ and without a verdict."
+        )
+    if stand_ins:
+        lines.append(
+            f"{_of(len(stand_ins), len(cells))} measured on stand-ins. Such numbers stand in blocks of their own (B). "
+            "Methods of one such block may be compared with each other."
+        )
+    if any(result.scale == "smoke" for result in contents.tables) or any(
+        c.scale == "smoke" for c in contents.comparisons
+    ):
+        lines.append("Scale smoke only shows that everything works, from data to table. Its scores mean nothing.")
+    return [line.strip() for line in lines]
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count} of {total} cells {'is' if count == 1 else 'are'}"
+
+
+def _scales(contents: Contents) -> list[tuple[str, str]]:
+    words = {
+        "smoke": "seconds a run: shows that everything works; its scores mean nothing",
+        "mini": "minutes a run: a first signal, not yet a stable one",
+        "paper": "the published training; on the published data where it is here",
+    }
+    used = [result.scale for result in contents.tables] + [one.scale for one in contents.comparisons]
+    return [(scale, text) for scale, text in words.items() if scale in used]
+
+
+def _provenance(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
+    """Versions and dates of the finished runs; several are counted."""
+    finished = [(folder, result) for folder in folders if (result := read_json(folder.result))]
+    if not finished:
+        return []
+    times = sorted(folder.result.stat().st_mtime for folder, _ in finished)
+    older = sum(is_older_code(folder) for folder, _ in finished)
+    seconds = [float(result["train_seconds"]) for _, result in finished if result.get("train_seconds") is not None]
+    first, last = (datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M") for time in (times[0], times[-1]))
+    return [
+        ("finished", f"{first} UTC" if first == last else f"{first} to {last} UTC"),
+        ("training took", f"{duration(sum(seconds))} in all"),
+        ("device", _counted([str(result.get("device", "?")) for _, result in finished])),
+        *(
+            (name, _counted([str((result.get("versions") or {}).get(name, "?")) for _, result in finished]))
+            for name in ("python", "torch")
+        ),
+        ("source of contrastbench", _counted([str(result.get("code", "?"))[:12] for _, result in finished])),
+        *(
+            [("older code", f"{older} runs were made by other source than the one that made this page")]
+            if older
+            else []
+        ),
+    ]
+
+
+def _counted(values: Sequence[str]) -> str:
+    counts = Counter(values)
+    if len(counts) == 1:
+        return values[0]
+    return ", ".join(f"{value} ({count} runs)" for value, count in sorted(counts.items()))
+
+
+def _stand_ins(cells: Sequence[Cell]) -> list[tuple[str, str]]:
+    """Each replacement on this page: (in place of what, what was used)."""
+    found: dict[tuple[str, str], None] = {}
+    for cell in cells:
+        if not is_stand_in(cell):
+            continue
+        if cell.ran_as is not None and cell.ran_as != cell.protocol:
+            found[f"data {cell.protocol}", f"{cell.ran_as}: {_title(cell.ran_as)}"] = None
+        if cell.scored_as is not None and cell.scored_as != cell.metric:
+            found[f"metric {cell.metric}", cell.scored_as] = None
+    return list(found)
+
+
+def _title(protocol: str) -> str:
+    try:
+        return load_protocol(protocol).title
+    except BenchError:  # a user's protocol file that is not here
+        return "its protocol is not installed"
+
+
+def shown_runs(contents: Contents) -> list[str]:
+    """The train keys that anything on the page refers to."""
+    keys = [key for result in contents.tables for cell in result.cells for key in cell.train_keys.values()]
+    keys += [key for one in contents.comparisons for c in one.contenders for key in c.train_keys.values()]
+    return sorted(set(keys))
+
+
+def as_data(view: Overview) -> dict[str, Any]:
+    """The overview's counts, for `--json`."""
+    return {
+        "runs": dict(view.states),
+        "tables": [
+            {"table": line.name, "scale": line.scale, "cells": line.cells, "as_published": line.comparable,
+             "deviating": line.deviating, "stand_in": line.stand_ins}
+            for line in view.tables
+        ],
+    }  # fmt: skip

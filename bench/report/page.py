@@ -1,0 +1,111 @@
+"""The report: one HTML file that asks for nothing else, made from what a results root holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench import __version__
+from bench.errors import UsageError
+from bench.home import Home
+from bench.report.anchors import Anchors
+from bench.report.contents import Contents, read_contents
+from bench.report.figures import Figures
+from bench.report.overview import as_data, overview, shown_runs
+from bench.report.pictures import Pictures
+from bench.report.run_material import RunMaterial
+from bench.report.sections import comparison_section, table_section
+from bench.report.wording import DEVIATING_WORDS, VERDICT_WORDS
+from bench.storage import write_atomically
+from results.tables.comparable import DEVIATING_MARK, VERDICT_MARKS
+
+
+@dataclass(frozen=True)
+class Written:
+    """A written report: where, how large, and counts for `--json`."""
+
+    path: Path
+    size: int
+    data: dict[str, Any]
+
+
+def write_report(
+    home: Home,
+    output: Path,
+    names: Sequence[str] = (),
+    scale: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Written:
+    """Write the report of a results root.
+
+    Args:
+        home: the results root.
+        output: the HTML file.
+        names: tables and comparisons to show; none: all.
+        scale: those of this scale only; None: of every scale.
+        say: given a line before what takes a while.
+
+    Returns:
+        What was written; the same inputs give the same bytes.
+
+    Raises:
+        UsageError: if there is nothing to show, for an unknown name, or if `output` is a folder.
+        BenchError: for a damaged file, or if `output` cannot be written.
+    """
+    if output.is_dir():
+        raise UsageError(f"--output {output}: is a folder; name a file in it, for example {output / 'report.html'}")
+    contents = read_contents(home, names, scale)
+    text, data = render(home, contents, everything=not names and scale is None, say=say)
+    write_atomically(output, lambda temporary: temporary.write_text(text, encoding="utf-8"), option="--output")
+    return Written(output, len(text.encode()), data)
+
+
+def render(
+    home: Home, contents: Contents, everything: bool, say: Callable[[str], None] = lambda _: None
+) -> tuple[str, dict[str, Any]]:
+    """Put the page together.
+
+    Args:
+        home: whose run folders are read.
+        contents: what is shown.
+        everything: count every run of the results root, not only those that the contents refer to.
+        say: given a line before what takes a while.
+
+    Returns:
+        The HTML and the counts.
+    """
+    from bench.report.drawing import style
+
+    anchors, pictures, figures = Anchors(), Pictures(), Figures()
+    material = RunMaterial(home, pictures, figures)
+    referred = shown_runs(contents)
+    keys = sorted({*referred, *(folder.key for folder in home.runs())}) if everything else referred
+    view = overview(home, contents, keys, anchors)
+    with style():
+        tables = [table_section(result, anchors, material, say) for result in contents.tables]
+        comparisons = [comparison_section(findings, anchors, material, say) for findings in contents.comparisons]
+    marks = [(mark, verdict, VERDICT_WORDS[verdict]) for verdict, mark in VERDICT_MARKS.items()]
+    text = _environment().get_template("report.html.jinja").render(
+        version=__version__,
+        view=view,
+        tables=tables,
+        comparisons=comparisons,
+        marks=[*marks, (DEVIATING_MARK, "deviating", DEVIATING_WORDS)],
+        pictures=pictures.store(),
+        figures=figures.store(),
+    )  # fmt: skip
+    return text, as_data(view) | {"comparisons": [one.name for one in contents.comparisons]}
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("bench.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,65 @@
+"""Pictures inside the page, each stored once however often it is shown."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from PIL import Image
+
+EXACT_SIDE = 128  # pictures up to this side are kept to the bit, larger ones are compressed
+QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A stored picture: its name in the page and its size in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is enlarged with its pixels kept sharp."""
+        return max(self.width, self.height) <= EXACT_SIDE
+
+
+class Pictures:
+    """Collects pictures while a page is put together; equal ones are one."""
+
+    def __init__(self) -> None:
+        self._stored: dict[str, tuple[Picture, str]] = {}
+
+    def add(self, pixels: np.ndarray) -> Picture:
+        """Store a picture.
+
+        Args:
+            pixels: uint8 (H, W, 3).
+
+        Returns:
+            What the page refers to it by.
+        """
+        height, width = pixels.shape[:2]
+        digest = hashlib.sha256(f"{width}x{height}".encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+        name = f"p-{digest[:12]}"
+        if name not in self._stored:
+            picture = Picture(name, width, height)
+            buffer = io.BytesIO()
+            image = Image.fromarray(np.ascontiguousarray(pixels))
+            image.save(buffer, "WEBP", lossless=picture.is_small, quality=QUALITY, method=4)
+            self._stored[name] = picture, base64.b64encode(buffer.getvalue()).decode()
+        return self._stored[name][0]
+
+    def store(self) -> Markup:
+        """The element that holds every picture; it is not seen itself."""
+        images = "".join(
+            f'<image id="{picture.name}" width="{picture.width}" height="{picture.height}" '
+            f'href="data:image/webp;base64,{data}"/>\n'
+            for picture, data in self._stored.values()
+        )
+        return Markup(f'<svg class="store" aria-hidden="true" width="0" height="0"><defs>\n{images}</defs></svg>')

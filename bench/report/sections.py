@@ -1,0 +1,236 @@
+"""The sections of the page: one per table, one per comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bench.cell import Cell
+from bench.compare.document import lay_out as lay_out_comparison
+from bench.compare.figures import curves_figure, intervals_figure
+from bench.compare.findings import ContenderFindings, Findings
+from bench.errors import BenchError
+from bench.report.anchors import Anchors
+from bench.report.contents import TableResult
+from bench.report.evidence import Evidence, evidences
+from bench.report.figures import Shown
+from bench.report.grids import Grid, grid
+from bench.report.interval_plot import interval_plot, panels
+from bench.report.run_material import RunMaterial, SampleGrid
+from bench.report.wording import number
+from results.tables.comparable import decimals_for
+from results.tables.layout import lay_out
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with its caption."""
+
+    figure: Shown
+    title: str
+    note: str
+
+
+@dataclass(frozen=True)
+class TableSection:
+    """One table of a paper."""
+
+    anchor: str
+    name: str
+    scale: str
+    title: str
+    source: str
+    grids: list[Grid]
+    paragraphs: tuple[str, ...]
+    notes: list[tuple[str, str, str]]
+    intervals: list[Plot]
+    curves: list[Plot]
+    samples: list[SampleGrid]
+    evidences: list[Evidence]
+
+
+def table_section(
+    result: TableResult, anchors: Anchors, material: RunMaterial, say: Callable[[str], None]
+) -> TableSection:
+    """Everything that the page has of one table.
+
+    Args:
+        result: the table.
+        anchors: gives names.
+        material: reads runs and keeps what is drawn.
+        say: given a line before what takes a while.
+
+    Raises:
+        BenchError: if the cells are not this table's.
+    """
+    document = lay_out(result.table, result.cells)
+    placed: set[tuple[str, str]] = set()
+
+    def note(mark: str) -> str:
+        return anchors.of("note", result.slug, {"†": "dagger", "‡": "double-dagger"}.get(mark, mark))
+
+    def anchor(place: tuple[str, str]) -> str:
+        if place in placed:
+            return ""
+        placed.add(place)
+        return anchors.of("at", result.slug, *place)
+
+    grids = [
+        grid(block, note, lambda place: anchors.of("cell", result.slug, *place), anchor) for block in document.blocks
+    ]
+    say(f"{result.slug}: figures")
+    intervals = [
+        Plot(
+            material.figures.add(
+                ("intervals", result.slug, panel.title),
+                interval_plot(panel),
+                f"Interval plot: {panel.title}, {', '.join(label for label, _, _ in panel.rows)}",
+            ),
+            panel.title,
+            panel.note,
+        )
+        for panel in panels(result.table, result.cells)
+    ]
+    curves, samples = [], []
+    for ran_as, methods in _methods(result.cells).items():
+        name = f"{result.slug}, {ran_as}"
+        curves += _plots(
+            (material.loss_figure(name, methods), f"Training losses on {ran_as}", "Against the images seen."),
+            (
+                material.score_figure(name, methods),
+                f"Score against epoch on {ran_as}",
+                "On the test images at every scored checkpoint.",
+            ),
+        )
+        first = {label: keys[min(keys)] for label, keys in methods.items()}
+        samples.append(material.samples(ran_as, first))
+    return TableSection(
+        anchor=anchors.of("table", result.slug),
+        name=document.name,
+        scale=document.scale,
+        title=document.title,
+        source=document.source,
+        grids=grids,
+        paragraphs=document.paragraphs,
+        notes=[(mark, note(mark), text) for mark, text in document.notes],
+        intervals=intervals,
+        curves=curves,
+        samples=samples,
+        evidences=evidences(result, anchors, material, say),
+    )
+
+
+def _plots(*drawn: tuple[Shown | None, str, str]) -> list[Plot]:
+    return [Plot(figure, title, note) for figure, title, note in drawn if figure is not None]
+
+
+def _methods(cells: list[Cell]) -> dict[str, dict[str, Mapping[int, str]]]:
+    """Protocol that was run -> row -> its runs."""
+    found: dict[str, dict[str, Mapping[int, str]]] = {}
+    for cell in cells:
+        if cell.ran_as is not None and cell.train_keys:
+            found.setdefault(cell.ran_as, {}).setdefault(cell.row, cell.train_keys)
+    return found
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of a contender, seed by seed: what is counted, and the value of each seed."""
+
+    metric: str
+    seeds: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One contender of a comparison: what it is, its scores, and its runs with their anchors."""
+
+    label: str
+    method: str
+    differences: list[str]
+    deviations: list[str]
+    problems: list[str]
+    scores: list[Score]
+    runs: list[tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class ComparisonSection:
+    """One comparison made with `contrastbench compare`."""
+
+    anchor: str
+    name: str
+    scale: str
+    title: str
+    source: str
+    grids: list[Grid]
+    paragraphs: tuple[str, ...]
+    plots: list[Plot]
+    samples: SampleGrid
+    missing: list[str]
+    contenders: list[Contender]
+
+
+def comparison_section(
+    findings: Findings, anchors: Anchors, material: RunMaterial, say: Callable[[str], None]
+) -> ComparisonSection:
+    """Everything that the page has of one comparison.
+
+    Args:
+        findings: the comparison.
+        anchors: gives names.
+        material: reads runs and keeps what is drawn.
+        say: given a line before what takes a while.
+    """
+    say(f"comparison {findings.name}")
+    document = lay_out_comparison(findings)
+    labels = ", ".join(contender.label for contender in findings.contenders)
+    plots = []
+    if findings.metrics:
+        drawn = material.figures.add(
+            ("comparison", findings.name), intervals_figure(findings), f"Scores and paired differences of {labels}"
+        )
+        plots.append(Plot(drawn, "Scores and paired differences", "With their 95 % intervals."))
+    missing = []
+    try:
+        curves = curves_figure(findings, material.home)
+    except BenchError as error:  # a damaged run folder
+        curves, missing = None, [str(error)]
+    if curves is None:
+        missing.append("no curves: the runs have logged nothing, or their folders are not in this results root")
+    else:
+        drawn = material.figures.add(("comparison curves", findings.name), curves, f"Training curves of {labels}")
+        plots.append(Plot(drawn, "Training losses and scores", "Against the images seen."))
+    first = {one.label: one.train_keys[min(one.train_keys)] for one in findings.contenders if one.train_keys}
+    return ComparisonSection(
+        anchor=anchors.of("comparison", findings.name),
+        name=findings.name,
+        scale=findings.scale,
+        title=document.title,
+        source=document.source,
+        grids=[grid(block, lambda _: "", lambda _: "", lambda _: "") for block in document.blocks],
+        paragraphs=document.paragraphs,
+        plots=plots,
+        samples=material.samples(findings.ran_as, first),
+        missing=missing,
+        contenders=[_contender(one, findings, anchors) for one in findings.contenders],
+    )
+
+
+def _contender(contender: ContenderFindings, findings: Findings, anchors: Anchors) -> Contender:
+    scores = []
+    for metric, rules in contender.scores.items():
+        if (measured := rules.get(findings.counts)) is not None:
+            decimals = decimals_for(measured.values.values())
+            scores.append(
+                Score(metric, [(seed, number(value, decimals)) for seed, value in sorted(measured.values.items())])
+            )
+    return Contender(
+        label=contender.label,
+        method=contender.method,
+        differences=contender.differences,
+        deviations=contender.deviations,
+        problems=contender.problems,
+        scores=scores,
+        runs=[(seed, key, anchors.of("run", key)) for seed, key in sorted(contender.train_keys.items())],
+    )

@@ -1,0 +1,175 @@
+"""The page as text: complete, self-contained, escaped, the same twice."""
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+from bench.errors import BenchError, UsageError
+from bench.report.page import write_report
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Elements, their attributes, and whether they are closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="session")
+def source(written):
+    return written.path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def page(source):
+    return Page(source)
+
+
+def test_elements_are_closed_and_names_are_unique(page):
+    assert page.open == []
+    names = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_every_link_leads_somewhere_in_the_page(page):
+    names = {attributes.get("id") for _, attributes in page.elements}
+    links = [attributes["href"] for tag, attributes in page.elements if tag in ("a", "use")]
+    assert len(links) > 100
+    assert [link for link in links if not link.startswith("#") or link[1:] not in names] == []
+
+
+def test_nothing_is_asked_of_anyone(page, source):
+    assert not re.findall(r"(?:src|href)=\"(?!#|data:)", source)
+    assert not re.findall(r"@import|url\((?!#)", source)
+    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'")
+
+
+def test_headings_landmarks_and_table_headers(page):
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("nav")) == 1
+    assert page.all("html")[0]["lang"] == "en"
+    assert all(th.get("scope") in ("row", "col", "rowgroup", "colgroup") for th in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table")) > 10
+    assert not page.all("img")
+    titled = [attributes for attributes in page.all("svg") if attributes.get("role") == "img"]
+    assert len(titled) == len(page.all("title")) - 1  # one of them is the page's
+
+
+def test_every_cell_has_evidence(page, cells):
+    articles = [attributes for attributes in page.all("article") if attributes["class"] == "evidence"]
+    assert len(articles) == len(cells)
+
+
+def evidence(source, row, column):
+    """The text of a cell's evidence."""
+    name = rf'<article class="evidence" id="cell--src-hdce-main-smoke--{row}--{column}"'
+    article = re.search(name + r".*?</article>", source, re.DOTALL)
+    assert article is not None
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", article[0]))
+
+
+def test_evidence_of_a_judged_cell(source, trained):
+    text = evidence(source, "cut", "horse-zebra-fid")
+    for part in ("Ours is worse than published", "as published", "61.5", "64.0", "66.1", "best-on-validation", "45.5"):
+        assert part in text
+    assert "Gap: best-on-test looks better than last by 4.0" in text
+    assert trained.keys["toy"][0] in text
+    assert "score0" in text
+    assert "for the mean over seeds" in text
+
+
+def test_evidence_of_a_stand_in(source):
+    text = evidence(source, "cut", "cityscapes-fid")
+    assert "Measured on a stand-in: the data set earth-land2sat@1 in place of cityscapes@1" in text
+    assert "none: a stand-in is never judged" in text
+    assert "ngf 64 -&gt; 8" in text
+    assert "KD-EffLite0" in text
+
+
+def test_text_is_escaped(source):
+    assert "<b>weights</b>" not in source
+    assert "&lt;b&gt;weights&lt;/b&gt; &amp; more" in source
+
+
+def test_verdicts_have_words(source):
+    for word in ("consistent with the published number", "better than published", "worse than published"):
+        assert re.search(rf'aria-hidden="true">.</span><span class="sr">, {word}', source)
+
+
+def test_a_stand_in_never_stands_in_a_published_column(source):
+    block = source[source.index("A. Published, and reproduced as published") : source.index("Stand-in: not comparable")]
+    assert not re.findall(r">\s*7[0-9]{2}\.", block)  # the stand-ins' numbers begin at 700
+    assert "see B" in block
+
+
+def test_samples_and_figures_are_stored_once(page, source):
+    assert len(re.findall("data:image/webp", source)) == len(set(re.findall(r"data:image/webp;base64,[^\"]+", source)))
+    pictures = [use["href"] for use in page.all("use") if use["href"].startswith("#p-")]
+    assert len(pictures) > len(set(pictures)) > 3
+
+
+def test_the_same_twice(root, written, tmp_path):
+    again = write_report(root, tmp_path / "again.html")
+    assert again.path.read_bytes() == written.path.read_bytes()
+    assert again.size == len(written.path.read_bytes())
+
+
+def test_only_what_was_asked_for(root, tmp_path):
+    text = write_report(root, tmp_path / "one.html", ["toy-vs-other"]).path.read_text()
+    assert "src-hdce/main" not in text
+    assert "toy against needs-teacher" in text
+
+
+def test_runs_that_are_elsewhere_are_said(other_root, trained, tmp_path):
+    text = write_report(other_root, tmp_path / "copied.html").path.read_text()
+    key = trained.keys["toy"][0]
+    assert f"Not shown: CUT: run {key} is not in this results root" in text
+    assert "<b>4</b> runs not here" in text
+    assert f'href="#run--{key}"' in text
+
+
+def test_images_that_are_gone_are_said(other_root, root, trained, tmp_path):
+    for seeds in trained.keys.values():
+        for key in seeds.values():
+            folder = other_root.run(key).path
+            folder.mkdir()
+            for name in ("spec.json", "metrics.jsonl", "result.json"):
+                (folder / name).write_bytes((root.run(key).path / name).read_bytes())
+    page = write_report(type(root)(other_root.root, root.datasets), tmp_path / "a.html").path.read_text()
+    assert "are not in this results root any more" in page
+    # nor is the data set here: what was given cannot be shown
+    page = write_report(other_root, tmp_path / "b.html").path.read_text()
+    assert "what the methods were given cannot be shown" in page
+    assert "its images are not in this results root" in page
+
+
+def test_a_place_that_cannot_be_written(root, tmp_path):
+    with pytest.raises(UsageError, match="is a folder; name a file in it"):
+        write_report(root, tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match=r"file/report.html: cannot be written"):
+        write_report(root, tmp_path / "file" / "report.html")

@@ -1,0 +1,43 @@
+import numpy as np
+
+from bench.data.dataset import open_dataset
+from bench.report.samples import collect_samples, samples_without_inputs
+from bench.spec import read_spec
+
+
+def specs(trained):
+    keys = {label: seeds[0] for label, seeds in trained.keys.items()}
+    return {label: read_spec(trained.home.run(key).spec) for label, key in keys.items()}
+
+
+def test_every_method_on_the_same_inputs(trained):
+    runs = specs(trained)
+    first = next(iter(runs.values()))
+    dataset = open_dataset(first.data, trained.home.datasets, trained.home.cache)
+    samples = collect_samples(trained.home, dataset, runs)
+    assert [row.label for row in samples.rows] == ["input A", "toy", "needs-teacher"]
+    assert samples.has_outputs
+    inputs = dataset.images("test", "A")
+    assert samples.names == list(inputs.names)
+    for i, pixels in enumerate(samples.rows[0].images):
+        assert np.array_equal(pixels, inputs.pixels(i))
+    assert not np.array_equal(samples.rows[1].images[0], samples.rows[2].images[0])
+
+
+def test_a_run_without_images_is_said(trained, tmp_path):
+    runs = specs(trained)
+    elsewhere = type(trained.home)(tmp_path, trained.home.datasets)
+    first = next(iter(runs.values()))
+    dataset = open_dataset(first.data, trained.home.datasets, trained.home.cache)
+    samples = collect_samples(elsewhere, dataset, runs)
+    assert not samples.has_outputs
+    assert samples.missing == {"toy": "the run is not finished", "needs-teacher": "the run is not finished"}
+
+
+def test_without_the_data_what_was_made_is_shown_alone(trained):
+    runs = specs(trained)
+    samples = samples_without_inputs(trained.home, runs)
+    assert [(row.label, row.kind, len(row.images)) for row in samples.rows] == [
+        ("toy", "output", len(samples.names)), ("needs-teacher", "output", len(samples.names))
+    ]  # fmt: skip
+    assert samples.names == ["000.png", "001.png", "002.png"]
