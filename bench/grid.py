@@ -154,9 +154,10 @@ class Grid:
         """
         chosen = list(seeds) if seeds is not None else None
         methods = {row.method for row in table.rows if row.method is not None and _exists("method", row.method)}
-        for name in dict.fromkeys(column.protocol for column in table.columns):
+        entries = table.cells()
+        for name in dict.fromkeys(entry.protocol for entry in entries):
             check_protocol(load_protocol(name), scale, methods)
-        for entry in table.cells():
+        for entry in entries:
             cell = PlannedCell(entry, table, scale)
             self.cells.append(cell)
             if entry.method is None or not _exists("method", entry.method):

@@ -215,11 +215,12 @@ def test_status_of_an_empty_home(cli):
 def test_status_with_a_damaged_run(cli, tmp_path):
     (tmp_path / "runs" / "cut-1").mkdir(parents=True)
     (tmp_path / "runs" / "cut-1" / "spec.json").write_text("{}")
-    status, _, err = cli("status")
-    assert status == 1
-    assert err.startswith(f"error: {tmp_path / 'runs' / 'cut-1' / 'spec.json'}: ")
-    assert err.endswith("remove the folder and run the command again\n")
-    assert len(err.splitlines()) == 1
+    status, out, err = cli("status", "--json")
+    assert (status, err) == (0, "")
+    row = json.loads(out)[0]
+    assert row["state"] == "unreadable"
+    assert row["reason"].startswith(f"{tmp_path / 'runs' / 'cut-1' / 'spec.json'}: ")
+    assert row["reason"].endswith("remove the folder and run the command again")
 
 
 @pytest.mark.parametrize(

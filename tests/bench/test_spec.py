@@ -172,7 +172,7 @@ def test_a_spec_survives_its_file(toys, tmp_path):
     assert read_spec(file).train_key == spec.train_key
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format": 1', b"\xff\xfe", b'{"format": 2}'])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format": 1', b"\xff\xfe"])
 def test_a_damaged_spec_is_one_line_with_the_way_out(tmp_path, content):
     file = tmp_path / "spec.json"
     file.write_bytes(content)

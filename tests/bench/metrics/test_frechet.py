@@ -119,7 +119,9 @@ def weighted(x, p, y):
     s2 = np.cov(y, rowvar=False)
     values, vectors = np.linalg.eigh(s2)
     root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-    middle = np.sqrt(np.clip(np.linalg.eigvalsh(root @ s1 @ root), 0, None)).sum()
+    squares = np.linalg.eigvalsh(root @ s1 @ root)
+    # where the rank is less than d, what stands for 0 is rounding of 1e-15, whose root would be noise of 1e-7
+    middle = np.sqrt(squares[squares > 1e-10 * squares.max()]).sum()
     shift = mean - y.mean(0)
     return shift @ shift + np.trace(s1) + np.trace(s2) - 2 * middle
 
