@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CURVE_POINTS = 100  # a curve of more logged rows is averaged down to about this many
 COLUMNS = 3
+LEGEND_LINE = 120  # characters
 MARKED_POINTS = 8  # with more, markers would cover the line
 TOO_FAR_APART = 6.0  # of typical losses on one linear axis
 MOST_DECADES = 1000.0  # on a logarithmic one, where a loss near zero would press everything flat in turn
@@ -68,7 +69,9 @@ def curves_figure(
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     alone = len(series) == 1
-    figure, axes = new_figure(width, 0.6 + 2.0 * rows, rows, columns, arranged=not alone)
+    labels = [one.label for one in series]
+    more_legend = 0.2 * (-(-len(labels) // _legend_columns(labels)) - 1)  # inches
+    figure, axes = new_figure(width, 0.6 + 2.0 * rows + more_legend, rows, columns, arranged=not alone)
     if alone:
         _make_room(figure)
     flat = list(axes.flat)
@@ -87,8 +90,13 @@ def curves_figure(
         axis.set_visible(False)
     if not alone:
         handles, labels = flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6), frameon=False)
+        figure.legend(handles, labels, loc="outside upper center", ncols=_legend_columns(labels), frameon=False)
     return figure
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    """As many as fit beside each other: a line holds about LEGEND_LINE characters, a label's handle and gap take 9."""
+    return max(1, min(len(labels), 6, LEGEND_LINE // (9 + max(map(len, labels)))))
 
 
 def _make_room(figure: Figure) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")  # with the colours: nothing is told by colour alone
 DASHES = ("-", "--", "-.", ":")
+LABEL_WIDTH = 24  # characters
 
 
 def style() -> AbstractContextManager[None]:
@@ -71,10 +73,16 @@ def dash(place: int) -> str:
     return DASHES[place % len(DASHES)]
 
 
-def name_rows(axis: Axes, labels: Sequence[str]) -> None:
-    """Make an axis whose rows, from the top, have names; an empty name has no tick."""
-    axis.set_yticks([place for place, label in enumerate(labels) if label], [label for label in labels if label])
+def wrapped(label: str) -> str:
+    """A label on lines of at most `LABEL_WIDTH` characters, so that long ones leave room for what they name."""
+    return "\n".join(wrap(label, LABEL_WIDTH)) or label
+
+
+def name_rows(axis: Axes, labels: Sequence[str], ticks: int = 6) -> None:
+    """Make an axis whose rows, from the top, have names; an empty name has no tick; at most so many ticks below."""
+    named = {place: wrapped(label) for place, label in enumerate(labels) if label}
+    axis.set_yticks(list(named), list(named.values()))
     axis.set_ylim(len(labels) - 0.5, -0.5)
     axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
-    axis.locator_params(axis="x", nbins=6)
+    axis.locator_params(axis="x", nbins=ticks)

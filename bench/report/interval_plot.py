@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.cell import Cell, Measured
 from bench.plugins import plugins
-from bench.report.drawing import colours, marker, name_rows, new_figure
+from bench.report.drawing import colours, marker, name_rows, new_figure, wrapped
 from bench.table import Table
 from results.tables.comparable import is_stand_in, may_stand_against_published, mean
 
@@ -79,7 +79,8 @@ def _known_direction(metric: str) -> str:
 
 def interval_plot(panel: Panel) -> Figure:
     """Draw one panel: a mark per seed, an upright bar at the mean of several, a line for the interval."""
-    figure, axes = new_figure(WIDTH, 0.55 + 0.3 * len(panel.rows))
+    lines = max(wrapped(label).count("\n") + 1 for label, _, _ in panel.rows)
+    figure, axes = new_figure(WIDTH, 0.55 + max(0.3, 0.18 * lines) * len(panel.rows))
     axis = axes[0][0]
     palette = colours(len(panel.rows))
     for place, (_, measured, published) in enumerate(panel.rows):
@@ -96,5 +97,5 @@ def interval_plot(panel: Panel) -> Figure:
             axis.plot([mean(measured)] * 2, [place - 0.28, place + 0.28], "-", color=colour, linewidth=3)
         if published is not None:
             axis.plot(published, place, "D", color="0.15", markerfacecolor="none", markersize=8, markeredgewidth=1.5)
-    name_rows(axis, [label for label, _, _ in panel.rows])
+    name_rows(axis, [label for label, _, _ in panel.rows], ticks=4)
     return figure

@@ -26,6 +26,7 @@ _ROLES = {
 }
 _FONT = re.compile(r"(?:'DejaVu Sans'|&quot;DejaVu Sans&quot;|DejaVu Sans)(?:, sans-serif)?")
 _DIGITS = re.compile(r"(\d\.\d\d)\d+")
+_TAG = re.compile(r"<[^>]*>")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _NAMED = re.compile(r'(\bid="|\burl\(#|href="#)')
 
@@ -60,7 +61,8 @@ def inline_svg(figure: Figure, prefix: str) -> Drawing:
     # the style element's rule for every element would reach the whole page, which has it for figures alone
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = _FONT.sub("system-ui, sans-serif", text)
-    text = _DIGITS.sub(r"\1", text)
+    # coordinates only: a tick's 0.416 is a number to be read
+    text = _TAG.sub(lambda tag: _DIGITS.sub(r"\1", tag[0]), text)
     text = _COLOUR.sub(_variable, text)
     text = _NAMED.sub(rf"\g<1>{prefix}-", text).replace("xlink:href", "href")
     return Drawing(re.sub(r"\s*\n\s*", "\n", text).strip(), box[1], float(box[1].split()[2]))

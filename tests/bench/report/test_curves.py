@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from bench.report.curves import Series, curves_figure, loss_curves, score_curves
+from bench.report.curves import Series, _legend_columns, curves_figure, loss_curves, score_curves
 from bench.report.drawing import style
 
 
@@ -51,3 +51,10 @@ def test_panels_and_legend(trained):
     assert shown == ["G", "MeanColour ↓"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["toy", "needs-teacher"]
     assert list(figure.axes[1].lines[0].get_xdata()) == [2, 4]
+
+
+def test_a_legend_of_long_names_has_fewer_columns():
+    assert _legend_columns(["CUT", "FastCUT"]) == 2
+    assert _legend_columns(["CUT"] * 8) == 6
+    assert _legend_columns(["ResNet50 / bidirectional / no GAN / pretrained / frozen"] * 8) == 1
+    assert _legend_columns(["CUT ConvEncoder / standard / GAN"] * 8) == 2

@@ -42,3 +42,14 @@ def test_the_same_figure_gives_the_same_text(drawing):
     first, second = drawing(), drawing()
     assert first == second
     assert first.width == pytest.approx(4 * 72)
+
+
+def test_numbers_to_be_read_keep_their_digits():
+    with style():
+        figure, axes = new_figure(4, 2)
+        axes[0][0].plot([0, 1], [0.4161, 0.4175])
+        axes[0][0].set_yticks([0.416, 0.4172])
+        content = inline_svg(figure, "f-1").content
+    assert ">0.4160<" in content
+    assert ">0.4172<" in content
+    assert not re.findall(r' d="[^"]*\d\.\d{3}', content)  # a hundredth of a point is enough of a coordinate
