@@ -33,6 +33,12 @@ def start(home, key):
     return child
 
 
+def wait_until_at_work(folder):
+    deadline = time.monotonic() + 60
+    while "step" not in (read_json(folder.progress) or {}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
 def artefacts(home, key):
     folder = home.run(key)
     files = [folder.metrics, *folder.checkpoints.glob("epoch-*.safetensors")]
@@ -49,8 +55,11 @@ def artefacts(home, key):
 def test_five_sigkills_at_random_moments_change_no_bit(tmp_path, name):
     whole_home, key = plan(tmp_path / "whole", tmp_path, name)
     child = start(whole_home, key)
+    wait_until_at_work(whole_home.run(key))
+    began = time.monotonic()
     child.join(600)
     assert child.exitcode == 0
+    lasts = time.monotonic() - began
     whole = artefacts(whole_home, key)
     home, again = plan(tmp_path / "killed", tmp_path, name)
     assert again == key
@@ -58,11 +67,9 @@ def test_five_sigkills_at_random_moments_change_no_bit(tmp_path, name):
     kills = 0
     while kills < 5:
         child = start(home, key)
-        deadline = time.monotonic() + 60
-        # wait until it is at work, so that some kills hit training and some hit sampling or scoring
-        while "step" not in (read_json(home.run(key).progress) or {}) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0, 8))
+        wait_until_at_work(home.run(key))
+        # some kills hit training and some hit sampling or scoring; not too late, or it would be over before the fifth
+        time.sleep(rng.uniform(0, 0.4 * lasts))
         if child.exitcode is None:
             os.kill(child.pid, signal.SIGKILL)
             kills += 1
@@ -70,7 +77,7 @@ def test_five_sigkills_at_random_moments_change_no_bit(tmp_path, name):
         home.run(key).progress.unlink(missing_ok=True)
         if home.run(key).result.exists():
             break
-    assert kills >= 2, "the run was over before it could be killed twice; make it longer"
+    assert kills == 5, f"the run was over after {kills} kills; kill it earlier"
     child = start(home, key)
     child.join(600)
     assert child.exitcode == 0
