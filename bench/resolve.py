@@ -146,9 +146,7 @@ def _stand_in(protocol: Protocol, scale: Scale) -> Protocol:
     if scale.stand_in_one_in == 1:
         return ran
     if not isinstance(ran.data, EarthData):
-        raise UsageError(
-            f"{protocol.name}.yaml: stand_in_one_in needs an embedded stand-in; {ran.id} is a folder of files"
-        )
+        raise UsageError(f"{protocol.file}: stand_in_one_in needs an embedded stand-in; {ran.id} is a folder of files")
     return ran.model_copy(update={"data": ran.data.model_copy(update={"train_one_in": scale.stand_in_one_in})})
 
 

@@ -84,11 +84,11 @@ def test_a_stand_in_brings_its_data_metrics_and_scale_and_is_a_deviation():
     asked = load_protocol("horse2zebra")
     found = resolve("cut", asked, "smoke")
     assert found.is_stand_in
-    assert (found.asked.id, found.ran.id) == ("horse2zebra@1", "earth-relief2sat@1")
+    assert (found.asked.id, found.ran.id) == ("horse2zebra@1", "earth-relief2sat@2")
     assert found.scale == load_protocol("earth-relief2sat").scale("smoke")
     assert found.evaluation.metrics == load_protocol("earth-relief2sat").metrics
     assert found.evaluation.counts == asked.counts
-    assert found.deviations[0] == "stand-in data earth-relief2sat@1 for horse2zebra@1"
+    assert found.deviations[0] == "stand-in data earth-relief2sat@2 for horse2zebra@1"
     assert "ngf 64 -> 8" in found.deviations
     assert any(line.startswith("scored on 24 test images") for line in found.deviations)
 

@@ -133,17 +133,19 @@ def test_folders_of_the_same_names_in_the_working_directory_are_not_imported(tmp
         (tmp_path / name / "__init__.py").write_text(f"raise RuntimeError('the wrong {name}')\n")
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     found = []
+    command, show = [sys.executable], ["-c", "import bench, methods; print(bench.__file__)"]
 
     def server() -> None:
         """What Python imports that is started as multiprocessing starts its server."""
-        command = [sys.executable, "-c", "import bench, methods; print(bench.__file__)"]
-        found.append(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False))
+        found.append(subprocess.run([*command, *show], cwd=tmp_path, capture_output=True, text=True, check=False))
 
     monkeypatch.setattr("bench.executors.local.forkserver.ensure_running", server)
     server()
     assert "the wrong bench" in found[0].stderr
     _start_server()
     assert found[1].stderr == ""
+    installed = subprocess.run([*command, "-P", *show], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found[1].stdout == installed.stdout
     assert not Path(found[1].stdout.strip()).is_relative_to(tmp_path)
     assert "PYTHONSAFEPATH" not in os.environ
     assert ENVIRONMENT["PYTHONSAFEPATH"] == "1"  # of the processes that show runs in MLflow
