@@ -25,7 +25,7 @@ from methods.networks.equalised import draw_weights
 from methods.networks.reference_attention import ReferenceAttention
 from methods.networks.san import SAN
 from methods.networks.stylegan2_discriminator import StyleGAN2Discriminator
-from methods.networks.stylegan2_generator import StyleGAN2Generator
+from methods.networks.stylegan2_generator import AttentionLayer, StyleGAN2Generator
 from methods.optimisation import adam, frozen
 from methods.regularisers import PL_DECAY, path_lengths, r1_penalty
 
@@ -89,7 +89,7 @@ class DualContrastive(Method):
             channel_base=config.channel_base,
             channel_max=config.channel_max,
             attention_resolution=config.self_attention,
-            make_attention=self._make_attention,
+            make_attention=self._make_self_attention,
         )
         self.netD = StyleGAN2Discriminator(
             config.crop_size,
@@ -111,15 +111,33 @@ class DualContrastive(Method):
 
     pl_mean: Tensor
 
-    def _make_attention(self, channels: int) -> SAN:
+    def _make_san(self, channels: int) -> SAN:
         config = self.config
-        share = min(config.san_share, channels)
-        return SAN(channels, config.san_kind, config.san_kernel, config.san_relation, share, config.san_batch_norm)
+        return SAN(
+            channels,
+            config.san_kind,
+            config.san_kernel,
+            config.san_relation,
+            min(config.san_share, channels),
+            config.san_batch_norm,
+            equalised=config.san_equalised,
+        )
+
+    def _make_self_attention(self, channels: int, resolution: int) -> AttentionLayer:
+        config = self.config
+        modulated_by = config.w_dim if config.self_attention_modulated else None
+        return AttentionLayer(
+            self._make_san(channels), channels, resolution, modulated_by, config.self_attention_activated
+        )
 
     def _make_reference_attention(self, channels: int) -> ReferenceAttention:
         config = self.config
         return ReferenceAttention(
-            self._make_attention(channels), channels, config.reference_configuration, config.attention_centre
+            self._make_san(channels),
+            channels,
+            config.reference_configuration,
+            config.attention_centre,
+            config.reference_attention_activated,
         )
 
     def optimizers(self) -> dict[str, Optimizer]:

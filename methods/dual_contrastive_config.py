@@ -44,15 +44,16 @@ class DualContrastiveConfig(MethodConfig):
     beta2: float = Field(0.99, ge=0, lt=1)
     ema_kimg: float = Field(10.0, gt=0, description="half-life of the average of G, in thousands of images")
     style_mixing: float = Field(0.9, ge=0, le=1, description="probability of mixing two w in a minibatch")
-    # [R] config E has gamma 100 (F: 10); what the authors used at 128 and 256 pixels is unknown [D6]
-    # for small trials StyleGAN2's successor uses 0.0002 resolution^2 / batch
-    r1_gamma: float = Field(100.0, ge=0)
+    # "instead of conventional GAN loss" [S, caption of Table 5]: R1, path lengths and the rest stay [D4]
+    # [R] config E has gamma 100 (F: 10); for small trials StyleGAN2's successor uses 0.0002 resolution^2 / batch [D6]
+    r1_gamma: float = Field(
+        100.0, ge=0, description="[D4] stays with Contr; 0: without. [D6] what the authors used is unknown"
+    )
     r1_interval: int = Field(16, ge=1)
-    pl_weight: float = Field(2.0, ge=0)
+    pl_weight: float = Field(2.0, ge=0, description="[D4] path lengths stay with Contr; 0: without")
     pl_interval: int = Field(4, ge=1)
     pl_batch_shrink: int = Field(2, ge=1, description="path lengths are taken of batch_size / this latents")
 
-    # "instead of conventional GAN loss" [S, caption of Table 5]: R1, path lengths and the rest stay [D4]
     adversarial_loss: Literal["dual_contrastive", "logistic"] = Field(
         "dual_contrastive", description="Contr or Adv in the paper's tables"
     )
@@ -64,17 +65,27 @@ class DualContrastiveConfig(MethodConfig):
     )
     contrast_batch: int | None = Field(None, ge=1, description="[D3] contrast groups of this many; None: the minibatch")
 
-    # 32 is best at 128 pixels on all small data sets [S, section 2]; conv1 of its block is replaced [D7]
+    # an option with a single value is a decision whose alternatives the networks do not allow
+    # 32 is best at 128 pixels on all small data sets [S, section 2]
     self_attention: int | None = Field(32, ge=4, description="resolution of SAN in G; None: no attention")
     san_kind: Kind = Field("patchwise", description="[D8]")
     san_kernel: int = Field(7, ge=1, description="[D9] side of the window, odd")
     san_relation: int | None = Field(None, ge=1, description="[D9] channels of the relation; None: C / 16, at least 4")
     san_share: int = Field(8, ge=1, description="[D9] channels that share a weight; C where C is less")
     san_batch_norm: bool = Field(False, description="[D10] batch norm inside the attention, as in SAN's code")
-    # equalised learning rate [D11]; not modulated by w; noise, bias and lrelu of the replaced layer stay [D12, D18]
+    san_equalised: bool = Field(True, description="[D11] equalised learning rate, as in the rest of StyleGAN2")
+    self_attention_layer: Literal["conv1"] = Field(
+        "conv1", description="[D7] convolution replaced; which one is not stated, conv0 has to upsample"
+    )
+    self_attention_modulated: bool = Field(
+        False, description="[D12] w scales the channels that attention sees, as in a convolution; not stated"
+    )
+    self_attention_activated: bool = Field(
+        True, description="[D12] noise, bias and lrelu of the replaced convolution stay; not stated"
+    )
     attention_centre: Literal["query", "key"] = Field("query", description="[D13] SAN's centre in Eqs. 1 and 2")
 
-    # 8 in all experiments but Table 6 [S, section 4]; conv0 of its block is replaced [D17]
+    # 8 in all experiments but Table 6 [S, section 4]
     reference_attention: int | None = Field(
         None, ge=8, description="resolution of reference attention in D; None: none"
     )
@@ -82,7 +93,17 @@ class DualContrastiveConfig(MethodConfig):
     reference_pairing: Literal["independent", "roll"] = Field(
         "independent", description="[D14] references: drawn anew for each update, or the reals shifted by one"
     )
+    reference_for_G: Literal["constant"] = Field(
+        "constant",
+        description="[D15] references are real images: in G's step the gradient takes the primary path alone",
+    )
     r1_reference: Literal["fixed", "both"] = Field("fixed", description="[D16] R1 at the primary images, or at both")
+    reference_attention_layer: Literal["conv0"] = Field(
+        "conv0", description="[D17] convolution replaced; which one is not stated, conv1 has to downsample"
+    )
+    reference_attention_activated: bool = Field(
+        True, description="[D18] bias and lrelu of the replaced convolution stay; not stated"
+    )
 
     def streams(self) -> tuple[str, ...]:
         """The batch entries that these options need."""

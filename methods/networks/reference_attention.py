@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from methods.networks.equalised import lrelu
 from methods.networks.san import SAN
 
 Configuration = Literal["eq8", "eq1", "eq2"]
@@ -25,13 +26,14 @@ SOURCES: dict[Configuration, tuple[str, str, str]] = {
 
 
 class ReferenceAttention(nn.Module):
-    """SAN over a pair of feature maps, plus the primary one, plus the bias of the convolution it replaces [D18].
+    """SAN over a pair of feature maps, plus the primary one, plus bias and leaky ReLU of the replaced convolution [D18].
 
     Args:
         attention: over maps of the given channels.
         channels: C.
         configuration: the main paper's Eq. 8, or the supplement's Eq. 1 or Eq. 2.
         centre: what is SAN's centre, the query or the key [D13]; it matters for Eqs. 1 and 2 only.
+        activated: whether bias and leaky ReLU stay.
     """
 
     def __init__(
@@ -40,16 +42,18 @@ class ReferenceAttention(nn.Module):
         channels: int,
         configuration: Configuration = "eq8",
         centre: Literal["query", "key"] = "query",
+        activated: bool = True,
     ) -> None:
         super().__init__()
         self.attention = attention
         self.configuration = configuration
         self.centre = centre
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.bias = nn.Parameter(torch.zeros(channels)) if activated else None
 
     def forward(self, primary: Tensor, reference: Tensor) -> Tensor:
         """Map two (B, C, H, W) to one."""
-        return self.attend(primary, reference) + primary + self.bias[:, None, None]
+        y = self.attend(primary, reference) + primary
+        return y if self.bias is None else lrelu(y + self.bias[:, None, None])
 
     def attend(self, primary: Tensor, reference: Tensor) -> Tensor:
         """attn(key, query, value), without residual and bias."""

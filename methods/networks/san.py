@@ -26,7 +26,7 @@ class SAN(nn.Module):
     patchwise: w = gamma([phi(p), psi(q) for every q]), neither softmax nor position
 
     phi, psi and value are 1x1 convolutions, called conv1, conv2 and conv3 as in the official code; gamma (`conv_w`) is
-    ReLU, 1x1 convolution, ReLU, 1x1 convolution. Learning rates are equalised.
+    ReLU, 1x1 convolution, ReLU, 1x1 convolution.
 
     Args:
         channels: C of the feature maps, and of the output.
@@ -36,6 +36,7 @@ class SAN(nn.Module):
         share: channels that share a weight, W = C / share; they are interleaved, not contiguous.
         batch_norm: in front of both ReLUs, as in the official code.
         values: channels of the values and so of the output; None: C, so that a residual can be added.
+        equalised: whether the convolutions have an equalised learning rate.
 
     Raises:
         BenchError: if C is not a multiple of `share`.
@@ -50,6 +51,7 @@ class SAN(nn.Module):
         share: int = 8,
         batch_norm: bool = False,
         values: int | None = None,
+        equalised: bool = True,
     ) -> None:
         super().__init__()
         values = values or channels
@@ -58,20 +60,20 @@ class SAN(nn.Module):
         R, W = relation or max(channels // 16, 4), values // share
         self.kind: Kind = kind
         self.kernel_size = kernel_size
-        self.conv1 = EqualisedConv2d(channels, R, 1)
-        self.conv2 = EqualisedConv2d(channels, R, 1)
-        self.conv3 = EqualisedConv2d(channels, values, 1)
+        self.conv1 = EqualisedConv2d(channels, R, 1, equalised=equalised)
+        self.conv2 = EqualisedConv2d(channels, R, 1, equalised=equalised)
+        self.conv3 = EqualisedConv2d(channels, values, 1, equalised=equalised)
         window = kernel_size**2
         inputs, hidden, outputs = (R + 2, R, W) if kind == "pairwise" else (R * (window + 1), W, W * window)
         if kind == "pairwise":
-            self.conv_p = EqualisedConv2d(2, 2, 1)
+            self.conv_p = EqualisedConv2d(2, 2, 1, equalised=equalised)
         self.conv_w = nn.Sequential(
             nn.BatchNorm2d(inputs) if batch_norm else nn.Identity(),
             nn.ReLU(),
-            EqualisedConv2d(inputs, hidden, 1, bias=False),
+            EqualisedConv2d(inputs, hidden, 1, bias=False, equalised=equalised),
             nn.BatchNorm2d(hidden) if batch_norm else nn.Identity(),
             nn.ReLU(),
-            EqualisedConv2d(hidden, outputs, 1),
+            EqualisedConv2d(hidden, outputs, 1, equalised=equalised),
         )
 
     def forward(self, centre: Tensor, footprint: Tensor, value: Tensor) -> Tensor:

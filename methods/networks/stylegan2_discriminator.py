@@ -43,9 +43,9 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, reference: Tensor | None) -> Tensor:
         """Map (B, in, H, W), and the reference image's features at this place if the block attends, to half of it."""
         x = self.features(x)
-        y = self.conv0(x, reference) if isinstance(self.conv0, ReferenceAttention) else self.conv0(x)
+        y = self.conv0(x, reference) if isinstance(self.conv0, ReferenceAttention) else lrelu(self.conv0(x))
         # both paths have the variance of x, so that their sum over sqrt(2) has it too
-        return (lrelu(self.conv1(lrelu(y))) + self.skip(x)) / sqrt(2)
+        return (lrelu(self.conv1(y)) + self.skip(x)) / sqrt(2)
 
 
 class Epilogue(nn.Module):

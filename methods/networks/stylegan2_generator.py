@@ -65,15 +65,38 @@ class SynthesisLayer(NoisyLayer):
 
 
 class AttentionLayer(NoisyLayer):
-    """SAN plus its input, in the place of a convolution; w does not reach it, noise, bias and activation stay [D12]."""
+    """SAN plus its input, in the place of a convolution [D12].
 
-    def __init__(self, attention: SAN, channels: int, resolution: int) -> None:
+    Args:
+        attention: over maps of `channels` channels.
+        channels, resolution: of the maps.
+        modulated_by: w_dim, if w scales the channels that the attention sees, as it does a convolution's input; None: w
+            does not reach this layer.
+        activated: whether noise, bias and leaky ReLU of the convolution stay.
+    """
+
+    def __init__(
+        self,
+        attention: SAN,
+        channels: int,
+        resolution: int,
+        modulated_by: int | None = None,
+        activated: bool = True,
+    ) -> None:
         super().__init__(channels, resolution)
         self.attention = attention
+        self.activated = activated
+        if not activated:
+            self.register_parameter("bias", None)
+            self.register_parameter("noise_strength", None)
+            self.register_buffer("noise_const", None)
+        self.affine = None if modulated_by is None else EqualisedLinear(modulated_by, channels, bias_init=1.0)
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
-        """Map (B, C, H, W) to the same shape; w is not used."""
-        return self.finish(self.attention(x, x, x) + x, noise)
+        """Map (B, C, H, W) and w (B, w_dim) to (B, C, H, W)."""
+        seen = x if self.affine is None else x * self.affine(w)[:, :, None, None]
+        y = self.attention(seen, seen, seen) + x
+        return self.finish(y, noise) if self.activated else y
 
 
 class ToRGB(nn.Module):
@@ -101,7 +124,7 @@ class SynthesisBlock(nn.Module):
         w_dim: int,
         resolution: int,
         colours: int,
-        make_attention: Callable[[int], SAN] | None,
+        make_attention: Callable[[int, int], AttentionLayer] | None,
     ) -> None:
         super().__init__()
         at_start = resolution == 4
@@ -109,7 +132,7 @@ class SynthesisBlock(nn.Module):
         self.conv0 = None if at_start else SynthesisLayer(inputs, channels, w_dim, resolution, up=True)
         # the second convolution is the one replaced: the first has to upsample [D7]
         self.conv1: NoisyLayer = (
-            AttentionLayer(make_attention(channels), channels, resolution)
+            make_attention(channels, resolution)
             if make_attention
             else SynthesisLayer(inputs if at_start else channels, channels, w_dim, resolution)
         )
@@ -148,7 +171,7 @@ class SynthesisNetwork(nn.Module):
         channel_base: int,
         channel_max: int,
         attention_resolution: int | None,
-        make_attention: Callable[[int], SAN] | None,
+        make_attention: Callable[[int, int], AttentionLayer] | None,
     ) -> None:
         super().__init__()
         self.num_ws = 2 * int(log2(resolution)) - 2
@@ -179,7 +202,7 @@ class StyleGAN2Generator(nn.Module):
         colours: channels of the image.
         channel_base, channel_max: feature maps, see `stylegan2_channels`.
         attention_resolution: whose second convolution is replaced by attention; None: none.
-        make_attention: builds it for a number of channels.
+        make_attention: builds it for a number of channels and a resolution.
     """
 
     def __init__(
@@ -192,7 +215,7 @@ class StyleGAN2Generator(nn.Module):
         channel_base: int = 16384,
         channel_max: int = 512,
         attention_resolution: int | None = None,
-        make_attention: Callable[[int], SAN] | None = None,
+        make_attention: Callable[[int, int], AttentionLayer] | None = None,
     ) -> None:
         super().__init__()
         self.z_dim = z_dim

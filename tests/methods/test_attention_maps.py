@@ -8,14 +8,18 @@ from bench.errors import BenchError
 from methods.attention_maps import attention_overlay, self_attention_maps
 from methods.networks.equalised import draw_weights
 from methods.networks.san import SAN
-from methods.networks.stylegan2_generator import StyleGAN2Generator
+from methods.networks.stylegan2_generator import AttentionLayer, StyleGAN2Generator
+
+
+def attention_layer(channels: int, resolution: int) -> AttentionLayer:
+    return AttentionLayer(SAN(channels, kernel_size=3, share=4), channels, resolution)
 
 
 def generator(attention: bool = True) -> StyleGAN2Generator:
     netG = StyleGAN2Generator(
         16, 8, 8, channel_base=128, channel_max=16,
         attention_resolution=8 if attention else None,
-        make_attention=(lambda channels: SAN(channels, kernel_size=3, share=4)) if attention else None,
+        make_attention=attention_layer if attention else None,
     )  # fmt: skip
     draw_weights(netG, torch.Generator().manual_seed(0))
     return netG

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from math import log
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,6 +259,40 @@ def test_defaults_are_config_e_at_128() -> None:
         "dual_contrastive",
     )
     assert config.streams() == ("B",)
+
+
+def test_every_decision_about_the_method_is_an_option_that_says_what_is_not_known() -> None:
+    """D1 to D18; those about data, metrics, protocols and other backbones have their place in the method's page."""
+    described = " ".join(field.description or "" for field in DualContrastive.Config.model_fields.values())
+    assert [n for n in range(1, 19) if f"[D{n}]" not in described] == []
+    page = Path("docs/methods/dual_contrastive.md").read_text(encoding="utf-8")
+    assert [n for n in range(1, 29) if not re.search(rf"\bD{n}\b", page)] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"self_attention_modulated": True},
+        {"self_attention_activated": False},
+        {"reference_attention_activated": False},
+        {"san_equalised": False},
+    ],
+)
+def test_attention_options_reach_their_networks(changes: dict[str, Any]) -> None:
+    """One step in the other reading of D11, D12 and D18 ends somewhere else, and every parameter has a part in it."""
+    usual, other = build(), build(**changes)
+    for method in (usual, other):
+        step(method)
+        step(method, 1)
+    drawn = [method.generate(2, torch.Generator().manual_seed(0)) for method in (usual, other)]
+    judged = [
+        method.netD(batch(usual)["B"], method.netD.reference_features(batch(usual)["B"])) for method in (usual, other)
+    ]
+    assert not torch.equal(judged[0], judged[1])
+    assert "reference_attention_activated" in changes or not torch.equal(drawn[0], drawn[1])
+    for name, optimizer in other.optimizers().items():
+        moved = [bool(optimizer.state[p]["exp_avg_sq"].any()) for p in optimizer.param_groups[0]["params"]]
+        assert sum(moved) >= len(moved) - 1, name  # D's last bias has no gradient under this loss
 
 
 @pytest.mark.parametrize(

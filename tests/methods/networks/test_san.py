@@ -45,14 +45,44 @@ def test_reference_configurations(stylegan2_golden, kind: str, configuration: st
     torch.testing.assert_close(layer.attend(g["T"], g["T_ref"]), g[name], **EXACT)
 
 
-def test_reference_attention_adds_primary_and_bias() -> None:
+def test_reference_attention_adds_primary_and_bias_and_activates() -> None:
     layer = ReferenceAttention(SAN(8, kernel_size=3, share=4), 8)
     draw_weights(layer, torch.Generator().manual_seed(0))
     with torch.no_grad():
         layer.bias.fill_(3)
     primary, reference = torch.randn(2, 2, 8, 5, 5)
-    expected = layer.attend(primary, reference) + primary + 3
+    expected = torch.nn.functional.leaky_relu(layer.attend(primary, reference) + primary + 3, 0.2) * 2**0.5
     torch.testing.assert_close(layer(primary, reference), expected)
+
+
+def test_reference_attention_without_bias_and_activation() -> None:
+    layer = ReferenceAttention(SAN(8, kernel_size=3, share=4), 8, activated=False)
+    draw_weights(layer, torch.Generator().manual_seed(0))
+    primary, reference = torch.randn(2, 2, 8, 5, 5)
+    torch.testing.assert_close(layer(primary, reference), layer.attend(primary, reference) + primary)
+    assert layer.bias is None
+
+
+@pytest.mark.parametrize("kind", ["pairwise", "patchwise"])
+def test_unequalised_attention_starts_as_the_same_function(kind: str) -> None:
+    """D11 the other way: the weights carry the scale themselves, so only the size of the optimiser's steps differs."""
+    x = torch.randn(2, 8, 5, 5, dtype=torch.float64)
+    layers = [SAN(8, kind, kernel_size=3, share=4, equalised=equalised).double() for equalised in (True, False)]
+    for layer in layers:
+        draw_weights(layer, torch.Generator().manual_seed(0))
+    outputs = [layer(x, x, x) for layer in layers]
+    torch.testing.assert_close(outputs[0], outputs[1])
+    weights = [layer.conv1.weight for layer in layers]
+    torch.testing.assert_close(weights[0], weights[1] * 8**0.5)
+
+
+def test_batch_norm_starts_as_the_identity() -> None:
+    """Drawing its scales like weights made half of them negative."""
+    san = SAN(8, kernel_size=3, share=4, batch_norm=True)
+    draw_weights(san, torch.Generator().manual_seed(0))
+    scales = [module.weight for module in san.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert len(scales) == 2
+    assert all(bool((scale == 1).all()) for scale in scales)
 
 
 def test_weights_of_eq8_depend_on_the_reference_alone() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from methods.networks.equalised import draw_weights
 from methods.networks.san import SAN
-from methods.networks.stylegan2_generator import StyleGAN2Generator
+from methods.networks.stylegan2_generator import AttentionLayer, StyleGAN2Generator
 
 EXACT = {"rtol": 1e-8, "atol": 1e-10}
 
@@ -99,7 +99,11 @@ def test_parameter_counts(resolution: int, base: int, maximum: int, z_dim: int, 
 def test_attention_takes_the_place_of_the_second_convolution() -> None:
     with torch.device("meta"):
         plain = StyleGAN2Generator(128)
-        attentive = StyleGAN2Generator(128, attention_resolution=32, make_attention=SAN)
+        attentive = StyleGAN2Generator(
+            128,
+            attention_resolution=32,
+            make_attention=lambda channels, side: AttentionLayer(SAN(channels), channels, side),
+        )
     C, R, W, k = 512, 32, 64, 7
     added = 2 * (C * R + R) + C * C + C + R * (k**2 + 1) * W + k**2 * W * (W + 1)
     removed = C * C * 9 + C * 512 + C  # the modulated convolution and its style; noise and bias stay
@@ -116,7 +120,7 @@ def test_attention_is_residual_and_blind_to_w() -> None:
         channel_base=128,
         channel_max=16,
         attention_resolution=8,
-        make_attention=lambda channels: SAN(channels, kernel_size=3, share=4),
+        make_attention=lambda channels, side: AttentionLayer(SAN(channels, kernel_size=3, share=4), channels, side),
     ).double()
     draw_weights(netG, torch.Generator().manual_seed(0))
     layer = netG.synthesis.b8.conv1
@@ -124,3 +128,24 @@ def test_attention_is_residual_and_blind_to_w() -> None:
     expected = torch.nn.functional.leaky_relu(layer.attention(x, x, x) + x, 0.2) * 2**0.5
     torch.testing.assert_close(layer(x, torch.randn(2, 8, dtype=torch.float64), None), expected)
     assert netG(torch.randn(2, 8, dtype=torch.float64)).shape == (2, 3, 16, 16)
+
+
+def test_modulated_attention_sees_the_channels_that_w_scales() -> None:
+    """With D12 the other way the residual stays as it is, and w = 0 gives the unmodulated layer: its affine starts at 1."""
+    layer = AttentionLayer(SAN(8, kernel_size=3, share=4), 8, 6, modulated_by=5).double()
+    draw_weights(layer, torch.Generator().manual_seed(0))
+    x, w = torch.randn(2, 8, 6, 6, dtype=torch.float64), torch.randn(2, 5, dtype=torch.float64)
+    seen = x * (w @ layer.affine.weight.T / 5**0.5 + 1)[:, :, None, None]
+    expected = torch.nn.functional.leaky_relu(layer.attention(seen, seen, seen) + x, 0.2) * 2**0.5
+    torch.testing.assert_close(layer(x, w, None), expected)
+    plain = torch.nn.functional.leaky_relu(layer.attention(x, x, x) + x, 0.2) * 2**0.5
+    torch.testing.assert_close(layer(x, torch.zeros_like(w), None), plain)
+
+
+def test_attention_without_noise_bias_and_activation() -> None:
+    layer = AttentionLayer(SAN(8, kernel_size=3, share=4), 8, 6, activated=False).double()
+    draw_weights(layer, torch.Generator().manual_seed(0))
+    x = torch.randn(2, 8, 6, 6, dtype=torch.float64)
+    stream = torch.Generator().manual_seed(1)
+    torch.testing.assert_close(layer(x, torch.zeros(2, 5), stream), layer.attention(x, x, x) + x)
+    assert {name.split(".")[0] for name in layer.state_dict()} == {"attention"}
