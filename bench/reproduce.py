@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
 
+from bench.carry_out import CarryOut
 from bench.cell import Cell
-from bench.executors.local import LocalExecutor, default_slots
 from bench.fill import fill
 from bench.grid import Grid
-from bench.progress import RunView, duration
 from bench.report.samples import sample_sheets
 from bench.report.table_files import print_table, write_table
 from bench.table import Table
-from bench.tracking.background import Background
-from bench.tracking.store import how_to_browse
 
 
 def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow: str | None = None) -> bool:
@@ -36,27 +31,16 @@ def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow:
         Whether anything failed.
     """
     console = Console(stderr=as_json)
-    started = time.monotonic()
-    grid.write_specs()
-    todo = grid.unfinished()
-    at_once = slots or default_slots(max((spec.threads for spec in todo.values()), default=1))
-    console.print(
-        f"{len(grid.runs)} runs: {len(grid.runs) - len(todo)} done already, {len(todo)} to do, {at_once} at once; "
-        f"everything goes under {grid.home.root}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    work = CarryOut(grid, slots, console, debug, mlflow)
     failed = False
     written: dict[str, list[Path]] = {}
-    with _shown_in(mlflow if todo else None, grid, console):
-        if todo:
+    with work.shown_in_mlflow():
+        if work.todo:
             known = fill(grid)
             for table, scale in _tables(grid):  # from the start its cells say which runs are its own
                 mine = [cell for cell in known if cell.table == table.name]
                 write_table(table, mine, grid.home.table(table.name, scale))
-            with RunView(console, grid.home, todo, grid.names, at_once) as view:
-                outcomes = LocalExecutor(grid.home, slots, debug).run(todo, view)
-            failed = any(outcome.state != "done" for outcome in outcomes.values())
+            failed = any(outcome.state != "done" for outcome in work.run().values())
 
         cells = fill(grid)
         for table, scale in _tables(grid):
@@ -72,23 +56,10 @@ def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow:
         console.print(f"\n{name} is written to", highlight=False)
         for path in paths:
             console.print(f"  {path}", highlight=False, soft_wrap=True)
-    console.print(
-        f"runs are in {grid.home.root}; took {duration(time.monotonic() - started)}", highlight=False, soft_wrap=True
-    )
-    if mlflow is not None:
-        console.print(f"browse them: {how_to_browse(grid.home, mlflow)}", highlight=False, soft_wrap=True)
+    work.say_end()
     page = f"contrastbench report --home {shlex.quote(str(grid.home.root))}"
     console.print(f"one page to show, with evidence and samples: {page}", highlight=False, soft_wrap=True)
     return failed or any(_is_failed(cell) for cell in cells)
-
-
-def _shown_in(mlflow: str | None, grid: Grid, console: Console) -> AbstractContextManager[object]:
-    """Show the runs in MLflow for as long as the block runs, if that is wanted."""
-    if mlflow is None:
-        return nullcontext()
-    return Background(
-        grid.home, mlflow, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
-    )
 
 
 def _is_failed(cell: Cell) -> bool:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from bench.carry_out import CarryOut
 from bench.compare.contenders import Entrant
 from bench.compare.document import lay_out
 from bench.compare.figures import write_figures
 from bench.compare.findings import Findings, collect
 from bench.errors import BenchError, UsageError, unknown_name
-from bench.executors.local import LocalExecutor, Outcome, default_slots
+from bench.executors.local import Outcome
 from bench.grid import Grid
-from bench.progress import RunView, duration
 from bench.report.samples import sample_sheet
 from bench.storage import write_atomically, write_json
 
@@ -108,65 +106,38 @@ def compare(comparison: Comparison, slots: int | None, as_json: bool, debug: boo
         BenchError: if the candidate fails before it has logged anything: its own mistake, so the rest is not run.
     """
     console = Console(stderr=as_json)
-    started = time.monotonic()
-    grid = comparison.grid
-    grid.write_specs()
-    todo = grid.unfinished()
-    at_once = slots or default_slots(max((spec.threads for spec in todo.values()), default=1))
-    console.print(
-        f"{len(grid.runs)} runs: {len(grid.runs) - len(todo)} done already, {len(todo)} to do, {at_once} at once; "
-        f"everything goes under {grid.home.root}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    work = CarryOut(comparison.grid, slots, console, debug, mlflow)
     outcomes: dict[str, Outcome] = {}
-    with _shown_in(mlflow if todo else None, grid, console):
-        if todo:
+    with work.shown_in_mlflow():
+        if work.todo:
             # from the start it says which runs are its own
             write_json(comparison.folder / "comparison.json", comparison.findings().model_dump(mode="json"))
-            with RunView(console, grid.home, todo, grid.names, at_once) as view:
-                outcomes = LocalExecutor(grid.home, slots, debug).run(todo, _Watch(comparison, view))
+            outcomes = work.run(_Watch(comparison))
         findings = comparison.findings()
         paths = write(comparison, findings)
         _print(findings, console)
     if as_json:
         print(findings.model_dump_json(indent=1))
-    console.print("\nwritten to", highlight=False)
+    console.print("\nthe comparison is written to", highlight=False)
     for path in paths:
         console.print(f"  {path}", highlight=False, soft_wrap=True)
-    console.print(f"took {duration(time.monotonic() - started)}", highlight=False)
-    if mlflow is not None:
-        from bench.tracking.store import how_to_browse
-
-        console.print(f"browse it: {how_to_browse(grid.home, mlflow)}", markup=False, highlight=False, soft_wrap=True)
+    work.say_end()
     return any(outcome.state != "done" for outcome in outcomes.values()) or any(c.problems for c in findings.contenders)
 
 
 class _Watch:
-    """Shows progress, and stops everything if the candidate turns out not to work at all."""
+    """Stops everything if the candidate turns out not to work at all."""
 
-    def __init__(self, comparison: Comparison, view: RunView) -> None:
-        self.comparison, self.view = comparison, view
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
 
     def __call__(self, active: set[str], outcomes: dict[str, Outcome]) -> None:
-        self.view(active, outcomes)
         label = self.comparison.entrants[0].label
         mine = self.comparison.keys[label].values()
         failed = [outcomes[key].reason for key in mine if key in outcomes and outcomes[key].state == "failed"]
         metrics = [self.comparison.grid.home.run(key).metrics for key in mine]
         if failed and not any(path.exists() and path.stat().st_size for path in metrics):
             raise BenchError(f"{label} fails from the start, so nothing else is run: {failed[0]}")
-
-
-def _shown_in(mlflow: str | None, grid: Grid, console: Console) -> AbstractContextManager[object]:
-    """Show the runs in MLflow for as long as the block runs, if that is wanted."""
-    if mlflow is None:
-        return nullcontext()
-    from bench.tracking.background import Background
-
-    return Background(
-        grid.home, mlflow, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
-    )
 
 
 def write(comparison: Comparison, findings: Findings) -> list[Path]:

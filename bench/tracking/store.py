@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ ENVIRONMENT = {
 }
 
 
+# MLflow's stores; plugins may add others, and its store of plain files is gone
+SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 PROTOCOL_TAG = "mlflow.contrastbench.protocol"  # of an experiment
 VIEW = "contrastbench"
 
@@ -43,8 +46,22 @@ class TrackingDown(BenchError):
 
 
 def tracking_uri(home: Home, given: str | None) -> str:
-    """The address of the MLflow side: what the user gave, else a SQLite database in the results root."""
-    return given or f"sqlite:///{home.mlflow_database}"
+    """The address of the MLflow side: what the user gave, else a SQLite database in the results root.
+
+    Raises:
+        UsageError: MLflow cannot have an address of this kind; better now than when hours of training are under way.
+    """
+    if given is None:
+        return f"sqlite:///{home.mlflow_database}"
+    scheme = given.partition("://")[0].partition("+")[0] if "://" in given else ""
+    if scheme not in SCHEMES and scheme not in {one.name for one in entry_points(group="mlflow.tracking_store")}:
+        raise bad_address(given)
+    return given
+
+
+def bad_address(uri: str) -> UsageError:
+    """The error for an address of a kind that MLflow does not have."""
+    return UsageError(f"--tracking-uri {shown(uri)}: write sqlite:///FILE, postgresql://... or http://HOST:PORT")
 
 
 def is_server(uri: str) -> bool:
@@ -106,9 +123,7 @@ def open_client(home: Home, uri: str) -> MlflowClient:
                 "which makes it anew from the run folders (or: mlflow db upgrade)"
             ) from error
         if "not registered" in str(error) or "scheme" in str(error).lower():
-            raise UsageError(
-                f"--tracking-uri {shown(uri)}: write sqlite:///FILE, postgresql://... or http://HOST:PORT"
-            ) from error
+            raise bad_address(uri) from error
         raise TrackingDown(reason(error)) from error
     except Exception as error:
         raise TrackingDown(reason(error)) from error

@@ -45,3 +45,14 @@ def test_how_to_browse_depends_on_the_address(toys):
     assert (
         how_to_browse(home, "sqlite:////a.db") == f"contrastbench ui --home {home.root} --tracking-uri sqlite:////a.db"
     )
+
+
+@pytest.mark.parametrize("given", ["nonsense://x", "mlruns", "file:///tmp/mlruns", ""])
+def test_an_address_that_mlflow_cannot_have_is_refused_before_anything_runs(toys, given: str) -> None:
+    with pytest.raises(UsageError, match=r"--tracking-uri .*: write sqlite:///FILE, postgresql://"):
+        tracking_uri(toys.home, given)
+
+
+@pytest.mark.parametrize("given", ["http://127.0.0.1:5000", "sqlite:///some.db", "postgresql+psycopg2://me@host/runs"])
+def test_addresses_of_mlflow_stay_as_given(toys, given: str) -> None:
+    assert tracking_uri(toys.home, given) == given
