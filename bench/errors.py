@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+KNOWN = 30  # names that an error lists when none is near
+
 
 class BenchError(Exception):
     """Something failed for a reason that one line can explain; the command line prints it and exits with status 1."""
@@ -34,6 +36,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
         The error, ready to raise.
     """
     names = sorted(known)
+    some = ", ".join(names[:KNOWN]) + (f" and {len(names) - KNOWN} more" if len(names) > KNOWN else "")
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {some or 'none'}"
     return UsageError(f"no {kind} named '{name}'; {hint}")

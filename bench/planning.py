@@ -79,6 +79,9 @@ def print_plan(grid: Grid, rows: list[dict[str, Any]], waiting: Sequence[dict[st
             soft_wrap=True,
         )
     total = totals(rows, waiting)
+    if not total["runs"]:
+        console.print("nothing is left to run", highlight=False)
+        return
     measured = total["runs"] - total["unmeasured"]
     hours = f"about {duration(total['device_hours'] * 3600)} on one device" if measured else "time not known"
     if measured and total["unmeasured"]:
@@ -138,7 +141,8 @@ def print_status(rows: list[dict[str, Any]], home: Path) -> None:
 def _print_rows(console: Console, rows: list[dict[str, Any]], seconds: str, title: str) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("run", "data", "seed", "state", "steps", title):
-        table.add_column(name, no_wrap=name != "state", overflow="fold")
+        # in a narrow terminal these two are folded, never a run's key, which people copy
+        table.add_column(name, no_wrap=name not in ("data", "state"), overflow="fold")
     for row in rows:
         total = row["total_steps"]
         state = row["state"] + (" (older code)" if row["older_code"] else "")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bench.data.config import EarthData
 from bench.deviations import config_deviations, protocol_deviations
-from bench.errors import NotAvailable, UsageError
+from bench.errors import NotAvailable, UsageError, unknown_name
 from bench.plugins import Plugin, file_hash, find, load_method
 from bench.protocol import Protocol, Scale, load_protocol, validation_line
 from bench.spec import Evaluation
@@ -114,6 +114,11 @@ def resolve(
     if scale.images_per_epoch is not None:
         changed["images_per_epoch"] = scale.images_per_epoch
     where = f"method {plugin.name} at scale {scale_name}"
+    for name in settings or {}:
+        if name not in method_class.Config.model_fields:
+            raise UsageError(
+                f"--set {name}: {unknown_name(f'setting of {plugin.name}', name, method_class.Config.model_fields)}"
+            )
     values = _changed(method_class, published.model_dump() | changed, settings or {})
     try:
         config = _validated(method_class, values, where)

@@ -98,7 +98,7 @@ WRONG = {
     ),
     "unknown setting": (
         ["plan", TABLE, "--set", "nfg=8", "--method", "cut"],
-        "method cut at scale smoke: nfg: unknown key; remove it or correct its spelling",
+        "--set nfg: no setting of cut named 'nfg'; did you mean ngf",
     ),
     "setting that is not YAML": (["plan", TABLE, "--set", "ngf=[1"], "--set ngf=[1: the value is not valid YAML"),
     "unknown protocol": (

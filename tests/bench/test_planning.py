@@ -70,6 +70,24 @@ def test_tables_for_people(toys, grid, capsys):
     assert "3 runs, 2 left to do" in shown
 
 
+def test_a_narrow_terminal_cuts_nothing_off(toys, grid, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    keys = list(grid.runs)
+    finish(toys, keys[0], 3.0)
+    print_plan(grid, plan_rows(grid))
+    shown = capsys.readouterr().out
+    assert all(key in shown for key in keys)
+    assert shown.splitlines()[0].split() == ["run", "data", "seed", "state", "steps", "expected"]
+    assert max(map(len, shown.splitlines()[:4])) <= 80
+
+
+def test_a_plan_of_finished_runs_says_that_nothing_is_left(toys, grid, capsys):
+    for key in grid.runs:
+        finish(toys, key)
+    print_plan(grid, plan_rows(grid))
+    assert capsys.readouterr().out.endswith("nothing is left to run\n")
+
+
 def test_older_code_is_said(toys, grid, capsys):
     write_json(toys.home.run(next(iter(grid.runs))).result, {"code": "0", "steps": 16, "train_seconds": 1.0})
     print_status(status_rows(toys.home), toys.home.root)

@@ -104,7 +104,7 @@ def test_at_the_papers_scale_the_published_methods_do_not_deviate():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lrr": 1}, "method toy at scale smoke: lrr: unknown key; remove it or correct its spelling"),
+        ({"lrr": 1}, "--set lrr: no setting of toy named 'lrr'; did you mean lr?"),
         ({"lr": "fast"}, "method toy at scale smoke: lr: Input should be a valid number"),
         ({"n_epochs": 0}, "method toy at scale smoke: n_epochs: Input should be greater than or equal to 1"),
         ({"n_epochs": None}, "method toy at scale smoke: n_epochs: Input should be a valid integer"),
