@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.doctor.errors import EXACT
 from bench.doctor.finding import Finding
-from bench.doctor.numbers import EXACT, NUMBERS, patchnce_error
+from bench.doctor.losses import patchnce_error
+from bench.reference.make import NUMBERS
 
 SECTION = "machine"
 GIB = 1 << 30

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.doctor.errors import EXACT, amount, relative_error
 from bench.doctor.finding import Finding
-from bench.doctor.numbers import EXACT, SECTION, amount, relative_error
+from bench.doctor.numbers import SECTION
 
 if TYPE_CHECKING:
     from torch import Tensor

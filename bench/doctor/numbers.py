@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.doctor.errors import EXACT, Numbers, amount, as_numpy, relative_error
 from bench.doctor.finding import Finding
+from bench.doctor.losses import (
+    contrastive_feature_error,
+    dual_contrastive_error,
+    lsgan_error,
+    negatives_error,
+    patchnce_error,
+    src_hdce_error,
+)
 from bench.errors import NotAvailable
 from bench.reference.make import NUMBERS, STEP, crops
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Numbers = Mapping[str, np.ndarray]
-
 SECTION = "numbers, and how far they are from the reference"
-EXACT = 1e-10  # float64 in another order of summation
 SINGLE = 1e-6  # a reference that was rounded to float32
 # float32 through a network of 50 layers: kernels of other machines differ in the last digits
 NETWORK = 1e-3
@@ -41,51 +47,6 @@ def number_findings() -> Iterator[Finding]:
         yield Finding(SECTION, name, "ok" if fine else "FAIL", f"{amount(error)}  {what}{way_out}")
 
 
-def amount(error: float) -> str:
-    """An error as it is printed, five characters wide."""
-    return f"{error:.0e}" if error else "0    "
-
-
-def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
-    """|found - expected| / |expected| in the Euclidean norm; infinite if the shapes differ or a number is not finite."""
-    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    if found.shape != expected.shape or not np.isfinite(found).all():
-        return float("inf")
-    return float(np.linalg.norm(found - expected) / max(float(np.linalg.norm(expected)), 1e-300))
-
-
-def patchnce_error(numbers: Numbers, device: str = "cpu") -> float:
-    """The larger error of PatchNCE's losses and of the gradient of their mean."""
-    import torch
-
-    from methods.losses.patchnce import patchnce
-
-    query = torch.tensor(numbers["patchnce/q"][None], device=device, requires_grad=True)
-    losses = patchnce(query, torch.tensor(numbers["patchnce/k"][None], device=device), 0.07)
-    losses.mean().backward()
-    assert query.grad is not None
-    return max(
-        relative_error(_numpy(losses[0]), numbers["patchnce/losses"]),
-        relative_error(_numpy(query.grad[0]), numbers["patchnce/gradient"]),
-    )
-
-
-def _lsgan(numbers: Numbers) -> float:
-    import torch
-
-    from methods.losses.lsgan import lsgan_discriminator, lsgan_real
-
-    fake = torch.tensor(numbers["lsgan/fake"], requires_grad=True)
-    loss_D = lsgan_discriminator(torch.tensor(numbers["lsgan/real"]), fake)
-    loss_G = lsgan_real(fake)
-    return max(
-        relative_error(_numpy(loss_D)[None], numbers["lsgan/loss_D"]),
-        relative_error(_numpy(loss_G)[None], numbers["lsgan/loss_G"]),
-        relative_error(_numpy(torch.autograd.grad(loss_D, fake)[0]), numbers["lsgan/gradient_D"]),
-        relative_error(_numpy(torch.autograd.grad(loss_G, fake)[0]), numbers["lsgan/gradient_G"]),
-    )
-
-
 def _training_step(numbers: Numbers) -> float:
     """The larger error of the losses of a CUT step and of the whole gradient of its generator."""
     from safetensors.torch import load_file
@@ -98,7 +59,7 @@ def _training_step(numbers: Numbers) -> float:
     gradient = sorted(key for key in record if key.startswith("grad_step0/G."))
 
     def joined(tensors: Mapping[str, Tensor], keys: list[str]) -> np.ndarray:
-        return np.concatenate([_numpy(tensors[key]).ravel() for key in keys])
+        return np.concatenate([as_numpy(tensors[key]).ravel() for key in keys])
 
     return max(relative_error(joined(found, keys), joined(record, keys)) for keys in (losses, gradient))
 
@@ -149,13 +110,13 @@ def _features(numbers: Numbers) -> float:
     return relative_error(EfficientNetLite0().features([numbers["transform/image"]]), numbers["efflite0/features"])
 
 
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return np.asarray(tensor.detach().double().cpu().numpy())
-
-
 _CHECKS: tuple[tuple[str, str, float, Callable[[Numbers], float]], ...] = (
     ("losses", "PatchNCE and its gradient", EXACT, patchnce_error),
-    ("losses", "LSGAN and its gradients", EXACT, _lsgan),
+    ("losses", "NCE with generated negatives and its gradients", EXACT, negatives_error),
+    ("losses", "SRC and hDCE and their gradients", EXACT, src_hdce_error),
+    ("losses", "contrastive feature loss and its gradients", EXACT, contrastive_feature_error),
+    ("losses", "dual contrastive loss and its gradients", EXACT, dual_contrastive_error),
+    ("losses", "LSGAN and its gradients", EXACT, lsgan_error),
     ("training step", "losses and generator gradient of one step of CUT", SINGLE, _training_step),
     ("transforms", "resizing, test tensor and bytes of images (0: every bit)", 0.0, _transforms),
     # pytorch-fid's matrix root and our singular values differ by this much where covariances are singular

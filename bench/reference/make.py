@@ -16,9 +16,49 @@ HERE = Path(__file__).parent
 NUMBERS, STEP = HERE / "numbers.npz", HERE / "cut_step.safetensors"
 
 _COPIED = {
-    "patchnce": ("patchnce_b1.npz", {"q": "q", "k": "k", "losses": "loss_vec", "gradient": "grad_q"}),
+    # the records of three losses share their rows
+    "rows": ("unpaired/patchnce_b1.npz", {"q": "q", "k": "k"}),
+    "patchnce": ("unpaired/patchnce_b1.npz", {"losses": "loss_vec", "gradient": "grad_q"}),
+    "negcut": (
+        "unpaired/negcut_nce.npz",
+        {
+            "negatives": "neg",
+            "losses": "loss_vec",
+            "gradient_q": "grad_q",
+            "gradient_negatives": "grad_neg",
+        },
+    ),
+    "src_hdce": (
+        "unpaired/src_hdce.npz",
+        {
+            "losses": "g50_ep1__hdce_effective_vec",
+            "gradient": "g50_ep1__grad_q_hdce",
+            "relation": "g50_ep1__loss_src",
+            "relation_gradient": "g50_ep1__grad_q_src",
+        },
+    ),
+    "cfl": (
+        "cfl_spade/cfl_nce_unidirectional.npz",
+        {
+            "q": "raw_q",
+            "k": "raw_k",
+            "losses": "fakeneg_fullgrad_loss_per_query",
+            "gradient_q": "fakeneg_fullgrad_grad_raw_q",
+            "gradient_k": "fakeneg_fullgrad_grad_raw_k",
+        },
+    ),
+    "dual": (
+        "stylegan2/dual_contrastive.npz",
+        {
+            "real": "n8_big__real",
+            "fake": "n8_big__fake",
+            "loss": "n8_big__loss_D",
+            "gradient_real": "n8_big__dlossD_dreal",
+            "gradient_fake": "n8_big__dlossD_dfake",
+        },
+    ),
     "lsgan": (
-        "gan_lsgan.npz",
+        "unpaired/gan_lsgan.npz",
         {
             "real": "pred_real",
             "fake": "pred_fake",
@@ -29,11 +69,11 @@ _COPIED = {
         },
     ),
     "frechet": (
-        "frechet_distance.npz",
+        "unpaired/frechet_distance.npz",
         {"x": "rank_deficient_x", "y": "rank_deficient_y", "value": "rank_deficient_fid_pytorch_fid"},
     ),
-    "quantise": ("tensor2im.npz", {"x": "x", "y": "y"}),
-    "transform": ("preprocess.npz", {"image": "image"}),
+    "quantise": ("unpaired/tensor2im.npz", {"x": "x", "y": "y"}),
+    "transform": ("unpaired/preprocess.npz", {"image": "image"}),
 }
 
 
@@ -45,7 +85,7 @@ def collect(golden: Path) -> dict[str, np.ndarray]:
     """
     found: dict[str, np.ndarray] = {}
     for group, (file, names) in _COPIED.items():
-        with np.load(golden / "unpaired" / file) as arrays:
+        with np.load(golden / file) as arrays:
             found |= {f"{group}/{ours}": arrays[theirs] for ours, theirs in names.items()}
     with np.load(golden / "unpaired" / "preprocess.npz") as arrays:
         for name, array in (("resized286", arrays["resized286"]), ("test_tensor", arrays["test_tensor"])):
