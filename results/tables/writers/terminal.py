@@ -37,7 +37,7 @@ def terminal(document: Document) -> Iterator[RenderableType]:
         yield RichText("")
     for mark, note in document.notes:
         row = RichTable.grid(padding=(0, 1, 0, 0))
-        row.add_row(RichText(mark), RichText(_flat(note)))
+        row.add_row(RichText(mark), RichText(_flat(note), overflow="fold"))
         yield row
 
 
