@@ -95,7 +95,9 @@ def sample_sheet(grid: Grid, resolution: Resolution, keys: dict[str, str], path:
     samples = collect_samples(grid.home, grid.dataset(resolution), runs)
     if not samples.has_outputs:
         return None
-    sheet = contact_sheet([(row.label, row.images) for row in samples.rows])
+    seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs.values()}))
+    title = f"{resolution.ran.id}, scale {resolution.scale_name}, seed {seeds}, last checkpoint"
+    sheet = contact_sheet([(row.label, row.images) for row in samples.rows], title)
     write_atomically(path, lambda temporary: sheet.save(temporary, format="PNG"))
     return path
 

@@ -211,7 +211,7 @@ def test_a_share_of_a_stand_in_trains_with_fewer_images_and_is_a_deviation():
     whole = load_protocol("earth-sat")
     assert found.ran.data == whole.data.model_copy(update={"train_one_in": 6})
     assert found.ran.model_copy(update={"data": whole.data}) == whole
-    assert "trained with 1 in 6 of earth-sat@1's training images" in found.deviations
+    assert "trained with 1 in 6 of earth-sat@2's training images" in found.deviations
     assert whole == load_protocol("earth-sat")  # the shared file's content is not touched
 
 

@@ -144,8 +144,8 @@ def test_the_sizes_of_table_4_are_different_runs_on_the_stand_in_and_say_so() ->
     assert len({run(4, f"{size} StyleGAN2", "CelebA FID", "smoke") for size in sizes}) == 4
     deviations = resolved(4, "1K StyleGAN2", "CelebA FID", "smoke").deviations
     assert deviations[:2] == [
-        "stand-in data earth-sat@1 for celeba-128-1k@1",
-        "trained with 1 in 30 of earth-sat@1's training images",
+        "stand-in data earth-sat@2 for celeba-128-1k@1",
+        "trained with 1 in 30 of earth-sat@2's training images",
     ]
     assert not any("1 in" in line for line in resolved(4, "30K StyleGAN2", "CelebA FID", "smoke").deviations)
 

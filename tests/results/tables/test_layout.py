@@ -186,8 +186,8 @@ def test_a_block_for_many_data_sets_names_them_once(kinds: SimpleNamespace) -> N
     table = load_table("dual-contrastive/7")
     cells = [
         kinds.cell(
-            entry, state="done", comparability="stand-in", ran_as="earth-sat@1", scored_as="FD-EffLite0",
-            deviations=[f"stand-in data earth-sat@1 for {entry.protocol}", "crop_size 128 -> 32"],
+            entry, state="done", comparability="stand-in", ran_as="earth-sat@2", scored_as="FD-EffLite0",
+            deviations=[f"stand-in data earth-sat@2 for {entry.protocol}", "crop_size 128 -> 32"],
         )
         for entry in table.cells()
     ]  # fmt: skip
