@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from bench.data.config import FolderData, PairedFolderData
-from bench.data.dataset import DataSet, ImageSet, Resized, file_sha256, open_dataset
+from bench.data.dataset import DataSet, Fitted, ImageSet, Resized, file_sha256, open_dataset
 from bench.features.cache import content_hash
 from bench.home import Home
 from bench.image_folder import find_images
@@ -90,7 +90,7 @@ def score_images(protocol: Protocol, folder: Path, home: Home) -> Scored:
     real = dataset.images("test", "B")
     truth = None
     if found.matched is not None and dataset.aligned("test"):
-        truth = Resized(real.subset(found.matched), found.images.image(0).size)
+        truth = Fitted(real.subset(found.matched), found.images)
     if not conditional and size is not None:
         real = Resized(real, size)
     images_hash = content_hash(found.images)

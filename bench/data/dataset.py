@@ -147,6 +147,24 @@ class Resized(ImageSet):
         return resize(self.images.image(i), self.size)
 
 
+class Fitted(ImageSet):
+    """Images of another set, each brought to the size of the image that stands at its place in `like`.
+
+    Args:
+        images: the other set.
+        like: as many images.
+    """
+
+    def __init__(self, images: ImageSet, like: ImageSet) -> None:
+        self.images = images
+        self.like = like
+        self.names = images.names
+
+    def pixels(self, i: int) -> np.ndarray:
+        """Image i as uint8 of that size."""
+        return resize(self.images.image(i), self.like.image(i).size)
+
+
 class DataSet(ABC):
     """An opened data set, oriented: methods translate stream A to stream B.
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from bench.data.config import FolderData
-from bench.data.dataset import ArrayImages, DataSet, FileImages, Subset, open_dataset
+from bench.data.dataset import ArrayImages, DataSet, FileImages, Fitted, Subset, open_dataset
 from bench.errors import BenchError
 
 Make = Callable[..., Path]
@@ -88,3 +88,16 @@ def test_subset_and_file_images(make_folders: Make) -> None:
 def test_array_images_check_their_shape() -> None:
     with pytest.raises(ValueError, match="2 names"):
         ArrayImages(["a", "b"], np.zeros((3, 4, 4, 3), np.uint8))
+
+
+def test_images_fitted_to_others_have_each_ones_size(tmp_path: Path) -> None:
+    """One odd image must not decide the size of every truth."""
+    sizes = [(7, 5), (8, 8), (8, 8)]  # (width, height)
+    files = [tmp_path / f"{i}.png" for i in range(3)]
+    for file, size in zip(files, sizes, strict=True):
+        Image.new("RGB", size).save(file)
+    truth = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    fitted = Fitted(ArrayImages(["a", "b", "c"], truth), FileImages(files))
+    assert [fitted.image(i).size for i in range(3)] == sizes
+    np.testing.assert_array_equal(fitted.pixels(1), truth[1])
+    assert list(fitted.names) == ["a", "b", "c"]
