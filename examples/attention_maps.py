@@ -2,7 +2,7 @@
 
     python examples/attention_maps.py RUN --home runs --out attention.png
 
-RUN is the run's name in `contrastbench status`; each row is an image, then the same image with the attention of one
+RUN is the run's name in `contrastbench status`, or the beginning of it; each row is an image, then the same image with the attention of one
 position (red) at a time. Attention reaches the window around its position and nothing else.
 """
 
@@ -13,6 +13,8 @@ import torch
 
 from bench.data.contact_sheet import contact_sheet
 from bench.data.transforms import quantise
+from bench.difference import find_run
+from bench.errors import BenchError
 from bench.home import Home
 from bench.run import restore_method
 from methods.attention_maps import attention_overlay, self_attention_maps
@@ -25,10 +27,14 @@ parser.add_argument("--out", type=Path, default=Path("attention.png"))
 parser.add_argument("--images", type=int, default=4)
 arguments = parser.parse_args()
 
-method = restore_method(Home.open(arguments.home, arguments.data), arguments.run)
+home = Home.open(arguments.home, arguments.data)
+try:
+    method = restore_method(home, find_run(home, arguments.run).key)
+except BenchError as error:
+    raise SystemExit(f"error: {error}") from None
 side = getattr(method.config, "self_attention", None)
 if side is None:
-    raise SystemExit(f"{arguments.run} has no self-attention in its generator; choose a run that has")
+    raise SystemExit(f"error: {arguments.run} has no self-attention in its generator; choose a run that has")
 places = [(side * row // 4, side * column // 4) for row, column in ((1, 1), (1, 3), (2, 2), (3, 1), (3, 3))]
 z = torch.randn((arguments.images, method.config.z_dim), generator=torch.Generator().manual_seed(0))
 images, maps = self_attention_maps(method.netG_ema, z, places)

@@ -46,7 +46,7 @@ def draw(home: Home, key: str, out: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_picture_of_every_image_and_position(home: Home, tmp_path: Path) -> None:
-    done = draw(home, finished(home, 16), tmp_path / "a.png")
+    done = draw(home, finished(home, 16)[:-6], tmp_path / "a.png")
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "a.png") as image:
         pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
@@ -59,3 +59,10 @@ def test_a_run_without_attention_is_refused_in_one_line(home: Home, tmp_path: Pa
     assert done.returncode == 1
     assert "has no self-attention in its generator" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_is_not_there_is_named_in_one_line(home: Home, tmp_path: Path) -> None:
+    done = draw(home, "nope", tmp_path / "a.png")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no run under")
+    assert len(done.stderr.splitlines()) == 1
