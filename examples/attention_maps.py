@@ -2,8 +2,8 @@
 
     python examples/attention_maps.py RUN --home runs --out attention.png
 
-RUN is the run's name in `contrastbench status`, or the beginning of it; each row is an image, then the same image with the attention of one
-position (red) at a time. Attention reaches the window around its position and nothing else.
+RUN is the run's name in `contrastbench status`, or the beginning of it; each row is an image, then the same image with the
+attention of one position (red) at a time. Attention reaches the window around its position and nothing else.
 """
 
 import argparse
