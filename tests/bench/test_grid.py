@@ -183,7 +183,7 @@ def test_rows_left_out_are_not_run_and_settings_do_not_concern_them(toys, grid, 
 
 def test_what_the_user_got_wrong_is_an_error_not_a_cell(toys, grid, protocol_named):
     columns = {"a": (protocol_named("a"), MEAN)}
-    with pytest.raises(UsageError, match="method toy at scale smoke: lrr: unknown key"):
+    with pytest.raises(UsageError, match="--set lrr: no setting of toy named"):
         grid.add_table(table({"toy": toys.method}, columns), "smoke", settings={"lrr": 1})
     with pytest.raises(UsageError, match=r"no scale of a\.yaml named 'mini'"):
         grid.add_table(table({"toy": toys.method}, columns), "mini")

@@ -38,7 +38,8 @@ def test_equals_the_packages_network(images, features):
         inputs = torch.tensor((side - 127) / 128, dtype=torch.float32).permute(2, 0, 1)[None]
         with torch.no_grad():
             expected = network.extract_features(inputs).mean((2, 3))[0].numpy()
-        np.testing.assert_allclose(row, expected, atol=1e-5)
+        # float32 through 50 layers, folded and not: processors round differently (4.7e-6 relative was seen)
+        np.testing.assert_allclose(row, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_shape_and_type(features):
