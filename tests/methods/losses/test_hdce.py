@@ -8,6 +8,7 @@ from torch.nn.functional import normalize
 
 from methods.losses.hdce import coupled, hardness_divisor, hardness_weights, hdce_paper, hdce_released
 from methods.losses.patchnce import patchnce
+from methods.losses.semantic_relation import semantic_relation
 
 # prefix of the reference record -> divisor; None: no hard negatives
 CASES = {
@@ -113,3 +114,25 @@ def test_eq_9_decoupling_keeps_the_gradient_of_easy_negatives() -> None:
     (decoupled,) = torch.autograd.grad(losses.sum(), q, retain_graph=True)
     (info,) = torch.autograd.grad(coupled(losses).sum(), q)
     torch.testing.assert_close(info, torch.sigmoid(losses.detach()).unsqueeze(2) * decoupled)
+
+
+@pytest.mark.parametrize("iteration", [0, 50, 100])
+def test_reference_values_of_the_multimodal_code(cfl_golden, iteration: int) -> None:
+    """The authors' second code base writes the same losses otherwise: weights as a softmax divided by its maximum."""
+    record = cfl_golden("src_hdce_multimodal")
+    batch, tau = int(record["batch"]), float(record["tau"])
+    q, k = (record[name].unflatten(0, (batch, -1)).clone() for name in ("feat_query", "feat_key"))
+    q.requires_grad_()
+    case = f"it{iteration}_"
+    weights = hardness_weights(k, float(record[f"{case}gamma"]))
+    off_diagonal = ~torch.eye(weights.shape[1], dtype=torch.bool)
+    torch.testing.assert_close(
+        weights[:, off_diagonal], record[f"{case}weight"][:, off_diagonal], rtol=1e-9, atol=1e-12
+    )
+    losses = hdce_released(q, k, weights, tau)
+    torch.testing.assert_close(losses.flatten().detach(), record[f"{case}hdce_logsumexp"], rtol=1e-9, atol=1e-12)
+    relation = semantic_relation(q, k).sum()
+    torch.testing.assert_close(relation.detach(), record[f"{case}jsd_sum"], rtol=1e-9, atol=1e-12)
+    (0.1 * relation + losses.mean()).backward()
+    expected = record[f"{case}grad_query_of_0.1src_plus_1.0hdce"]
+    torch.testing.assert_close(q.grad.flatten(0, 1), expected, rtol=1e-8, atol=1e-10)
