@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import signal
 import socket
@@ -17,11 +18,12 @@ from contextlib import contextmanager
 from bench.errors import BenchError, UsageError
 from bench.home import Home
 from bench.tracking.background import Background
-from bench.tracking.store import ENVIRONMENT, is_server, shown
+from bench.tracking.store import ENVIRONMENT, PROTOCOL_TAG, is_server, shown, view_link
 
 ADDRESS = "127.0.0.1"  # never another: MLflow asks nobody for a password
 START_SECONDS = 180.0
 STOP_SECONDS = 10.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
 
 
 def serve(home: Home, uri: str, port: int, say: Callable[[str], None]) -> None:
@@ -52,7 +54,7 @@ def serve(home: Home, uri: str, port: int, say: Callable[[str], None]) -> None:
                     raise BenchError(next(iter(background.said), f"MLflow cannot be filled; see {home.mlflow_log}"))
             with _server(home, uri, port) as process:
                 _wait_until_it_answers(process, port, home)
-                for line in address_lines(port):
+                for line in (*address_lines(port), *view_lines(port)):
                     say(line)
                 while process.poll() is None:
                     time.sleep(0.5)
@@ -67,6 +69,19 @@ def address_lines(port: int) -> list[str]:
         f"open http://{ADDRESS}:{port} in a browser; Ctrl-C here ends it",
         f"from another machine first: ssh -L {port}:{ADDRESS}:{port} {getpass.getuser()}@{socket.gethostname()}",
     ]
+
+
+def view_lines(port: int) -> list[str]:
+    """An address for the runs of each protocol that is shown there, by name."""
+    question = json.dumps({"max_results": 1000, "filter": f"tags.`{PROTOCOL_TAG}` LIKE '%'"}).encode()
+    pages = f"http://{ADDRESS}:{port}"
+    request = urllib.request.Request(
+        f"{pages}/api/2.0/mlflow/experiments/search", question, {"Content-Type": "application/json"}
+    )
+    with _DIRECT.open(request, timeout=60) as answer:
+        found = json.load(answer).get("experiments", [])
+    names = {experiment["name"]: experiment["experiment_id"] for experiment in found}
+    return [f"runs of {name}: {pages}/{view_link(names[name])}" for name in sorted(names)]
 
 
 def _require_free(port: int) -> None:
@@ -116,12 +131,11 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, home: Home) -> None:
     deadline = time.monotonic() + START_SECONDS
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise BenchError(f"MLflow's server did not start; see the end of {home.mlflow_log}")
         try:
-            with direct.open(f"http://{ADDRESS}:{port}/health", timeout=5):
+            with _DIRECT.open(f"http://{ADDRESS}:{port}/health", timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)

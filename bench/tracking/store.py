@@ -190,6 +190,11 @@ def pages(search: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
         yield from page
 
 
+def view_link(identity: str) -> str:
+    """Where the pages of MLflow show an experiment's runs as `view_tags` says; the bare address opens traces of chatbots."""
+    return f"#/experiments/{identity}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+
+
 def view_tags(name: str, identity: str) -> dict[str, str]:
     """An experiment's description, and a view of its runs that can be linked to.
 
@@ -209,7 +214,6 @@ def view_tags(name: str, identity: str) -> dict[str, str]:
         "orderByAsc": True,
         "selectedColumns": [*(f"metrics.`eval/{metric}`" for metric in metrics), *columns],
     }
-    link = f"#/experiments/{identity}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     unfold = "the + beside a table or comparison unfolds its runs"
-    note = f"{title}. [Every run by name, with its scores]({link}); {unfold}.{about}"
+    note = f"{title}. [Every run by name, with its scores]({view_link(identity)}); {unfold}.{about}"
     return {"mlflow.note.content": note, f"mlflow.sharedViewState.{VIEW}": json.dumps(view)}

@@ -113,7 +113,7 @@ def test_mlflow_shows_runs_curves_grids_and_tables_to_a_person(board, browser, f
     ui = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         with FileLock(board.home.run(growing).lock):  # it is under way
-            said = [ui.stdout.readline() for _ in range(3)]
+            said = [ui.stdout.readline().rstrip() for _ in range(4)]
             assert f"open {origin} in a browser" in said[1], said
             assert f"ssh -L {port}:127.0.0.1:{port}" in said[2]
             browser.requested()
@@ -125,7 +125,9 @@ def test_mlflow_shows_runs_curves_grids_and_tables_to_a_person(board, browser, f
             runs = f"{origin}/#/experiments/{run.info.experiment_id}/runs"
             browser.open(runs)
             browser.wait_for_text("toys/main, smoke")
-            browser.open(f"{runs}?viewStateShareKey=contrastbench")
+            protocol, _, address = said[3].partition(": ")
+            assert protocol == "runs of toys@1"
+            browser.open(address)
             browser.wait_for_text("Toy+, seed 0", "Toy+, seed 1", "Toy+, seed 2", "comparability", "deviating")
 
             # ---- a curve, and the same curve later
