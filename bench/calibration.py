@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.errors import BenchError
 from bench.home import Home
+from bench.ledger import read_result
 from bench.resolve import Resolution, resolve
 from bench.spec import RunSpec, digest, read_spec
 from bench.storage import read_json, write_json
@@ -114,14 +116,17 @@ class Calibrations:
         self._stored: dict[str, dict[str, Any]] = stored if isinstance(stored, dict) else {}
         self._runs: dict[str, list[float]] = {}
         for folder in home.runs():
-            result = read_json(folder.result)
+            result = read_result(folder)
             if (
                 result
-                and result.get("train_seconds")
-                and result.get("steps")
+                and result["train_seconds"]
+                and result["steps"]
                 and result.get("device", self.device) == self.device
             ):
-                key = Workload.of_spec(read_spec(folder.spec), {}).key
+                try:
+                    key = Workload.of_spec(read_spec(folder.spec), {}).key
+                except BenchError:  # `status` says what is wrong with it
+                    continue
                 self._runs.setdefault(key, []).append(float(result["train_seconds"]) / int(result["steps"]))
 
     def cost(self, workload: Workload) -> Cost:

@@ -29,7 +29,7 @@ from bench.cli_options import (
     read_settings,
 )
 from bench.cli_report import app as report_app
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 
 app = typer.Typer(
     name="contrastbench",
@@ -163,6 +163,8 @@ def status(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption
     from bench.home import Home
     from bench.planning import print_status, status_rows
 
+    if home.expanduser().exists() and not home.expanduser().is_dir():
+        raise UsageError(f"--home {home}: is no folder; give the one that holds the runs")
     rows = status_rows(Home(home.expanduser().absolute(), data.expanduser().absolute()))
     if as_json:
         print(json.dumps(rows, indent=1))

@@ -61,7 +61,7 @@ def compare(
 ) -> None:
     """Compare one loss or method with others: same data, same draws, paired by seed."""
     from bench.compare.contenders import choose, enter
-    from bench.compare.verb import Comparison, default_name, plan_comparison
+    from bench.compare.verb import Comparison, default_name, plan_comparison, settle_name
     from bench.compare.verb import compare as work
     from bench.grid import Grid
     from bench.home import Home
@@ -75,6 +75,7 @@ def compare(
     grid = Grid(Home.open(home, data))
     folder = name or default_name(entrants, asked.name, scale, budget)
     comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
+    settle_name(comparison, chosen=name is not None)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
     if work(comparison, slots=slots, as_json=as_json, debug=debug(), mlflow=mlflow):
         raise typer.Exit(1)

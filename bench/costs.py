@@ -10,6 +10,7 @@ from bench.data.config import DataConfig, FolderData, PairedFolderData
 from bench.data.dataset import DataSet, open_dataset
 from bench.errors import BenchError
 from bench.grid import Grid
+from bench.ledger import read_result
 from bench.resolve import Resolution
 from bench.spec import digest
 
@@ -35,7 +36,7 @@ def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[s
             datasets[name] = open_dataset(spec.data, grid.home.datasets, grid.home.cache)
         dataset = datasets[name]
         longest = max(len(dataset.images("train", stream)) for stream in dataset.streams)
-        done = grid.home.run(key).result.exists()
+        done = read_result(grid.home.run(key)) is not None
         cost = _cost(known, Workload.of_spec(spec, grid.runs), calibrate and not done, say)
         found[key] = _figures(cost, spec.config, longest, len(spec.scored_epochs))
     return found

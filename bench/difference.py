@@ -11,9 +11,8 @@ from rich.table import Table
 from bench.errors import UsageError, unknown_name
 from bench.evaluate import read_score, wanted
 from bench.home import Home, RunFolder
-from bench.ledger import run_state
+from bench.ledger import read_result, run_state
 from bench.spec import RunSpec, read_spec
-from bench.storage import read_record
 
 SECTIONS = ("config", "data", "code", "versions")
 
@@ -58,7 +57,7 @@ def difference(first: RunFolder, second: RunFolder) -> dict[str, Any]:
 
 
 def _facts(folder: RunFolder) -> dict[str, Any]:
-    spec, result = read_spec(folder.spec), read_record(folder.result) or {}
+    spec, result = read_spec(folder.spec), read_result(folder) or {}
     return {
         "state": run_state(folder)[0],
         "config": {"method": spec.label}

@@ -205,13 +205,13 @@ class Grid:
 
     def unfinished(self) -> dict[str, RunSpec]:
         """The runs that still have something to do: training, or scores that this machine could measure."""
-        from bench.ledger import has_all_scores
+        from bench.ledger import has_all_scores, read_result
 
-        return {
-            key: spec
-            for key, spec in self.runs.items()
-            if not (self.home.run(key).result.exists() and has_all_scores(self.home.run(key), spec, self.splits[key]))
-        }
+        def is_done(key: str, spec: RunSpec) -> bool:
+            folder = self.home.run(key)
+            return read_result(folder) is not None and has_all_scores(folder, spec, self.splits[key])
+
+        return {key: spec for key, spec in self.runs.items() if not is_done(key, spec)}
 
 
 def _exists(kind: str, reference: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from bench.cell import Checkpoint, State
-from bench.errors import NotAvailable
+from bench.errors import BenchError, NotAvailable
 from bench.evaluate import read_score, wanted
 from bench.home import RunFolder
 from bench.spec import RunSpec, code_hash
@@ -32,9 +32,15 @@ def is_owned(folder: RunFolder) -> bool:
     return False
 
 
+def read_result(folder: RunFolder) -> dict[str, Any] | None:
+    """What a run wrote when it was done (`bench.run.execute`); None if it is not, or if the file is damaged."""
+    found = read_record(folder.result)
+    return found if found is not None and found.keys() >= {"code", "steps", "train_seconds"} else None
+
+
 def run_state(folder: RunFolder) -> tuple[State, str]:
     """The state of a run and, if it failed, why in one line."""
-    if folder.result.exists():
+    if read_result(folder) is not None:
         return "done", ""
     if is_owned(folder):
         return "running", ""
@@ -48,8 +54,8 @@ def run_state(folder: RunFolder) -> tuple[State, str]:
 
 def is_older_code(folder: RunFolder) -> bool:
     """Whether a finished run was made by other source than the one installed now."""
-    result = read_record(folder.result)
-    return result is not None and result.get("code") != code_hash()
+    result = read_result(folder)
+    return result is not None and result["code"] != code_hash()
 
 
 def has_all_scores(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> bool:
@@ -128,14 +134,25 @@ def chosen_epochs(scores: pd.DataFrame, select_by: str, higher_is_better: bool) 
 
 
 def metric_rows(folder: RunFolder) -> list[dict[str, Any]]:
-    """A run's losses, one row per logged window; an unfinished last line is left out."""
+    """A run's losses, one row per logged window; an unfinished last line is left out.
+
+    Raises:
+        BenchError: if a line is damaged.
+    """
     rows: list[dict[str, Any]] = []
-    if folder.metrics.exists():
-        for line in folder.metrics.read_text(encoding="utf-8").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                break
+    lines = folder.metrics.read_bytes().splitlines() if folder.metrics.exists() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if isinstance(row, dict) and row.keys() >= {"step", "epoch"}:
+            rows.append(row)
+        elif number < len(lines):
+            raise BenchError(
+                f"{folder.metrics}: line {number} is damaged; weights and scores are not affected, but to have the losses "
+                "again, remove the run's folder and run the command again"
+            )
     return rows
 
 

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.errors import BenchError
+from bench.errors import BenchError, NotAvailable
 from bench.grid import Grid
 from bench.home import Home, RunFolder
-from bench.ledger import is_older_code, run_state
+from bench.ledger import is_older_code, read_result, run_state
 from bench.progress import duration
 from bench.spec import RunSpec, read_spec
 from bench.storage import read_record
@@ -21,7 +21,7 @@ from bench.storage import read_record
 
 def _row(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
     state, reason = run_state(folder)
-    result = read_record(folder.result) or {}
+    result = read_result(folder) or {}
     progress = read_record(folder.progress) or {}
     return {
         "key": folder.key,
@@ -71,6 +71,8 @@ def print_plan(grid: Grid, rows: list[dict[str, Any]], waiting: Sequence[dict[st
     console.print(f"{len(grid.cells)} cells: {counts}; {len(rows)} runs, {_left(rows)} left to do", highlight=False)
     for reason in dict.fromkeys(f"{cell.blocked[0]}: {cell.blocked[1]}" for cell in grid.cells if cell.blocked):
         console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
+    for reason in _unmeasurable(grid):
+        console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
     for one in waiting:
         console.print(
             f"  waiting for data {one['data']} of {one['protocol']}: {one['runs']} runs of {one['method']}, each "
@@ -93,6 +95,24 @@ def print_plan(grid: Grid, rows: list[dict[str, Any]], waiting: Sequence[dict[st
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _unmeasurable(grid: Grid) -> list[str]:
+    """Why cells that are planned on published data would stay empty: a network's weights are not here."""
+    from bench.plugins import load_metric
+
+    # cells on stand-in data have another metric, whose network is embedded
+    metrics = [cell.template().scored_as for cell in grid.cells if cell.keys]
+    reasons = []
+    for name in dict.fromkeys(metrics):
+        extractor = load_metric(str(name)).extractor
+        if extractor is None:
+            continue
+        try:
+            extractor(grid.home.weights).check()
+        except NotAvailable as error:
+            reasons.append(f"{metrics.count(name)} of the planned cells would have no score: {error}")
+    return reasons
 
 
 def _left(rows: list[dict[str, Any]]) -> int:

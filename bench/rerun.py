@@ -12,10 +12,11 @@ from bench.difference import difference
 from bench.errors import BenchError, UsageError
 from bench.executors.local import LocalExecutor
 from bench.home import Home, RunFolder
+from bench.ledger import read_result
 from bench.plugins import file_hash
 from bench.progress import RunView
 from bench.spec import RunSpec, code_hash, read_spec
-from bench.storage import explained, read_json, write_atomically
+from bench.storage import explained, write_atomically
 
 
 def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool) -> dict[str, Any]:
@@ -38,20 +39,37 @@ def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool) -> dict[str, 
         BenchError: if a plugin file has changed, or the rerun fails.
     """
     spec = read_spec(folder.spec)
-    if not folder.result.exists():
+    if read_result(folder) is None:
         raise UsageError(f"run {folder.key} is not finished; finish it first (run the command that started it again)")
     for reference, recorded in spec.plugins.items():
         path = Path(reference.rpartition(":")[0])
         if not path.is_file() or file_hash(path) != recorded:
             raise BenchError(f"{path}: is gone or has changed since run {folder.key}; put the file of then back")
+    _require_weights(folder, spec)
     again = _fresh(home, spec)
     key = spec.train_key
-    if not again.run(key).result.exists():
+    if read_result(again.run(key)) is None:
         with RunView(Console(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
             outcome = LocalExecutor(again, slots=1, debug=debug).run({key: spec}, view)[key]
         if outcome.state != "done":
             raise BenchError(f"rerun of {key} {outcome.state}: {outcome.reason}")
     return compare_runs(folder, again.run(key), spec)
+
+
+def _require_weights(folder: RunFolder, spec: RunSpec) -> None:
+    """Refuse, before anything is trained, a run whose weights cannot be compared with any more."""
+    from safetensors import SafetensorError, safe_open
+
+    for epoch in spec.scored_epochs:
+        path = folder.checkpoints / f"epoch-{epoch:06d}.safetensors"
+        try:
+            with safe_open(path, framework="pt"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise BenchError(
+                f"{path}: is missing or damaged, so a rerun has nothing to be compared with; remove the run's folder and "
+                "run the command that started it again"
+            ) from error
 
 
 def _fresh(home: Home, spec: RunSpec) -> Home:
@@ -81,7 +99,7 @@ def compare_runs(first: RunFolder, second: RunFolder, spec: RunSpec) -> dict[str
     losses = _losses(first, second)
     explanations = [f"{name}: {a} then, {b} now" for name, (a, b) in found["versions"].items()]
     if found["code"]:
-        then = str((read_json(first.result) or {}).get("code"))[:12]
+        then = str((read_result(first) or {}).get("code"))[:12]
         explanations.append(f"contrastbench's code: {then} then, {code_hash()[:12]} now")
     parts = [*weights.values(), *losses.values(), *scores.values()]
     return {

@@ -126,6 +126,10 @@ def resolve(
         if (reason := _unfit(method_class, published.model_dump() | changed, where)) is None:
             raise  # the user's own settings are at fault
         raise NotAvailable(f"{reason}; --set another, or choose another scale") from error
+    if config.load_size < config.crop_size:
+        raise UsageError(
+            f"{where}: load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size"
+        )
     config = config.model_copy(
         update={
             name: _absolute(kind, getattr(config, name)) for name, kind in method_class.Config.plugin_fields.items()

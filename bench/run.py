@@ -218,7 +218,7 @@ def main(arguments: list[str]) -> int:
         return _fail(folder, str(error))
     except MemoryError:
         return _fail(folder, f"run {key} ran out of memory; use fewer slots (--slots 1) or a smaller scale")
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plugin may call exit()
         traceback.print_exc()
         first = str(error).strip().split("\n")[0]
         return _fail(folder, f"run {key} crashed: {type(error).__name__}: {first} (traceback in {folder.log})")

@@ -187,7 +187,9 @@ def read_spec(path: Path) -> RunSpec:
     except OSError as error:
         raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise BenchError(validation_line(str(path), error) + "; remove the folder and run the command again") from error
+        raise BenchError(
+            validation_line(str(path), error) + "; run the command that started it again, which writes it anew"
+        ) from error
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,8 @@ from bench.errors import BenchError, UsageError, unknown_name
 from bench.executors.local import Outcome
 from bench.grid import Grid
 from bench.report.samples import sample_sheet
-from bench.storage import write_atomically, write_json
+from bench.spec import digest
+from bench.storage import read_record, write_atomically, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,36 @@ def plan_comparison(comparison: Comparison, seeds: int) -> Comparison:
             comparison.grid.names[key] = f"{entrant.label} on {entrant.resolution.ran.name}, seed {seed}"
             comparison.keys.setdefault(entrant.label, {})[seed] = key
     return comparison
+
+
+def settle_name(comparison: Comparison, chosen: bool) -> None:
+    """Keep a comparison from writing over another one of the same name: other files, options, seeds or protocol.
+
+    The same command, or one with more seeds, finds its own folder again.
+
+    Args:
+        comparison: from `plan_comparison`; a name that another comparison holds gets a part of its runs' keys.
+        chosen: whether the user chose the name.
+
+    Raises:
+        UsageError: the user chose a name that another comparison holds.
+    """
+    keys = sorted(key for of in comparison.keys.values() for key in of.values())
+    held = _held(comparison.folder)
+    if held <= set(keys):
+        return
+    if chosen:
+        raise UsageError(
+            f"--name {comparison.name}: {comparison.folder} holds a comparison of other runs; choose another name, or "
+            "remove that folder (runs are kept elsewhere)"
+        )
+    comparison.name = f"{comparison.name}-{digest(keys)[:8]}"
+
+
+def _held(folder: Path) -> set[str]:
+    """The runs of the comparison in a folder, as far as its record can be read."""
+    contenders = (read_record(folder / "comparison.json") or {}).get("contenders", [])
+    return {key for contender in contenders for key in contender.get("train_keys", {}).values()}
 
 
 def compare(comparison: Comparison, slots: int | None, as_json: bool, debug: bool, mlflow: str | None = None) -> bool:

@@ -11,14 +11,14 @@ from typing import Any, get_args
 from bench.cell import Cell, State
 from bench.errors import BenchError
 from bench.home import Home, RunFolder
-from bench.ledger import is_older_code, run_state
+from bench.ledger import is_older_code, read_result, run_state
 from bench.progress import duration
 from bench.protocol import load_protocol
 from bench.report.anchors import Anchors
 from bench.report.contents import Contents, TableResult
 from bench.report.wording import VERDICT_WORDS
 from bench.spec import read_spec
-from bench.storage import read_json
+from bench.storage import read_record
 from results.tables.comparable import is_stand_in, may_stand_against_published
 
 STATES: tuple[State, ...] = get_args(State)
@@ -96,7 +96,7 @@ def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors
 
 
 def _run(folder: RunFolder, anchors: Anchors) -> RunLine:
-    result, progress = read_json(folder.result) or {}, read_json(folder.progress) or {}
+    result, progress = read_result(folder) or {}, read_record(folder.progress) or {}
     state, reason = run_state(folder)
     try:
         spec = read_spec(folder.spec)
@@ -200,12 +200,12 @@ def _scales(contents: Contents) -> list[tuple[str, str]]:
 
 def _provenance(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
     """Versions and dates of the finished runs; several are counted."""
-    finished = [(folder, result) for folder in folders if (result := read_json(folder.result))]
+    finished = [(folder, result) for folder in folders if (result := read_result(folder))]
     if not finished:
         return []
     times = sorted(folder.result.stat().st_mtime for folder, _ in finished)
     older = sum(is_older_code(folder) for folder, _ in finished)
-    seconds = [float(result["train_seconds"]) for _, result in finished if result.get("train_seconds") is not None]
+    seconds = [float(result["train_seconds"]) for _, result in finished]
     first, last = (datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M") for time in (times[0], times[-1]))
     return [
         ("finished", f"{first} UTC" if first == last else f"{first} to {last} UTC"),

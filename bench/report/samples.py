@@ -11,9 +11,11 @@ import numpy as np
 
 from bench.data.contact_sheet import contact_sheet
 from bench.data.dataset import DataSet, FileImages
+from bench.errors import BenchError
 from bench.evaluate import evenly_spaced, real_images, scored_indices
 from bench.grid import Grid, PlannedCell
 from bench.home import Home
+from bench.ledger import read_result
 from bench.resolve import Resolution
 from bench.sampling import generated_files, sample_files
 from bench.spec import RunSpec
@@ -122,12 +124,15 @@ def collect_samples(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -
         folder = home.run(run.train_key)
         samples = folder.samples("test", run.total_epochs)
         files = generated_files(samples, len(inputs)) if from_noise else sample_files(samples, inputs.names)
-        if not folder.result.exists():
+        if read_result(folder) is None:
             missing[label] = "the run is not finished"
         elif not all(files[i].exists() for i in shown):
             missing[label] = f"the images of run {run.train_key} are not in this results root any more"
         else:
-            outputs.append(SampleRow(label, "output", [FileImages(files).pixels(i) for i in shown]))
+            try:
+                outputs.append(SampleRow(label, "output", [FileImages(files).pixels(i) for i in shown]))
+            except BenchError as error:  # one damaged picture
+                missing[label] = str(error)
     given = "real images" if from_noise else "input A"
     rows = [SampleRow(given, "input", [inputs.pixels(i) for i in shown]), *outputs]
     if dataset.aligned("test"):
@@ -156,7 +161,10 @@ def samples_without_inputs(home: Home, runs: Mapping[str, RunSpec]) -> Samples:
         by_name = {path.name: path for path in found}
         if found and names:
             images = FileImages([by_name[name] for name in names])
-            rows.append(SampleRow(label, "output", [images.pixels(i) for i in range(len(names))]))
+            try:
+                rows.append(SampleRow(label, "output", [images.pixels(i) for i in range(len(names))]))
+            except BenchError as error:
+                missing[label] = str(error)
         else:
             missing[label] = "its images are not in this results root"
     return Samples(names, rows, missing)

@@ -18,11 +18,11 @@ from bench.cell import State
 from bench.errors import BenchError, UsageError
 from bench.evaluate import read_score, wanted
 from bench.home import Home, RunFolder
-from bench.ledger import metric_rows, run_state
+from bench.ledger import metric_rows, read_result, run_state
 from bench.plugins import find
 from bench.protocol import load_protocol
 from bench.spec import RunSpec, read_spec
-from bench.storage import read_json
+from bench.storage import read_record
 from bench.tracking.groups import Group, Standing, read_comparison, read_table
 from bench.tracking.record import DataName, Point, Record
 
@@ -94,7 +94,7 @@ class Ledger:
         """The record of one run."""
         folder, spec, place = self.home.run(key), self.specs[key], self.places[key]
         state, reason = self.states[key]
-        result, progress = read_json(folder.result) or {}, read_json(folder.progress) or {}
+        result, progress = read_result(folder) or {}, read_record(folder.progress) or {}
         rows = metric_rows(folder)
         per_step = result["train_seconds"] / result["steps"] if result else progress.get("seconds_per_step", 0.0)
         last_time = folder.metrics.stat().st_mtime if rows else folder.spec.stat().st_mtime

@@ -63,6 +63,11 @@ def test_a_loss_that_crashes_points_to_the_log(toys, capfd):
     assert "in forward" in read_json(folder.error)["traceback"]
 
 
+def test_a_loss_that_ends_the_process(toys, capfd):
+    folder = planned(toys, "cut", loss=f"{PLUGINS / 'bad_losses.py'}:Leaves", **TINY)
+    assert failure(toys, folder, capfd).startswith(f"run {folder.key} crashed: SystemExit: I had enough")
+
+
 def test_a_plugin_file_that_changed_since_it_was_planned(toys, tmp_path, capfd):
     file = tmp_path / "mine.py"
     file.write_text((PLUGINS / "toy.py").read_text())
@@ -103,7 +108,7 @@ def test_a_damaged_spec(toys, capfd, content):
     folder.spec.write_text(content)
     message = failure(toys, folder, capfd)
     assert message.startswith(f"{folder.spec}: ")
-    assert message.endswith("remove the folder and run the command again")
+    assert message.endswith("run the command that started it again, which writes it anew")
 
 
 def test_a_spec_of_another_run(toys, capfd):

@@ -220,7 +220,7 @@ def test_status_with_a_damaged_run(cli, tmp_path):
     row = json.loads(out)[0]
     assert row["state"] == "unreadable"
     assert row["reason"].startswith(f"{tmp_path / 'runs' / 'cut-1' / 'spec.json'}: ")
-    assert row["reason"].endswith("remove the folder and run the command again")
+    assert row["reason"].endswith("run the command that started it again, which writes it anew")
 
 
 @pytest.mark.parametrize(

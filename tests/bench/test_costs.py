@@ -19,7 +19,7 @@ def planned(toys, *settings):
 
 def test_a_step_costs_the_same_however_many_there_are(toys):
     grid, (short, long, other) = planned(toys, {}, {"n_epochs": 50, "images_per_epoch": 6}, {"crop_size": 12})
-    write_json(toys.home.run(short).result, {"steps": 16, "train_seconds": 8.0, "device": "cpu"})
+    write_json(toys.home.run(short).result, {"code": "abc", "steps": 16, "train_seconds": 8.0, "device": "cpu"})
     costs = run_costs(grid, calibrate=False, say=print)
     assert [costs[key]["steps"] for key in (short, long, other)] == [16, 52 * 6, 16]
     assert costs[long]["seconds_per_step"] == 0.5

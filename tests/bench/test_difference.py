@@ -19,7 +19,10 @@ def runs(toys):
     grid.write_specs()
     for key, torch_version in zip(keys, ("2.15.0", "2.16.0"), strict=True):
         versions = {"python": "3.11", "torch": torch_version}
-        write_json(toys.home.run(key).result, {"code": "abc", "versions": versions, "device": "cpu"})
+        write_json(
+            toys.home.run(key).result,
+            {"code": "abc", "versions": versions, "device": "cpu", "steps": 16, "train_seconds": 1.0},
+        )
     spec = grid.runs[keys[0]]
     epoch, split, use = wanted(spec, ("test",))[-1]
     score_key = spec.score_key(epoch, split, use)

@@ -42,7 +42,7 @@ def finish(grid: Grid, seed: int, test: dict[int, float], validation: dict[int, 
         for epoch, value in values.items():
             score = {"state": "done", "reason": "", "value": value, "interval": None}
             write_json(folder.scores / f"{spec.score_key(epoch, split, use)}.json", score | more)
-    write_json(folder.result, {"code": code_hash()})
+    write_json(folder.result, {"code": code_hash(), "steps": 4, "train_seconds": 1.0})
 
 
 def filled(grid: Grid):
@@ -208,7 +208,7 @@ def test_other_metrics_of_the_same_runs_are_shown_beside(as_published):
 def test_a_result_of_older_code_is_marked_and_still_shown(as_published):
     grid = plan(as_published, 10.0, seeds=1)
     finish(grid, 0, {4: 5.0})
-    write_json(grid.home.run(grid.cells[0].keys[0]).result, {"code": "0" * 64})
+    write_json(grid.home.run(grid.cells[0].keys[0]).result, {"code": "0" * 64, "steps": 4, "train_seconds": 1.0})
     cell = filled(grid)
     assert cell.state == "done"
     assert cell.deviations == ["older code: the run was made by an earlier version of contrastbench"]

@@ -2,12 +2,23 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
+from bench.errors import BenchError
 from bench.grid import Grid
 from bench.home import RunFolder
-from bench.ledger import chosen_epochs, has_all_scores, is_older_code, read_metrics, run_state, scores_frame
+from bench.ledger import (
+    chosen_epochs,
+    has_all_scores,
+    is_older_code,
+    metric_rows,
+    read_metrics,
+    run_state,
+    scores_frame,
+)
 from bench.resolve import resolve
 from bench.spec import code_hash
 from bench.storage import write_json
+
+RESULT = {"steps": 8, "train_seconds": 1.0}
 
 
 @pytest.fixture
@@ -27,16 +38,30 @@ def test_the_state_of_a_run_is_what_its_folder_says(folder):
     with FileLock(folder.lock):
         assert run_state(folder) == ("running", "")
     assert run_state(folder)[0] == "failed"  # the lock file stays, nobody holds it
-    write_json(folder.result, {"code": code_hash()})
+    write_json(folder.result, RESULT | {"code": code_hash()})
     assert run_state(folder) == ("done", "")
 
 
 def test_a_result_remembers_the_code_that_made_it(folder):
     assert not is_older_code(folder)
-    write_json(folder.result, {"code": code_hash()})
+    write_json(folder.result, RESULT | {"code": code_hash()})
     assert not is_older_code(folder)
-    write_json(folder.result, {"code": "another"})
+    write_json(folder.result, RESULT | {"code": "another"})
     assert is_older_code(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"x": 1}', '{"code": "a", "steps": 8}'])
+def test_a_damaged_result_is_none(folder, content):
+    folder.result.write_text(content)
+    assert run_state(folder) == ("not run", "")
+    assert not is_older_code(folder)
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"[]", b"5", b'{"a": 1}', b'{"step": 1, "ep'])
+def test_a_damaged_line_of_losses_is_named(folder, line):
+    folder.metrics.write_bytes(b'{"step": 1, "epoch": 1}\n' + line + b'\n{"step": 3, "epoch": 1}\n')
+    with pytest.raises(BenchError, match=r"metrics\.jsonl: line 2 is damaged; weights and scores are not affected"):
+        metric_rows(folder)
 
 
 def scores(*rows: tuple[int, str, float | None]) -> pd.DataFrame:
@@ -94,5 +119,5 @@ def test_a_failed_score_is_tried_again_one_that_cannot_be_had_is_not(toys, state
 
 def test_losses_are_read_up_to_an_unfinished_line(folder):
     assert read_metrics(folder).empty
-    folder.metrics.write_text('{"step": 1, "G": 2.5}\n{"step": 2, "G": 2.25}\n{"step": 3, "G"')
+    folder.metrics.write_text('{"step": 1, "epoch": 1, "G": 2.5}\n{"step": 2, "epoch": 1, "G": 2.25}\n{"step": 3, "G"')
     assert list(read_metrics(folder)["G"]) == [2.5, 2.25]

@@ -115,7 +115,7 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
         f"{newer.spec}: written by another version of contrastbench (format 2, this one reads 1); "
         "use that version, or another --home"
     )
-    assert rows[damaged.key]["reason"].endswith("remove the folder and run the command again")
+    assert rows[damaged.key]["reason"].endswith("run the command that started it again, which writes it anew")
     print_status(list(rows.values()), toys.home.root)
     assert "3 runs, 3 not done" in capsys.readouterr().out
 

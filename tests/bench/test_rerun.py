@@ -67,3 +67,13 @@ def test_an_unfinished_run_is_refused(toys):
     grid.write_specs()
     with pytest.raises(UsageError, match="is not finished; finish it first"):
         rerun(toys.home, toys.home.run(key), debug=False, quiet=True)
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut short"])
+def test_a_run_whose_weights_are_lost_is_refused_before_anything_is_trained(toys, finished, damage):
+    folder, _, _ = finished
+    weights = folder.checkpoints / "epoch-000002.safetensors"
+    weights.unlink() if damage == "gone" else weights.write_bytes(weights.read_bytes()[:20])
+    with pytest.raises(BenchError, match=r"epoch-000002\.safetensors: is missing or damaged, so a rerun has nothing"):
+        rerun(toys.home, folder, debug=False, quiet=True)
+    assert not (toys.home.root / "reruns").exists()

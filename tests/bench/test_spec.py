@@ -176,7 +176,9 @@ def test_a_spec_survives_its_file(toys, tmp_path):
 def test_a_damaged_spec_is_one_line_with_the_way_out(tmp_path, content):
     file = tmp_path / "spec.json"
     file.write_bytes(content)
-    with pytest.raises(BenchError, match=r"spec\.json: .*; remove the folder and run the command again") as caught:
+    with pytest.raises(
+        BenchError, match=r"spec\.json: .*; run the command that started it again, which writes it anew"
+    ) as caught:
         read_spec(file)
     assert "\n" not in str(caught.value)
     with pytest.raises(BenchError, match=r"gone\.json: cannot be read: No such file"):

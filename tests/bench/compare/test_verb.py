@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 
 from bench.compare.contenders import choose, enter
-from bench.compare.verb import Comparison, compare, default_name, plan_comparison
+from bench.compare.verb import Comparison, compare, default_name, plan_comparison, settle_name
 from bench.errors import BenchError, UsageError
 from bench.grid import Grid
+from bench.storage import write_atomically, write_json
 
 
 def comparison(toys, candidate="Toy", against="NeedsTeacher", seeds=2, **settings):
@@ -41,6 +42,34 @@ def test_runs_are_made_once_and_everything_is_written(toys, capsys):
     again = comparison(toys)
     assert not again.grid.unfinished()
     assert len(comparison(toys, seeds=3).grid.unfinished()) == 3
+
+
+def test_another_comparison_of_the_same_name_keeps_its_folder(toys):
+    first = comparison(toys)
+    settle_name(first, chosen=False)
+    write_json(first.folder / "comparison.json", first.findings().model_dump(mode="json"))
+    more, other = comparison(toys, seeds=3), comparison(toys, lr=0.9)
+    settle_name(more, chosen=False)
+    assert more.folder == first.folder  # more seeds of the same lose nothing
+    settle_name(other, chosen=False)
+    assert other.name.startswith(f"{first.name}-")
+    again = comparison(toys, lr=0.9)
+    settle_name(again, chosen=False)
+    assert again.folder == other.folder
+    fewer = comparison(toys, seeds=1)
+    settle_name(fewer, chosen=False)
+    assert fewer.folder != first.folder
+    chosen = comparison(toys, lr=0.9)
+    with pytest.raises(UsageError, match=r"--name toy-vs.* holds a comparison of other runs; choose another name"):
+        settle_name(chosen, chosen=True)
+
+
+def test_a_damaged_record_holds_no_name(toys):
+    first = comparison(toys)
+    for content in ("", "[]", "{"):
+        write_atomically(first.folder / "comparison.json", lambda path, text=content: path.write_text(text))
+        settle_name(first, chosen=True)
+    assert first.name == comparison(toys).name
 
 
 def test_a_candidate_that_does_not_work_stops_the_rest(toys):

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 
 from bench.data.dataset import open_dataset
@@ -41,3 +43,17 @@ def test_without_the_data_what_was_made_is_shown_alone(trained):
         ("toy", "output", len(samples.names)), ("needs-teacher", "output", len(samples.names))
     ]  # fmt: skip
     assert samples.names == ["000.png", "001.png", "002.png"]
+
+
+def test_a_damaged_picture_leaves_its_method_out_and_is_said(trained, tmp_path):
+    runs = specs(trained)
+    shutil.copytree(trained.home.root, tmp_path / "runs")
+    home = type(trained.home)(tmp_path / "runs", trained.home.datasets)
+    first = next(iter(runs.values()))
+    picture = sorted(home.run(first.train_key).samples("test", first.total_epochs).glob("*.png"))[0]
+    picture.write_bytes(b"no picture")
+    dataset = open_dataset(first.data, home.datasets, home.cache)
+    samples = collect_samples(home, dataset, runs)
+    assert [row.label for row in samples.rows] == ["input A", "needs-teacher"]
+    assert samples.missing["toy"].startswith(f"{picture}: cannot be read as an image")
+    assert [row.label for row in samples_without_inputs(home, runs).rows] == ["needs-teacher"]
