@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench.executors.local import LocalExecutor, Outcome, default_slots
 from bench.grid import Grid
+from bench.home import shown_path
 from bench.progress import RunView, duration
 from bench.tracking.background import Background
 from bench.tracking.store import how_to_browse
@@ -39,7 +40,7 @@ class CarryOut:
         self.at_once = slots or default_slots(max((spec.threads for spec in self.todo.values()), default=1))
         self._say(
             f"{len(grid.runs)} runs: {len(grid.runs) - len(self.todo)} done already, {len(self.todo)} to do, "
-            f"{self.at_once} at once; everything goes under {grid.home.root}"
+            f"{self.at_once} at once; everything goes under {shown_path(grid.home.root)}"
         )
 
     def shown_in_mlflow(self) -> AbstractContextManager[object]:
@@ -68,7 +69,7 @@ class CarryOut:
 
     def say_end(self) -> None:
         """Say how long all this took, and how to look at it in MLflow."""
-        self._say(f"runs are in {self.grid.home.root}; took {duration(time.monotonic() - self.started)}")
+        self._say(f"runs are in {shown_path(self.grid.home.root)}; took {duration(time.monotonic() - self.started)}")
         if self.mlflow is not None:
             self._say(f"browse them: {how_to_browse(self.grid.home, self.mlflow)}")
 

@@ -9,6 +9,14 @@ from pathlib import Path
 from bench.errors import UsageError
 
 
+def shown_path(path: Path) -> str:
+    """A path as people type it: relative to the working directory if it lies below."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, FileNotFoundError):  # elsewhere; or the working directory itself is gone
+        return str(path)
+
+
 @dataclass(frozen=True)
 class Home:
     """The folders of one results root.

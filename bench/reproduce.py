@@ -12,6 +12,7 @@ from bench.carry_out import CarryOut
 from bench.cell import Cell
 from bench.fill import fill
 from bench.grid import Grid
+from bench.home import shown_path
 from bench.report.samples import sample_sheets
 from bench.report.table_files import print_table, write_table
 from bench.table import Table
@@ -55,9 +56,9 @@ def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow:
     for name, paths in written.items():
         console.print(f"\n{name} is written to", highlight=False)
         for path in paths:
-            console.print(f"  {path}", highlight=False, soft_wrap=True)
+            console.print(f"  {shown_path(path)}", highlight=False, soft_wrap=True)
     work.say_end()
-    page = f"contrastbench report --home {shlex.quote(str(grid.home.root))}"
+    page = f"contrastbench report --home {shlex.quote(shown_path(grid.home.root))}"
     console.print(f"one page to show, with evidence and samples: {page}", highlight=False, soft_wrap=True)
     return failed or any(_is_failed(cell) for cell in cells)
 

@@ -18,6 +18,7 @@ from bench.compare.findings import Findings, collect
 from bench.errors import BenchError, UsageError, unknown_name
 from bench.executors.local import Outcome
 from bench.grid import Grid
+from bench.home import shown_path
 from bench.report.samples import sample_sheet
 from bench.spec import digest
 from bench.storage import read_record, write_atomically, write_json
@@ -151,7 +152,7 @@ def compare(comparison: Comparison, slots: int | None, as_json: bool, debug: boo
         print(findings.model_dump_json(indent=1))
     console.print("\nthe comparison is written to", highlight=False)
     for path in paths:
-        console.print(f"  {path}", highlight=False, soft_wrap=True)
+        console.print(f"  {shown_path(path)}", highlight=False, soft_wrap=True)
     work.say_end()
     return any(outcome.state != "done" for outcome in outcomes.values()) or any(c.problems for c in findings.contenders)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, UsageError
-from bench.home import Home
+from bench.home import Home, shown_path
 from bench.plugins import find
 from bench.protocol import load_protocol
 from bench.storage import write_atomically
@@ -80,7 +81,7 @@ def how_to_browse(home: Home, uri: str) -> str:
     if is_server(uri):
         return shown(uri)
     option = "" if uri == tracking_uri(home, None) else f" --tracking-uri {shown(uri)}"
-    return f"contrastbench ui --home {home.root}{option}"
+    return f"contrastbench ui --home {shlex.quote(shown_path(home.root))}{option}"
 
 
 def lock_path(home: Home, uri: str) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.home import Home
+from bench.home import Home, shown_path
 
 
 def test_a_home_is_made_and_left_clean(tmp_path, monkeypatch):
@@ -51,3 +51,9 @@ def test_everything_a_run_writes_is_below_its_folder(tmp_path):
 
 def test_a_tables_folder_says_paper_table_and_scale(tmp_path):
     assert Home.open(tmp_path, tmp_path).table("src-hdce/main", "smoke") == tmp_path / "tables" / "src-hdce-main-smoke"
+
+
+def test_paths_are_shown_as_people_type_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shown_path(tmp_path / "runs" / "a.png") == "runs/a.png"
+    assert shown_path(tmp_path.parent / "x") == str(tmp_path.parent / "x")
