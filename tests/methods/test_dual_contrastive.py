@@ -265,7 +265,7 @@ def test_every_decision_about_the_method_is_an_option_that_says_what_is_not_know
     """D1 to D18; those about data, metrics, protocols and other backbones have their place in the method's page."""
     described = " ".join(field.description or "" for field in DualContrastive.Config.model_fields.values())
     assert [n for n in range(1, 19) if f"[D{n}]" not in described] == []
-    page = Path("docs/methods/dual_contrastive.md").read_text(encoding="utf-8")
+    page = Path("docs/dual-contrastive-decisions.md").read_text(encoding="utf-8")
     assert [n for n in range(1, 29) if not re.search(rf"\bD{n}\b", page)] == []
 
 
