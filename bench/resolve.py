@@ -127,8 +127,9 @@ def resolve(
             raise  # the user's own settings are at fault
         raise NotAvailable(f"{reason}; --set another, or choose another scale") from error
     if config.load_size < config.crop_size:
+        at_fault = where if {"load_size", "crop_size"} & (settings or {}).keys() else f"{ran.file}: {where}"
         raise UsageError(
-            f"{where}: load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size"
+            f"{at_fault}: load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size"
         )
     config = config.model_copy(
         update={

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bench.errors import BenchError, NotAvailable, UsageError
 from bench.protocol import load_protocol
@@ -109,6 +110,7 @@ def test_at_the_papers_scale_the_published_methods_do_not_deviate():
         ({"n_epochs": 0}, "method toy at scale smoke: n_epochs: Input should be greater than or equal to 1"),
         ({"n_epochs": None}, "method toy at scale smoke: n_epochs: Input should be a valid integer"),
         ({"lr": [1, 2]}, "method toy at scale smoke: lr: Input should be a valid number"),
+        ({"crop_size": 640}, "method toy at scale smoke: load_size 20 is less than crop_size 640; raise load_size"),
     ],
 )
 def test_a_wrong_setting_is_named(toys, settings, message):
@@ -221,3 +223,12 @@ def test_only_embedded_data_can_stand_in_by_a_share(toys, mine, tmp_path):
     protocol = smoke(toys, stand_in=str(other), stand_in_one_in=2)
     with pytest.raises(UsageError, match=r"toys\.yaml: stand_in_one_in needs an embedded stand-in"):
         resolve(mine, protocol, "smoke")
+
+
+def test_crops_larger_than_images_are_the_protocols_fault(toys):
+    scale = yaml.safe_load(toys.protocol_file.read_text())["scales"]["smoke"]
+    toys.edit(scales={"smoke": scale | {"overrides": {"crop_size": 640}}})
+    with pytest.raises(
+        UsageError, match=r"^toys\.yaml: method toy at scale smoke: load_size 20 is less than crop"
+    ):
+        resolve(toys.method, toys.protocol, "smoke")
