@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from bench.grid import Grid
@@ -5,6 +7,7 @@ from bench.planning import plan_rows, print_plan, print_status, status_rows
 from bench.resolve import resolve
 from bench.spec import code_hash
 from bench.storage import write_json
+from bench.table import load_table
 
 
 @pytest.fixture
@@ -86,6 +89,14 @@ def test_a_plan_of_finished_runs_says_that_nothing_is_left(toys, grid, capsys):
         finish(toys, key)
     print_plan(grid, plan_rows(grid))
     assert capsys.readouterr().out.endswith("nothing is left to run\n")
+
+
+def test_a_plan_says_which_cells_would_have_no_score(toys, capsys):
+    shutil.copytree(toys.home.datasets / "toys", toys.home.datasets / "horse2zebra")
+    grid = Grid(toys.home)
+    grid.add_table(load_table("src-hdce/main"), "paper", [0], ["fastcut"])
+    print_plan(grid, plan_rows(grid))
+    assert "1 of the planned cells would have no score: FID needs pt_inception-2015" in capsys.readouterr().out
 
 
 def test_older_code_is_said(toys, grid, capsys):

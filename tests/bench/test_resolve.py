@@ -228,7 +228,5 @@ def test_only_embedded_data_can_stand_in_by_a_share(toys, mine, tmp_path):
 def test_crops_larger_than_images_are_the_protocols_fault(toys):
     scale = yaml.safe_load(toys.protocol_file.read_text())["scales"]["smoke"]
     toys.edit(scales={"smoke": scale | {"overrides": {"crop_size": 640}}})
-    with pytest.raises(
-        UsageError, match=r"^toys\.yaml: method toy at scale smoke: load_size 20 is less than crop"
-    ):
+    with pytest.raises(UsageError, match=r"^toys\.yaml: method toy at scale smoke: load_size 20 is less than crop"):
         resolve(toys.method, toys.protocol, "smoke")
