@@ -117,8 +117,11 @@ def settle_name(comparison: Comparison, chosen: bool) -> None:
 
 def _held(folder: Path) -> set[str]:
     """The runs of the comparison in a folder, as far as its record can be read."""
-    contenders = (read_record(folder / "comparison.json") or {}).get("contenders", [])
-    return {key for contender in contenders for key in contender.get("train_keys", {}).values()}
+    contenders = (read_record(folder / "comparison.json") or {}).get("contenders")
+    if not isinstance(contenders, list):
+        return set()
+    keys = [contender.get("train_keys") for contender in contenders if isinstance(contender, dict)]
+    return {key for of in keys if isinstance(of, dict) for key in of.values()}
 
 
 def compare(comparison: Comparison, slots: int | None, as_json: bool, debug: bool, mlflow: str | None = None) -> bool:

@@ -66,7 +66,7 @@ def test_another_comparison_of_the_same_name_keeps_its_folder(toys):
 
 def test_a_damaged_record_holds_no_name(toys):
     first = comparison(toys)
-    for content in ("", "[]", "{"):
+    for content in ("", "[]", "{", '{"contenders": 5}', '{"contenders": [1, {"train_keys": 2}]}'):
         write_atomically(first.folder / "comparison.json", lambda path, text=content: path.write_text(text))
         settle_name(first, chosen=True)
     assert first.name == comparison(toys).name
