@@ -32,7 +32,10 @@ class Interval(BaseModel):
 
 
 class Measured(BaseModel):
-    """One metric at one checkpoint over all seeds of a cell."""
+    """One metric at one checkpoint over all seeds of a cell.
+
+    `ceiling` is what the real test images get from the same network, None where a perfect score is known by itself.
+    """
 
     metric: str
     checkpoint: Checkpoint
@@ -40,6 +43,7 @@ class Measured(BaseModel):
     score_keys: dict[int, str]
     mean: float | None = None
     interval: Interval | None = None
+    ceiling: float | None = None
     verdict: Verdict | None = None
 
 

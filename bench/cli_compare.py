@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +21,11 @@ from bench.cli_options import (
     example,
     read_settings,
 )
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
+
+if TYPE_CHECKING:
+    from bench.home import Home
+    from bench.protocol import Protocol
 
 app = typer.Typer()
 
@@ -92,11 +96,14 @@ def score(
         Path | None, typer.Option("--weights", help="a generator's checkpoint of CUT's or CycleGAN's code")
     ] = None,
     sets: SetOption = None,
+    train_segmenter: Annotated[
+        bool, typer.Option("--train-segmenter", help="first train the protocol's segmentation network, if need be")
+    ] = False,
     home: HomeOption = HOME,
     data: DataOption = DATA,
     as_json: JsonOption = False,
 ) -> None:
-    """Score images made by any program, or an official checkpoint; nothing is trained."""
+    """Score images made by any program, or an official checkpoint; nothing is trained unless you say so."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -107,6 +114,8 @@ def score(
     if (images is None) == (weights is None) or (weights is None) != (method is None):
         raise UsageError("say what to score: --images DIR, or --method NAME with --weights FILE")
     results, asked = Home.open(home, data), load_protocol(protocol)
+    if train_segmenter:
+        _train_segmenter(asked, results)
     if images is not None:
         if sets:
             raise UsageError("--set goes with --weights; images are scored as they are")
@@ -124,6 +133,22 @@ def score(
         print_scored(found, Console())
     if any(one.state == "failed" for one in found.scores):
         raise typer.Exit(1)
+
+
+def _train_segmenter(protocol: Protocol, home: Home) -> None:
+    """Do what is left of the run of a protocol's segmentation network."""
+    from rich.console import Console
+
+    from bench.carry_out import CarryOut
+    from bench.score import segmenter_grid
+
+    grid, key = segmenter_grid(protocol, home)
+    if key is None:
+        raise UsageError(f"--train-segmenter: protocol {protocol.id} has no segmentation network; leave the option out")
+    work = CarryOut(grid, None, Console(stderr=True), debug(), mlflow=None)
+    for key, outcome in (work.run() if work.todo else {}).items():
+        if outcome.state != "done":
+            raise BenchError(f"segmentation network {key} {outcome.state}: {outcome.reason}")
 
 
 @app.command(epilog=example("diff cut-3aba cut-feda"))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from bench.data.dataset import DataSet, ImageSet, Resized
+from bench.data.labels import LabelMaps
 from bench.home import Home, RunFolder
 from bench.metrics.metric import Evaluation, Score
 from bench.metrics.scoring import score
 from bench.protocol import MetricUse
+from bench.segmentation import Segmentation, trained_segmenter
 from bench.spec import RunSpec, Split
 from bench.storage import read_json, write_json
 
@@ -99,15 +102,41 @@ def evaluate(
         progress({"phase": f"scoring {split} images of epoch {epoch}"})
         real = real_images(spec, dataset, split)
         truth = Resized(real, fake.image(0).size) if dataset.aligned(split) else None
-        scores = score(
-            [(use.metric, use.settings) for use in todo],
-            Evaluation(fake=fake, real=real, truth=truth, cache=home.cache / "features", weights=home.weights),
+        evaluation = Evaluation(
+            # a segmentation network is scored by what it sees in real images
+            fake=real if method.task == "segmentation" else fake,
+            real=real,
+            truth=truth,
+            cache=home.cache / "features",
+            weights=home.weights,
+            segmentation=_segmentation(spec, method, real, partial(_labels, dataset, split, indices), home),
         )
+        scores = score([(use.metric, use.settings) for use in todo], evaluation)
         for use, result in zip(todo, scores, strict=True):
             _store(folder, spec, epoch, split, use, result)
         # the last checkpoint's test images stay for people to look at; the others can be made again from the weights
         if split != "test" or epoch != spec.total_epochs:
             shutil.rmtree(samples)
+
+
+def _labels(dataset: DataSet, split: Split, indices: Sequence[int]) -> LabelMaps:
+    return dataset.labels(split).subset(indices)
+
+
+def _segmentation(
+    spec: RunSpec, method: Method, real: ImageSet, labels: Callable[[], LabelMaps], home: Home
+) -> Segmentation | str:
+    """What metrics of classes ask: the method itself if it is such a network, else the one the run is scored by."""
+    key = spec.evaluation.segmenter
+    if method.task != "segmentation" and key is None:
+        return (
+            "the segmentation network of this protocol cannot be had here; the cells that need it say what is missing"
+        )
+
+    def network() -> Method:
+        return method if key is None else trained_segmenter(home, key)
+
+    return Segmentation(key or spec.train_key, network, real, labels)
 
 
 def _store(folder: RunFolder, spec: RunSpec, epoch: int, split: Split, use: MetricUse, result: Score) -> None:

@@ -92,6 +92,7 @@ def measure(
     values: dict[int, float] = {}
     keys: dict[int, str] = {}
     interval: Interval | None = None
+    ceiling: float | None = None
     for seed, key in keys_by_seed.items():
         epoch = chosen[seed].get(rule)
         frame = frames[key]
@@ -106,6 +107,7 @@ def measure(
             values[seed], keys[seed] = float(row["value"]), str(row["key"])
             if stored := row["score"].get("interval"):
                 interval = Interval.model_validate(stored)
+            ceiling = row["score"].get("ceiling")  # one network and one test set score all seeds
     if not values:
         return None
     numbers = list(values.values())
@@ -116,6 +118,7 @@ def measure(
         score_keys=keys,
         mean=sum(numbers) / len(numbers),
         interval=seed_interval(numbers) if len(numbers) > 1 else interval,
+        ceiling=ceiling,
     )
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.cell import Cell
+from bench.data.config import DataConfig
 from bench.data.dataset import DataSet, open_dataset
 from bench.errors import BenchError, NotAvailable, UsageError
 from bench.home import Home
-from bench.plugins import plugins
+from bench.plugins import load_metric, plugins
 from bench.preflight import check_protocol
-from bench.protocol import load_protocol
+from bench.protocol import Protocol, load_protocol
 from bench.resolve import Resolution, resolve
 from bench.spec import RunSpec
 from bench.table import Table, TableCell
@@ -88,9 +89,12 @@ class Grid:
         Raises:
             NotAvailable: it is not on this machine; the message says how to get it.
         """
-        name = resolution.ran.data.model_dump_json()
+        return self._open(resolution.ran.data)
+
+    def _open(self, data: DataConfig) -> DataSet:
+        name = data.model_dump_json()
         if name not in self._datasets:
-            self._datasets[name] = open_dataset(resolution.ran.data, self.home.datasets, self.home.cache)
+            self._datasets[name] = open_dataset(data, self.home.datasets, self.home.cache)
         return self._datasets[name]
 
     def add_run(self, resolution: Resolution, seed: int, needed_by: tuple[tuple[str, str, str], ...] = ()) -> str:
@@ -115,6 +119,10 @@ class Grid:
         for role, required in sorted(resolution.method_class.required_runs(resolution.config).items()):
             needed = resolve(required.method, resolution.asked, resolution.scale_name, required.overrides)
             needs[role] = self.add_run(needed, seed, (*needed_by, itself))
+        try:
+            segmenter = self.add_segmenter(resolution.ran, resolution.scale_name)
+        except NotAvailable:  # the run itself can be had, and its other scores
+            segmenter = None
         spec = RunSpec(
             method=resolution.reference,
             label=label,
@@ -126,7 +134,7 @@ class Grid:
             threads=resolution.scale.threads,
             plugins=resolution.plugin_files(),
             needs=needs,
-            evaluation=resolution.evaluation,
+            evaluation=resolution.evaluation.model_copy(update={"segmenter": segmenter}),
             asked_by=[f"{resolution.asked.id} {resolution.scale_name}"],
         )
         key = spec.train_key
@@ -134,6 +142,25 @@ class Grid:
         self.names[key] = f"{label} on {resolution.ran.name}, seed {seed}"
         self.splits[key] = tuple(dataset.splits)
         return key
+
+    def add_segmenter(self, protocol: Protocol, scale: str) -> str | None:
+        """Add the run of the segmentation network that scores a protocol's images; one for all methods and seeds.
+
+        Args:
+            protocol: the one whose data is used, not one that it stands in for.
+            scale: smoke, mini or paper.
+
+        Returns:
+            Its train key, None if the protocol has no such network.
+
+        Raises:
+            NotAvailable: if its data or weights, or the label maps of the images, are not on this machine.
+        """
+        use = protocol.segmenter
+        if use is None:
+            return None
+        self._open(protocol.data).labels("test")
+        return self.add_run(resolve(use.method, load_protocol(use.protocol), scale), seed=0)
 
     def add_table(
         self,
@@ -180,7 +207,12 @@ class Grid:
                 what = f"metric {scored_as or entry.metric} does not exist yet"
                 cell.blocked = ("not implemented", what if scored_as else f"{what} on {cell.resolution.ran.id}")
                 continue
+            if (reason := cell.resolution.ran.not_measured.get(scored_as)) is not None:
+                cell.blocked = ("not available", reason)
+                continue
             try:
+                if load_metric(scored_as).uses_segmenter:
+                    self.add_segmenter(cell.resolution.ran, scale)
                 counts = self.dataset(cell.resolution).count_deviations()
                 cell.resolution = replace(cell.resolution, deviations=cell.resolution.deviations + counts)
                 count = cell.resolution.asked.scale(scale).seeds

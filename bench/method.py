@@ -19,7 +19,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from bench.randomness import Draws
 
-Task = Literal["unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation"]
+Task = Literal[
+    "unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation", "segmentation"
+]
 
 
 class MethodConfig(BaseModel):
@@ -51,9 +53,9 @@ class MethodConfig(BaseModel):
 
 
 class PairedConfig(MethodConfig):
-    """What a method that turns label maps into images adds: how its conditions and images look.
+    """What a method that turns label maps into images, or images into label maps, adds: how both look.
 
-    Such a method's stream A is the condition, float (batch, 1 or 2, H, W) of whole numbers: classes, and instance
+    Such a method's stream A is the label map, float (batch, 1 or 2, H, W) of whole numbers: classes, and instance
     numbers unless `no_instance`. It is aligned with B and shares B's crop and flip.
     """
 
@@ -248,9 +250,25 @@ class Generator(Protocol):
         ...
 
 
+@runtime_checkable
+class Segmenter(Protocol):
+    """Capability: say what is seen at each pixel of an image; what translated images are scored by."""
+
+    labels_of_classes: Tensor  # (classes,): each scored class's number in the label maps
+
+    def segment(self, images: Tensor) -> Tensor:
+        """Map (batch, 3, H, W) in [-1, 1] to scored classes, int64 (batch, H, W); no gradient."""
+        ...
+
+    def classes(self, labels: Tensor) -> Tensor:
+        """Map numbers in label maps to scored classes, 255 where a pixel counts nowhere; int64, any shape."""
+        ...
+
+
 CAPABILITY_OF_TASK: dict[str, tuple[type, str]] = {
     "unpaired_translation": (Translator, "translate"),
     "paired_synthesis": (Synthesizer, "synthesize"),
     "multi_domain_translation": (MultiDomainTranslator, "translate"),
     "unconditional_generation": (Generator, "generate"),
+    "segmentation": (Segmenter, "segment"),
 }

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from bench.errors import BenchError, UsageError, unknown_name
 from bench.plugins import load_method, load_metric, plugins
 from bench.protocol import Protocol, load_protocol, validation_line
+from bench.resolve import require_capability
 
 if TYPE_CHECKING:
     from bench.method import Method
@@ -34,6 +35,7 @@ def check_protocol(protocol: Protocol, scale_name: str, methods: Iterable[str]) 
     stand_in = protocol.scale(scale_name).stand_in
     for one in [protocol] if stand_in is None else [protocol, load_protocol(stand_in)]:
         _check_metrics(one)
+        _check_segmenter(one, scale_name)
         _check_recipe(one, used)
         _check_overrides(one, scale_name, used)
 
@@ -41,9 +43,27 @@ def check_protocol(protocol: Protocol, scale_name: str, methods: Iterable[str]) 
 def _check_metrics(protocol: Protocol) -> None:
     for use in protocol.metrics:
         try:
-            load_metric(use.metric).resolve(use.settings)
+            metric = load_metric(use.metric)
+            metric.resolve(use.settings)
         except UsageError as error:
             raise UsageError(f"{protocol.file}: metrics: {error}") from error
+        if metric.uses_segmenter and protocol.segmenter is None and protocol.task != "segmentation":
+            raise UsageError(f"{protocol.file}: metrics: {use.metric} needs a segmenter; name its method and protocol")
+
+
+def _check_segmenter(protocol: Protocol, scale_name: str) -> None:
+    """Check the segmentation network that scores a protocol's images as the protocol itself is checked."""
+    use = protocol.segmenter
+    if use is None:
+        return
+    try:
+        of = load_protocol(use.protocol)
+        if of.task != "segmentation":
+            raise UsageError(f"protocol {of.id} is for {of.task}; name one for segmentation")
+        check_protocol(of, scale_name, [use.method])
+        require_capability(load_method(use.method), of)
+    except UsageError as error:
+        raise UsageError(f"{protocol.file}: segmenter: {error}") from error
 
 
 def _check_recipe(protocol: Protocol, used: dict[str, type[Method]]) -> None:

@@ -19,7 +19,9 @@ from bench.errors import UsageError, unknown_name
 from bench.yaml_files import protocol_files, read_yaml
 
 SCALES = ("smoke", "mini", "paper")
-Task = Literal["unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation"]
+Task = Literal[
+    "unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation", "segmentation"
+]
 TASKS = get_args(Task)  # bench.method says what each asks of a method
 
 
@@ -32,6 +34,18 @@ class MetricUse(_Strict):
 
     metric: str
     settings: dict[str, Any] = {}
+
+
+class SegmenterUse(_Strict):
+    """The segmentation network that scores a protocol's images; trained once, at the same scale, with seed 0.
+
+    Attributes:
+        method: which network.
+        protocol: the protocol whose real training images it learns from, `name@version`.
+    """
+
+    method: str
+    protocol: str
 
 
 class Scale(_Strict):
@@ -87,8 +101,10 @@ class Protocol(_Strict):
         recipe: the published protocol whose recipe methods train with.
         data: the data set, its split and its direction; the data is oriented so that methods see A -> B only.
         metrics: what is scored, in the order shown.
+        segmenter: the network behind the metrics that look at classes; None where no metric does.
         select_by: the metric that chooses best-on-validation and best-on-test.
         counts: the checkpoint rule whose value fills a cell.
+        not_measured: metrics that papers print and that cannot be measured on this data -> why.
         stand_in_metrics: metric a paper prints -> metric measured where data or weights are stand-ins.
         scales: smoke, mini and paper.
         notes: reading notes shown by `info`.
@@ -102,8 +118,10 @@ class Protocol(_Strict):
     recipe: str
     data: DataConfig
     metrics: list[MetricUse]
+    segmenter: SegmenterUse | None = None
     select_by: str
     counts: Checkpoint = "last"
+    not_measured: dict[str, str] = {}
     stand_in_metrics: dict[str, str] = {}
     scales: dict[str, Scale]
     notes: list[str] = []

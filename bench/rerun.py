@@ -82,7 +82,7 @@ def _fresh(home: Home, spec: RunSpec) -> Home:
     root = place / str(number)
     with explained(root):
         root.mkdir(parents=True, exist_ok=True)
-        for name in ("cache", "weights", *spec.needs.values()):
+        for name in ("cache", "weights", *spec.comes_after):
             (home.root / name).mkdir(exist_ok=True)
             if not (root / name).is_symlink():
                 (root / name).symlink_to(os.path.relpath(home.root / name, root))

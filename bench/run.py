@@ -110,6 +110,7 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
     from bench.data.loader import TrainingImages
     from bench.data.pairs import TrainingPairs
     from bench.evaluate import evaluate
+    from bench.method import PairedConfig
     from bench.randomness import Draws
     from bench.train import MetricsLog, train
 
@@ -134,7 +135,7 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
         method.receive(role, restore_method(home, needed).to(device))
     method.load_pretrained(home.weights)
     method.to(device)
-    batches = TrainingPairs if method.task == "paired_synthesis" else TrainingImages
+    batches = TrainingPairs if isinstance(method.config, PairedConfig) else TrainingImages
     images = batches(dataset, method.streams, method.config, Draws(spec.seed), home.cache, device)
     checkpoints = Checkpoints(folder.checkpoints, report=lambda line: print(line, flush=True))
     progress({"phase": "training", "total_steps": images.total_steps, "total_epochs": method.config.total_epochs})

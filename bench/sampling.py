@@ -1,4 +1,4 @@
-"""From a trained method to the images that are scored, by the capability its task asks for; the one place that quantises."""
+"""From a trained method to the images that are scored or shown, by its task's capability; the one place that quantises."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.data.dataset import DataSet, FileImages, ImageSet
-from bench.data.transforms import quantise, save_png
+from bench.data.transforms import quantise, resize, save_png, to_tensor
 
 if TYPE_CHECKING:
     from bench.method import Method
@@ -105,8 +105,27 @@ def _generations(
     return FileImages(paths)
 
 
+def _segmentations(
+    method: Any, dataset: DataSet, split: str, indices: Sequence[int], folder: Path, progress: Progress
+) -> ImageSet:
+    """What a segmentation network sees in every real image, in the colours of the data set's label maps."""
+    images = dataset.images(split, "B").subset(indices)
+    device = next(method.parameters()).device
+    colours = dataset.colours()[method.labels_of_classes.cpu().numpy()]
+    paths = sample_files(folder, images.names)
+    size = method.config.size(method.config.crop_size)
+    for done, path in enumerate(paths):
+        progress(done, len(paths))
+        if not path.exists():
+            pixels = to_tensor(resize(images.image(done), size))
+            classes = method.segment(pixels[None].to(device))[0].cpu().numpy()
+            save_png(colours[classes], path)
+    return FileImages(paths)
+
+
 _SAMPLERS: dict[str, Callable[[Any, DataSet, str, Sequence[int], Path, Progress], ImageSet]] = {
     "unpaired_translation": _translations,
     "paired_synthesis": _syntheses,
     "unconditional_generation": _generations,
+    "segmentation": _segmentations,
 }

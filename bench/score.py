@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,13 +12,17 @@ from rich.table import Table as RichTable
 
 from bench.data.config import FolderData, PairedFolderData
 from bench.data.dataset import DataSet, Fitted, ImageSet, Resized, file_sha256, open_dataset
+from bench.errors import NotAvailable
 from bench.features.cache import content_hash
+from bench.grid import Grid
 from bench.home import Home
 from bench.image_folder import find_images
+from bench.ledger import read_result
 from bench.metrics.metric import Evaluation, Score
 from bench.metrics.scoring import score
 from bench.preflight import check_protocol
 from bench.protocol import Protocol
+from bench.segmentation import Segmentation, trained_segmenter
 from bench.spec import digest
 from bench.storage import write_json
 from bench.table import load_table, table_names
@@ -89,12 +93,16 @@ def score_images(protocol: Protocol, folder: Path, home: Home) -> Scored:
     found = find_images(folder, inputs, size)
     real = dataset.images("test", "B")
     truth = None
-    if found.matched is not None and dataset.aligned("test"):
-        truth = Fitted(real.subset(found.matched), found.images)
+    segmentation: Segmentation | str = "no image is named like a test image, so none has true classes"
+    if found.matched is not None:
+        segmentation = _segmentation(protocol, dataset, found.matched, home)
+        if dataset.aligned("test"):
+            truth = Fitted(real.subset(found.matched), found.images)
     if not conditional and size is not None:
         real = Resized(real, size)
     images_hash = content_hash(found.images)
-    return _finish(protocol, dataset, home, str(folder), images_hash, {}, found.deviations, found.images, real, truth)
+    evaluation = _evaluation(home, found.images, real, truth, segmentation)
+    return _finish(protocol, dataset, home, str(folder), images_hash, {}, found.deviations, evaluation)
 
 
 def score_weights(
@@ -135,7 +143,48 @@ def score_weights(
     real = dataset.images("test", "B")
     truth = Resized(real, fake.image(0).size) if dataset.aligned("test") else None
     what = f"{resolution.plugin.name} with {weights}"
-    return _finish(protocol, dataset, home, what, sha256, config, resolution.deviations, fake, real, truth)
+    evaluation = _evaluation(home, fake, real, truth, _segmentation(protocol, dataset, indices, home))
+    return _finish(protocol, dataset, home, what, sha256, config, resolution.deviations, evaluation)
+
+
+def segmenter_grid(protocol: Protocol, home: Home) -> tuple[Grid, str | None]:
+    """The run of the network that tells the classes in a protocol's images.
+
+    Returns:
+        A grid of that run, and its train key; None if the protocol has no such network.
+
+    Raises:
+        NotAvailable: if its data or weights, or the label maps of the test images, are not on this machine.
+    """
+    grid = Grid(home)
+    return grid, grid.add_segmenter(protocol, SCALE)
+
+
+def _segmentation(protocol: Protocol, dataset: DataSet, indices: Sequence[int], home: Home) -> Segmentation | str:
+    """What metrics of classes ask, or why there is nothing to ask."""
+    try:
+        _, key = segmenter_grid(protocol, home)
+    except NotAvailable as error:
+        return str(error)
+    if key is None:
+        return "this protocol has no segmentation network"
+    if read_result(home.run(key)) is None:
+        return f"its segmentation network, run {key}, is not trained under {home.root}; add --train-segmenter (once)"
+    real = dataset.images("test", "B").subset(indices)
+    return Segmentation(key, lambda: trained_segmenter(home, key), real, lambda: dataset.labels("test").subset(indices))
+
+
+def _evaluation(
+    home: Home, fake: ImageSet, real: ImageSet, truth: ImageSet | None, segmentation: Segmentation | str
+) -> Evaluation:
+    return Evaluation(
+        fake=fake,
+        real=real,
+        truth=truth,
+        cache=home.cache / "features",
+        weights=home.weights,
+        segmentation=segmentation,
+    )
 
 
 def _size(protocol: Protocol) -> int | None:
@@ -160,12 +209,9 @@ def _finish(
     sha256: str,
     config: dict[str, Any],
     deviations: list[str],
-    fake: ImageSet,
-    real: ImageSet,
-    truth: ImageSet | None,
+    evaluation: Evaluation,
 ) -> Scored:
     """Measure, put published numbers beside, and write `result.json`."""
-    evaluation = Evaluation(fake=fake, real=real, truth=truth, cache=home.cache / "features", weights=home.weights)
     scores = score([(use.metric, use.settings) for use in protocol.metrics], evaluation)
     folder = _folder(home, protocol, dataset, sha256, config)
     lines = [*deviations, *_test_counts(protocol, dataset)]
@@ -229,12 +275,14 @@ def print_scored(scored: Scored, console: Console) -> None:
     for line in scored.deviations:
         console.print(f"  ≠ {line}", highlight=False, markup=False, soft_wrap=True)
     table = RichTable(box=None, pad_edge=False)
-    for heading in ("metric", "score", "evaluation noise (95 %)", "images"):
+    ceilings = any(one.ceiling is not None for one in scored.scores)
+    for heading in ("metric", "score", "evaluation noise (95 %)", *(["real images"] if ceilings else []), "images"):
         table.add_column(heading, overflow="fold", justify="left" if heading == "metric" else "right")
     for one in scored.scores:
         noise = f"{one.interval.low:.4g} … {one.interval.high:.4g}" if one.interval else ""
         value = f"{one.value:.4g}" if one.value is not None else one.state
-        table.add_row(one.metric, value, noise, f"{one.n_fake} against {one.n_real}")
+        ceiling = [f"{one.ceiling:.4g}" if one.ceiling is not None else ""] if ceilings else []
+        table.add_row(one.metric, value, noise, *ceiling, f"{one.n_fake} against {one.n_real}")
     console.print(table)
     for one in scored.scores:
         if one.state != "done":

@@ -34,6 +34,7 @@ class Evaluation(BaseModel):
 
     Attributes:
         metrics: what is measured on the test images.
+        segmenter: train key of the run that metrics of classes ask; None: there is none, or it cannot be had here.
         select_by: measured on validation images too, to choose best-on-validation.
         counts: the checkpoint rule that fills cells.
         scored_checkpoints: evenly spaced checkpoints that are kept and scored.
@@ -43,6 +44,7 @@ class Evaluation(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     metrics: list[MetricUse]
+    segmenter: str | None = None
     select_by: str
     counts: Checkpoint
     scored_checkpoints: int
@@ -142,7 +144,15 @@ class RunSpec(BaseModel):
             "extractor": metric.extractor.id if metric.extractor else None,
             "settings": use.settings,
         }
+        if metric.uses_segmenter:
+            parts["segmenter"] = self.evaluation.segmenter
         return digest(parts)[:24]
+
+    @property
+    def comes_after(self) -> list[str]:
+        """Train keys of the runs that must have ended before this one starts."""
+        segmenter = self.evaluation.segmenter
+        return [*self.needs.values(), *([segmenter] if segmenter else [])]
 
     def merged(self, other: RunSpec) -> RunSpec:
         """This run, scored for both askers."""
@@ -153,6 +163,7 @@ class RunSpec(BaseModel):
                 "evaluation": mine.model_copy(
                     update={
                         "metrics": metrics,
+                        "segmenter": mine.segmenter or theirs.segmenter,
                         "scored_checkpoints": max(mine.scored_checkpoints, theirs.scored_checkpoints),
                     }
                 ),

@@ -69,11 +69,17 @@ def _output(subject: Subject) -> None:
     images = subject.output(method)
     height, width = subject.size
     require(isinstance(images, Tensor), f"the output must be a tensor, not {type(images).__name__}")
+    segments = subject.method_class.task == "segmentation"
+    wanted = (2, height, width) if segments else (2, 3, height, width)
     shape = tuple(images.shape)
-    require(shape == (2, 3, height, width), f"two images must have the shape (2, 3, {height}, {width}), not {shape}")
+    require(shape == wanted, f"the output for two images must have the shape {wanted}, not {shape}")
     require(not images.requires_grad, "the output is attached to the graph; decorate with @torch.no_grad()")
     low, high = float(images.min()), float(images.max())
-    require(-1 <= low <= high <= 1, f"the output spans [{low:.3g}, {high:.3g}]; images lie in [-1, 1]")
+    if segments:
+        whole = not images.is_floating_point() and low >= 0
+        require(whole, f"classes are whole numbers from 0, not {images.dtype} from {low:.3g}")
+    else:
+        require(-1 <= low <= high <= 1, f"the output spans [{low:.3g}, {high:.3g}]; images lie in [-1, 1]")
     with temporary_checkpoints() as checkpoints:
         checkpoints.save_weights(method, 1)
         checkpoints.load_weights(scorer, 1)

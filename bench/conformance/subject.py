@@ -114,14 +114,15 @@ class Subject:
         return losses
 
     def output(self, method: Method) -> Tensor:
-        """What the method makes of two images, conditions or noise vectors."""
+        """What the method makes of two images, conditions or noise vectors: images, or classes if it is to segment."""
         task = self.method_class.task
         verb = CAPABILITY_OF_TASK[task][1]
         make: Any = getattr(method, verb, None)
         require(callable(make), f"task {task} needs a method {verb}()")
         if task == "unconditional_generation":
             return make(2, torch.Generator().manual_seed(0))
-        inputs = torch.cat([self.batch(("A",), step)["A"][:1] for step in range(2)])
+        stream = "B" if task == "segmentation" else "A"
+        inputs = torch.cat([self.batch((stream,), step)[stream][:1] for step in range(2)])
         if task == "multi_domain_translation":
             return make(inputs, torch.zeros(2, dtype=torch.int64), None)
         return make(inputs)

@@ -55,6 +55,8 @@ class FolderData(_Strict):
         name: the folder's name under the data root.
         direction: `BtoA` swaps the folders, so that methods see A -> B all the same.
         counts: published number of images per folder; another number is reported as a deviation.
+        test_labels: pattern, below the data root, of the label maps of the test images, if they have any: test image
+            `N_...` belongs to file N of the sorted ones, as Cityscapes is prepared.
         validation: how many images of each training folder to hold out, the last in path order. The published data
             sets have no validation split, so any but 0 is a deviation.
     """
@@ -63,6 +65,7 @@ class FolderData(_Strict):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     direction: Literal["AtoB", "BtoA"] = "AtoB"
     counts: dict[Literal["trainA", "trainB", "testA", "testB"], int] | None = None
+    test_labels: str | None = Field(default=None, pattern=r"^[A-Za-z0-9].*\*[^/*]*$")
     validation: int = Field(0, ge=0)
 
 

@@ -214,12 +214,21 @@ class DataSet(ABC):
         """Whether A[i] and B[i] of the split show the same place, so that B[i] is the truth for A[i]."""
 
     def labels(self, split: str) -> LabelMaps:
-        """The label maps of a split of a paired data set, aligned with its stream B.
+        """The label maps of a split, one for each of its images in stream B.
 
         Raises:
-            BenchError: if the data set is not paired.
+            BenchError: if the data set has none.
+            NotAvailable: if they are not on this machine.
         """
-        raise BenchError(f"data set {self.name} is not paired: it has no label map for each image")
+        raise BenchError(f"data set {self.name} has no label map for each image of its split {split}")
+
+    def colours(self) -> np.ndarray:
+        """The colour in which each number of a label map is shown: uint8 (at least as many as numbers, 3).
+
+        Raises:
+            BenchError: if the data set has no label maps.
+        """
+        raise BenchError(f"data set {self.name} has no label maps")
 
     @abstractmethod
     def raw_files(self) -> list[tuple[Path, str]]:

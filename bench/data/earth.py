@@ -191,10 +191,14 @@ class EarthDataSet(DataSet):
 
     def labels(self, split: str) -> LabelMaps:
         """See `DataSet.labels`; the classes are land cover."""
-        if not self.config.paired:
-            return super().labels(split)
         self.images(split, "B")  # refuses a split that does not exist
+        if not self.aligned(split):
+            return super().labels(split)
         return ArrayLabels(self.class_maps(cast(Split, split)))
+
+    def colours(self) -> np.ndarray:
+        """See `DataSet.colours`."""
+        return land_cover.PALETTE
 
     def raw_files(self) -> list[tuple[Path, str]]:
         """The rasters with their pinned sha256; opening checked them."""

@@ -6,14 +6,18 @@ Source: taesungp/contrastive-unpaired-translation b3ac297, data/image_folder.py 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from bench.data.config import FolderData
 from bench.data.dataset import DataSet, FileImages, ImageSet, Split, Stream, Subset, file_sha256
+from bench.data.labels import LabelMaps
+from bench.data.paired_folder import FileLabels
 from bench.data.sources import sources
 from bench.errors import BenchError, NotAvailable
 
+_NUMBER = re.compile(r"\d+(?=_|\.)")  # of `12_B.jpg`
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff"})
 
 
@@ -45,6 +49,7 @@ class FolderDataSet(DataSet):
 
     def __init__(self, config: FolderData, data_root: Path, cache: Path) -> None:
         super().__init__(config, cache)
+        self._data_root = data_root
         self.root = data_root / config.name
         if not self.root.is_dir():
             known = config.name in sources()
@@ -92,6 +97,25 @@ class FolderDataSet(DataSet):
     def aligned(self, split: str) -> bool:
         """False: these folders promise no pairs."""
         return False
+
+    def labels(self, split: str) -> LabelMaps:
+        """See `DataSet.labels`; only test images have any, and only where the configuration says where they are."""
+        if self.config.test_labels is None or split != "test":
+            return super().labels(split)
+        files = sorted(self._data_root.glob(self.config.test_labels))
+        if not files:
+            raise NotAvailable(
+                f"the label maps of {self.name}'s test images are not here: no {self._data_root / self.config.test_labels}; "
+                "put the folders as published under the data root"
+            )
+        names = self.images("test", "A").names
+        numbers = [int(found[0]) if (found := _NUMBER.match(name)) else -1 for name in names]
+        if sorted(numbers) != list(range(len(files))):
+            raise BenchError(
+                f"{self.name}: its {len(names)} test images are not numbered like the {len(files)} label maps "
+                f"{self.config.test_labels}; prepare both from one version of the data set"
+            )
+        return FileLabels([files[number] for number in numbers], None, 0)
 
     def raw_files(self) -> list[tuple[Path, str]]:
         """Every image file with its sha256."""

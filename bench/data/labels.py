@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,10 @@ class LabelMaps(ABC):
     def labels(self, i: int) -> np.ndarray:
         """Map i as uint16 (H, W, channels); class 255 is unknown. Not to be written to."""
 
+    def subset(self, indices: Sequence[int]) -> LabelMaps:
+        """Some of these maps, in the order given."""
+        return ChosenLabels(self, indices)
+
     def resized(self, i: int, size: tuple[int, int]) -> np.ndarray:
         """Map i as uint16 (height, width, channels) of (width, height) `size`, by PIL's nearest neighbour."""
         labels = self.labels(i)
@@ -46,6 +50,27 @@ class LabelMaps(ABC):
         planes = [Image.fromarray(labels[..., c].astype(np.int32)) for c in range(self.channels)]
         resized = [np.asarray(plane.resize(size, Image.Resampling.NEAREST)) for plane in planes]
         return np.stack(resized, axis=-1).astype(np.uint16)
+
+
+class ChosenLabels(LabelMaps):
+    """Some maps of another sequence.
+
+    Args:
+        maps: the other sequence.
+        indices: into it, in the order wanted.
+    """
+
+    def __init__(self, maps: LabelMaps, indices: Sequence[int]) -> None:
+        self.maps = maps
+        self.indices = tuple(indices)
+        self.channels = maps.channels
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def labels(self, i: int) -> np.ndarray:
+        """Map i as uint16 (H, W, channels)."""
+        return self.maps.labels(self.indices[i])
 
 
 class ArrayLabels(LabelMaps):

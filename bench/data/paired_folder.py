@@ -143,6 +143,10 @@ class PairedFolderDataSet(DataSet):
         files = self._files[split]
         return FileLabels(files["labels"], files.get("instances"), self.config.first_class)
 
+    def colours(self) -> np.ndarray:
+        """See `DataSet.colours`."""
+        return PALETTE
+
     def aligned(self, split: str) -> bool:
         """True: every photograph has its label map."""
         return True

@@ -71,7 +71,9 @@ class LocalExecutor:
     def run(
         self, specs: dict[str, RunSpec], update: Callable[[set[str], dict[str, Outcome]], None]
     ) -> dict[str, Outcome]:
-        """Execute runs in order, each after the runs it needs.
+        """Execute runs in order, each after the runs it needs and after the one that scores it.
+
+        Where the latter fails the run goes on: only the scores that ask it are missing.
 
         Args:
             specs: train key -> run, needed runs first.
@@ -111,7 +113,7 @@ class LocalExecutor:
         return outcomes
 
     def _unfinished(self, spec: RunSpec, waiting: list[str]) -> bool:
-        return any(key in waiting or key in self.active for key in spec.needs.values())
+        return any(key in waiting or key in self.active for key in spec.comes_after)
 
     def _start(self, key: str) -> multiprocessing.process.BaseProcess:
         folder = self.home.run(key)

@@ -16,6 +16,7 @@ from bench.cell import Interval
 from bench.errors import BenchError, NotAvailable, UsageError
 from bench.features.cache import FeatureCache, Images
 from bench.features.extractor import Extractor
+from bench.segmentation import Segmentation
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Evaluation:
         cache: folder of extracted features.
         weights: folder searched first for weight files that the user must supply.
         device: torch device that features are extracted on.
+        segmentation: the network and the true classes that metrics of classes ask, or why there are none.
     """
 
     fake: Images
@@ -37,6 +39,7 @@ class Evaluation:
     cache: Path
     weights: Path | None = None
     device: str = "cpu"
+    segmentation: Segmentation | str = "this protocol has no segmentation network; score one that has a segmenter"
 
     @cached_property
     def _features(self) -> FeatureCache:
@@ -50,6 +53,16 @@ class Evaluation:
         """
         network = extractor(self.weights, self.device)
         return self._features.features(network, self.fake), self._features.features(network, self.real)
+
+    def segmented(self) -> Segmentation:
+        """What tells the classes in images.
+
+        Raises:
+            NotAvailable: if there is no such network, or no true classes to compare with.
+        """
+        if isinstance(self.segmentation, str):
+            raise NotAvailable(self.segmentation)
+        return self.segmentation
 
     def aligned(self) -> Images:
         """The aligned truth.
@@ -82,8 +95,9 @@ class Score(BaseModel):
         value: None unless `state` is `done`.
         state, reason: how far it got and, if not done, why and the way out.
         interval: the evaluation's own noise (which test images there happened to be), not the noise of training.
+        ceiling: what the real test images get, where that is not 0 by definition.
         n_fake, n_real: number of images.
-        extractor: id of the feature network, None for metrics on pixels.
+        extractor: id of the feature network, or the run of the segmentation network; None for metrics on pixels.
         settings: resolved settings.
     """
 
@@ -95,6 +109,7 @@ class Score(BaseModel):
     state: Literal["done", "not available", "failed"]
     reason: str = ""
     interval: Interval | None = None
+    ceiling: float | None = None
     n_fake: int
     n_real: int
     extractor: str | None = None
@@ -108,6 +123,7 @@ class Metric(ABC):
         name, higher_is_better, description: literals, read without importing the file.
         revision: a literal, raised whenever a change can move a number; part of the score key.
         extractor: the feature network, None for metrics on pixels.
+        uses_segmenter: whether it asks the protocol's segmentation network, whose run is then part of the score key.
         Settings: the metric's settings model.
     """
 
@@ -116,6 +132,7 @@ class Metric(ABC):
     description: ClassVar[str]
     revision: ClassVar[int]
     extractor: ClassVar[type[Extractor] | None] = None
+    uses_segmenter: ClassVar[bool] = False
     Settings: ClassVar[type[MetricSettings]] = MetricSettings
 
     @abstractmethod
@@ -129,6 +146,10 @@ class Metric(ABC):
     @abstractmethod
     def measure(self, inputs: Any, settings: MetricSettings) -> tuple[float, Interval | None]:
         """Compute the value and, where there are enough images, its interval."""
+
+    def ceiling(self, inputs: Any, settings: MetricSettings) -> float | None:
+        """What the real test images themselves get, from the same inputs; None where a perfect score is known."""
+        return None
 
     @classmethod
     def resolve(cls, settings: Mapping[str, Any]) -> MetricSettings:
@@ -156,9 +177,11 @@ class Metric(ABC):
             The score. Its state is `not available` where weights or truth are missing, `failed` where the images
             cannot be scored.
         """
-        value, interval, state, reason = None, None, "done", ""
+        value, interval, ceiling, state, reason = None, None, None, "done", ""
         try:
-            value, interval = self.measure(self.prepare(evaluation, settings), settings)
+            inputs = self.prepare(evaluation, settings)
+            ceiling = self.ceiling(inputs, settings)
+            value, interval = self.measure(inputs, settings)
         except NotAvailable as error:
             state, reason = "not available", str(error)
         except BenchError as error:
@@ -170,8 +193,14 @@ class Metric(ABC):
             state=state,  # type: ignore[arg-type]
             reason=reason,
             interval=interval,
+            ceiling=ceiling,
             n_fake=len(evaluation.fake),
             n_real=len(evaluation.real),
-            extractor=self.extractor.id if self.extractor else None,
+            extractor=self.extractor.id if self.extractor else self._segmenter(evaluation),
             settings=settings.model_dump(mode="json"),
         )
+
+    def _segmenter(self, evaluation: Evaluation) -> str | None:
+        """The name of the segmentation network that was asked."""
+        asked = evaluation.segmentation
+        return asked.name if self.uses_segmenter and not isinstance(asked, str) else None

@@ -73,6 +73,7 @@ class Evidence:
         rules: names of the checkpoint rules that were measured.
         checkpoints, seeds, others: tables.
         gap: how much better best-on-test looks than last, empty if it is not known.
+        ceiling: what real test images get, empty where a perfect score is known by itself.
         samples, curves: of its runs.
         missing: what cannot be shown and why.
     """
@@ -92,6 +93,7 @@ class Evidence:
     seeds: list[SeedLine]
     others: list[OtherLine]
     gap: str
+    ceiling: str
     samples: SampleGrid | None
     curves: Shown | None
     missing: list[str]
@@ -140,6 +142,7 @@ def _evidence(
         seeds=_seeds(cell, decimals, anchors),
         others=[_other(name, measured) for name, measured in cell.extra.items() if measured.values],
         gap="" if difference is None else number(difference, decimals),
+        ceiling="" if cell.value is None or cell.value.ceiling is None else number(cell.value.ceiling, decimals),
         samples=samples,
         curves=curves,
         missing=missing,

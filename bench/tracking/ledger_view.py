@@ -67,8 +67,8 @@ class Ledger:
         self.specs = dict(self._readable(_read_run, [folder.spec for folder in home.runs()]))
         self.states = {key: run_state(home.run(key)) for key in self.specs}
         self.places = {key: self._place(key) for key in self.specs}
-        for key, spec in self.specs.items():  # a run that only other runs need stands beside them
-            for needed in spec.needs.values():
+        for key, spec in self.specs.items():  # a run that only other runs ask for stands beside them
+            for needed in spec.comes_after:
                 place = self.places.get(needed)
                 if place is not None and place.group is None:
                     self.places[needed] = Place(self.places[key].experiment, self.places[key].group, [])

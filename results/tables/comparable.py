@@ -48,21 +48,22 @@ def half_width(measured: Measured) -> float | None:
     return (interval.high - interval.low) / 2
 
 
-def measured_text(measured: Measured, decimals: int) -> str:
+def measured_text(measured: Measured, decimals: int, counted: bool = True) -> str:
     """Write a measurement as `46.1 ± 1.2`, or `46.1 (n=1)` where the seeds give no interval.
 
     Args:
         measured: at least one seed.
         decimals: digits after the point.
+        counted: False where the reader is told the number of seeds once for all.
 
     Returns:
-        The text; it says how many seeds there are wherever they are fewer than three.
+        The text; it says how many seeds there are wherever they are fewer than three, unless not `counted`.
     """
     count, half = len(measured.values), half_width(measured)
     text = f"{mean(measured):.{decimals}f}"
     if half is not None:
         text += f" ± {half:.{decimals}f}"
-    return text if half is not None and count >= 3 else f"{text} (n={count})"
+    return text if (half is not None and count >= 3) or not counted else f"{text} (n={count})"
 
 
 def decimals_for(values: Iterable[float]) -> int:

@@ -9,7 +9,7 @@ from bench.table import Table
 from results.printed import SECOND_HAND
 from results.tables.comparable import DEVIATING_MARK, VERDICT_MARKS, half_width, may_stand_against_published
 from results.tables.ranking import rank_agreement
-from results.tables.stand_in_block import StandIn
+from results.tables.stand_in_block import CEILING, StandIn, listed
 
 _VERDICT_WORDS = {
     "consistent": "consistent with the published number (inside our 95 % prediction interval)",
@@ -29,7 +29,7 @@ def paragraphs(table: Table, placed: Mapping[tuple[str, str], Cell], stand_ins: 
     """
     cells = list(placed.values())
     found = [_published(cells), _numbers(cells), _marks(cells), _checkpoints(cells), *_unstarted(cells)]
-    found += [_stand_ins(stand_ins), *_deviations(table, stand_ins), _ranking(table, cells)]
+    found += [_stand_ins(stand_ins), _ceiling(stand_ins), *_deviations(table, stand_ins), _ranking(table, cells)]
     found.append("Reading notes. " + " ".join(table.notes) if table.notes else "")
     return [text for text in found if text]
 
@@ -98,10 +98,22 @@ def _stand_ins(stand_ins: Sequence[StandIn]) -> str:
         metrics = {cell.metric: cell.scored_as for cell in one.cells if cell.scored_as != cell.metric}
         replaced = [f"{ours} instead of {paper}" for paper, ours in metrics.items()]
         changes = ([f"other data ({one.ran_as})"] if one.is_other_data else []) + replaced
-        uses.append(f"{one.name} uses {' and '.join(changes)}")
+        uses.append(f"{one.name} uses {listed(changes)}")
     return (
         f"Stand-ins do not reproduce the paper: {'; '.join(uses)}. Numbers of one B block may be compared with each other, "
         "never with a published one."
+    )
+
+
+def _ceiling(stand_ins: Sequence[StandIn]) -> str:
+    """What the line of real images in a block means."""
+    cells = [cell for one in stand_ins for cell in one.cells]
+    measured = [one for cell in cells for one in (*cell.measured.values(), *cell.extra.values())]
+    if all(one.ceiling is None for one in measured):
+        return ""
+    return (
+        f"{CEILING.capitalize()}: what the segmentation network, trained on the real training images, says of the real test "
+        "images themselves; a perfect translation would get this."
     )
 
 
@@ -116,10 +128,10 @@ def _deviations(table: Table, stand_ins: Sequence[StandIn]) -> list[str]:
             told = {f"stand-in data {one.ran_as} for {protocol}" for protocol in one.stands_for}
             for deviation in dict.fromkeys(text for cell in cells for text in cell.deviations if text not in told):
                 concerned.setdefault(deviation, []).append(label)
-        listed = [text if len(who) == len(rows) else f"{text} ({', '.join(who)})" for text, who in concerned.items()]
-        if listed:
-            blocks.setdefault("; ".join(listed), []).append(one.name)
-    return [f"What else differs in {' and '.join(names)}: {listed}." for listed, names in blocks.items()]
+        told_of = [text if len(who) == len(rows) else f"{text} ({', '.join(who)})" for text, who in concerned.items()]
+        if told_of:
+            blocks.setdefault("; ".join(told_of), []).append(one.name)
+    return [f"What else differs in {listed(names)}: {texts}." for texts, names in blocks.items()]
 
 
 def _ranking(table: Table, cells: Sequence[Cell]) -> str:

@@ -12,6 +12,8 @@ from results.tables.comparable import decimals_for, mean, measured_text
 from results.tables.document import Block, Footnotes, Line, Text
 from results.tables.published_block import NO_NUMBER, arrow, gap_text, of_cell, reason_marks
 
+CEILING = "real test images"
+
 
 @dataclass(frozen=True)
 class StandIn:
@@ -73,6 +75,8 @@ def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Blo
         metric: _decimals(found for _, cells in rows if (found := _measured(cells, metric)) is not None)
         for metric in metrics
     }
+    shown = [found for _, cells in rows for metric in metrics if (found := _measured(cells, metric)) is not None]
+    counts = {len(found.values) for found in shown}
     lines = []
     for label, cells in rows:
         texts = []
@@ -84,21 +88,34 @@ def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Blo
                 missing = Text(NO_NUMBER) if cell.state == "done" else Text(cell.state, marks, style="quiet")
                 texts.append(of_cell(missing, cell))
                 continue
-            text = measured_text(found, decimals[metric])
+            text = measured_text(found, decimals[metric], counted=len(counts) > 1)
             texts.append(of_cell(Text(text if cell.state == "done" else f"{text} {cell.state}", marks), cell))
         lines.append(Line((Text(label),), tuple(texts)))
+    lines += _ceiling(rows, metrics, decimals)
     instead = stand_in.ran_as if stand_in.is_other_data else "another metric"
     what = "stand-in data" if stand_in.is_other_data else "the published data by another metric"
     return Block(
         title=f"{stand_in.name}. Measured on {what} (not comparable with the published numbers)",
-        intro=f"{_capital(instead)} in place of {_listed(stand_in.stands_for)}, scale {stand_in.scale}, "
-        f"{_counts(stand_in)} checkpoint.",
+        intro=f"{_capital(instead)} in place of {listed(stand_in.stands_for)}, scale {stand_in.scale}, "
+        f"{_counts(stand_in)} checkpoint{_seeds(counts)}.",
         stubs=("Method",),
         groups=("",) * len(metrics),
         headings=tuple(_heading(metric, stand_in) for metric in metrics),
         lines=tuple(lines),
         is_stand_in=True,
     )
+
+
+def _ceiling(rows: list[tuple[str, list[Cell]]], metrics: list[str], decimals: dict[str, int]) -> list[Line]:
+    """A last line with what real images get, if a metric has such a ceiling."""
+    found: dict[str, float] = {}
+    for metric in metrics:
+        for _, cells in rows:
+            measured = _measured(cells, metric)
+            if measured is not None and measured.ceiling is not None:
+                found.setdefault(metric, measured.ceiling)
+    texts = [f"{found[metric]:.{decimals[metric]}f}" if metric in found else "" for metric in metrics]
+    return [Line((Text(CEILING),), tuple(Text(text) for text in texts), rule_above=True)] if found else []
 
 
 def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
@@ -163,7 +180,15 @@ def _counts(stand_in: StandIn) -> str:
     return " and ".join(dict.fromkeys(cell.counts for cell in stand_in.cells))
 
 
-def _listed(names: list[str]) -> str:
+def _seeds(counts: set[int]) -> str:
+    """How many seeds every number has, if that is the same number for all."""
+    if len(counts) != 1:
+        return ""
+    return f", {min(counts)} seed{'s' if min(counts) > 1 else ''}"
+
+
+def listed(names: list[str]) -> str:
+    """Join with commas and a final "and"."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 

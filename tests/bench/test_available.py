@@ -76,7 +76,7 @@ def test_a_cell_says_what_is_missing(tmp_path, monkeypatch):
         monkeypatch.setenv(variable, str(tmp_path / variable))
     home = Home.open(tmp_path / "runs", tmp_path / "data")
     table = load_table("cfl/supp-1")
-    cells = [column.model_copy(update={"protocol": "earth-land2sat-paired@2"}) for column in table.columns]
+    cells = [column.model_copy(update={"protocol": "earth-land2sat-paired@3"}) for column in table.columns]
     grid = Grid(home)
     grid.add_table(table.model_copy(update={"columns": cells}), "paper", seeds=[0])
     blocked = {cell.entry.row: cell.blocked for cell in grid.cells if cell.entry.metric == "FID"}

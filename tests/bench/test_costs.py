@@ -70,7 +70,7 @@ def test_runs_that_wait_for_data_are_counted_too(tmp_path):
     waiting = waiting_costs(grid, calibrate=False, say=print)
     assert {(one["method"], one["data"], one["protocol"], one["runs"]) for one in waiting} == {
         ("cut", "horse2zebra", "horse2zebra@1", 3),
-        ("cut", "cityscapes", "cityscapes@1", 3),
+        ("cut", "cityscapes", "cityscapes@2", 3),
     }
     steps = {one["data"]: one["steps"] for one in waiting}
     assert steps == {"horse2zebra": 400 * 1334, "cityscapes": 400 * 2975}

@@ -11,7 +11,9 @@ import pytest
 from bench.cell import CHECKPOINTS, Cell, Interval, Measured, Verdict
 from bench.table import Table, TableCell, load_table
 
-STAND_INS = {"horse2zebra@1": "earth-relief2sat@1", "cityscapes@1": "earth-land2sat@1"}
+STAND_INS = {"horse2zebra@1": "earth-relief2sat@1", "cityscapes@2": "earth-land2sat@3"}
+STAND_IN_METRICS = {"FID": "FD-EffLite0", "mAP": "land-mIoU", "pixAcc": "land-pAcc", "classAcc": "land-cAcc"}
+CEILING = 799.75  # of the metrics that a segmentation network gives
 WIDTHS = ["ngf 64 -> 8", "20 epochs instead of 400"]
 # Numbers that occur nowhere else, so that finding one in a text tells which measurement leaked.
 STAND_IN_BASE = 700.0
@@ -51,13 +53,15 @@ def as_published(entry: TableCell, values: list[float], verdict: Verdict | None,
 
 
 def stand_in(entry: TableCell, values: list[float], **fields: Any) -> Cell:
-    scored_as = "FD-EffLite0" if entry.metric == "FID" else entry.metric
+    scored_as = STAND_IN_METRICS[entry.metric]
+    ceiling = CEILING if scored_as.startswith("land-") else None
+    found = {
+        rule: one.model_copy(update={"ceiling": ceiling}) for rule, one in at_checkpoints(scored_as, values).items()
+    }
     done: dict[str, Any] = {"state": "done", "comparability": "stand-in", "scored_as": scored_as, "deviations": WIDTHS}
     done["extra"] = {"KD-EffLite0": measured("KD-EffLite0", [0.0417] * len(values)), "L1": measured("L1", [0.2331])}
     done["extra"]["SSIM"] = measured("SSIM", [0.1772] * len(values))
-    return cell(
-        entry, **(done | {"ran_as": STAND_INS[entry.protocol], "measured": at_checkpoints(scored_as, values)} | fields)
-    )
+    return cell(entry, **(done | {"ran_as": STAND_INS[entry.protocol], "measured": found} | fields))
 
 
 def empty_stand_in(entry: TableCell, **fields: Any) -> Cell:
@@ -99,7 +103,7 @@ def cells_of_every_kind(table: Table) -> list[Cell]:
         stand_in_value = STAND_IN_BASE + place + 0.25
         if entry.method is None:
             made = cell(entry, state="not implemented", reason=f"method {entry.row} does not exist yet")
-        elif entry.protocol == "cityscapes@1":
+        elif entry.protocol == "cityscapes@2":
             made = {
                 "cyclegan": lambda e, v: stand_in(e, [v]),
                 "cut": lambda e, v: stand_in(e, [v, v + 1, v + 2]),
@@ -123,12 +127,11 @@ def cells_of_every_kind(table: Table) -> list[Cell]:
 
 @pytest.fixture
 def smoke(table: Table) -> list[Cell]:
-    """What the smallest scale gives today: everything on stand-ins, one seed, segmentation scores not implemented."""
+    """What the smallest scale gives today: everything on stand-ins, one seed."""
     found = []
     for place, entry in enumerate(table.cells()):
-        if entry.method is None or entry.metric != "FID":
-            ran_as = None if entry.method is None else STAND_INS[entry.protocol]
-            found.append(cell(entry, state="not implemented", ran_as=ran_as, reason="does not exist yet"))
+        if entry.method is None:
+            found.append(cell(entry, state="not implemented", reason="does not exist yet"))
         else:
             found.append(stand_in(entry, [STAND_IN_BASE + place + 0.25]))
     return found

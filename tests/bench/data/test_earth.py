@@ -188,3 +188,20 @@ def test_a_share_of_paired_patches_stays_paired_and_none_is_an_error(earth: Open
     assert pairs.patches("train", "A") == pairs.patches("train", "B")
     with pytest.raises(BenchError, match="earth-sat-1of700: size 128 leaves train B empty"):
         earth(A=None, size=128, train_one_in=700)
+
+
+def test_scored_places_have_their_land_cover_even_if_training_is_unpaired(earth: Open) -> None:
+    unpaired, paired = earth(A="land"), earth(A="land", paired=True)
+    for split in ("validation", "test"):
+        maps, images = unpaired.labels(split), unpaired.images(split, "A")
+        assert len(maps) == len(images) == len(unpaired.images(split, "B"))
+        for i in (0, len(maps) - 1):
+            np.testing.assert_array_equal(unpaired.colours()[maps.labels(i)[..., 0]], images.pixels(i))
+            np.testing.assert_array_equal(maps.labels(i), paired.labels(split).labels(i))
+    with pytest.raises(BenchError, match="has no label map for each image of its split train"):
+        unpaired.labels("train")
+    with pytest.raises(BenchError, match="has no split 'val'"):
+        unpaired.labels("val")
+    chosen = unpaired.labels("test").subset([5, 2])
+    np.testing.assert_array_equal(chosen.labels(1), unpaired.labels("test").labels(2))
+    assert (len(chosen), chosen.channels) == (2, 1)

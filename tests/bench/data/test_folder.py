@@ -125,3 +125,27 @@ def test_raw_files_lists_every_file(make_folders: Make) -> None:
     files = open_toys(make_folders()).raw_files()
     assert len(files) == 17
     assert all(len(sha256) == 64 for _, sha256 in files)
+
+
+def test_label_maps_go_to_test_images_by_number(make_folders: Make, tmp_path: Path) -> None:
+    root = make_folders(trainA=1, trainB=1, testA=0, testB=0)
+    for side in "AB":
+        (root / "toys" / f"test{side}").mkdir(exist_ok=True)
+        for i in range(12):  # as text, 10 and 11 come before 2
+            Image.new("RGB", (4, 4), (i, 0, 0)).save(root / "toys" / f"test{side}" / f"{i}_{side}.png")
+    (root / "official").mkdir()
+    for i in range(12):
+        Image.fromarray(np.full((4, 4), i, np.uint8)).save(root / "official" / f"city_{i:06d}_labelIds.png")
+    dataset = open_toys(root, test_labels="official/*_labelIds.png")
+    maps, images = dataset.labels("test"), dataset.images("test", "B")
+    assert [int(maps.labels(i)[0, 0, 0]) for i in range(12)] == [int(images.pixels(i)[0, 0, 0]) for i in range(12)]
+    assert dataset.images("test", "A").names[1] == "10_A.png"
+    with pytest.raises(BenchError, match="no label map"):
+        dataset.labels("train")
+    with pytest.raises(BenchError, match="no label map"):
+        open_toys(root).labels("test")
+    with pytest.raises(NotAvailable, match=r"no .*gone/\*\.png"):
+        open_toys(root, test_labels="gone/*.png").labels("test")
+    (root / "official" / "city_000099_labelIds.png").write_bytes(b"")
+    with pytest.raises(BenchError, match="not numbered like the 13 label maps"):
+        open_toys(root, test_labels="official/*_labelIds.png").labels("test")

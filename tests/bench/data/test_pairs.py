@@ -133,7 +133,7 @@ def test_unpaired_data_and_methods_are_refused(tmp_path, earth_cache):
     from bench.data.dataset import open_dataset
 
     unpaired = open_dataset(EarthData(A="land"), earth_cache, earth_cache)
-    with pytest.raises(BenchError, match="is not paired"):
+    with pytest.raises(BenchError, match="has no label map for each image of its split train"):
         TrainingPairs(unpaired, ("A", "B"), Config(), Draws(0), tmp_path, "cpu")
     plain = MethodConfig(n_epochs=1, n_epochs_decay=0, load_size=16, crop_size=16)
     with pytest.raises(BenchError, match="needs a PairedConfig"):

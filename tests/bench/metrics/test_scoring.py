@@ -12,7 +12,10 @@ from bench.metrics.metric import Evaluation
 from bench.metrics.scoring import score
 from bench.plugins import plugins
 
-BUILT_IN = {"FID": False, "FD-EffLite0": False, "KD-EffLite0": False, "L1": False, "SSIM": True}
+BUILT_IN = {
+    "FID": False, "FD-EffLite0": False, "KD-EffLite0": False, "L1": False, "SSIM": True,
+    "mAP": True, "pixAcc": True, "classAcc": True, "land-mIoU": True, "land-pAcc": True, "land-cAcc": True,
+}  # fmt: skip
 
 
 class ArrayImages:

@@ -104,7 +104,7 @@ def test_evidence_of_a_judged_cell(source, trained):
 
 def test_evidence_of_a_stand_in(source):
     text = evidence(source, "cut", "cityscapes-fid")
-    assert "Measured on a stand-in: the data set earth-land2sat@1 in place of cityscapes@1" in text
+    assert "Measured on a stand-in: the data set earth-land2sat@3 in place of cityscapes@2" in text
     assert "none: a stand-in is never judged" in text
     assert "ngf 64 -&gt; 8" in text
     assert "KD-EffLite0" in text

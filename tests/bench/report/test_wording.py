@@ -27,7 +27,7 @@ def test_what_is_not_judged_says_why(by_row, cells):
     assert "(1 deviation, below)" in headline(deviating)
     assert verdict_text(deviating) == "none: the setting deviates"
     stand_in = next(cell for cell in cells if cell.comparability == "stand-in")
-    assert "data set earth-land2sat@1 in place of cityscapes@1" in headline(stand_in)
+    assert "data set earth-land2sat@3 in place of cityscapes@2" in headline(stand_in)
     assert verdict_text(stand_in) == "none: a stand-in is never judged"
 
 

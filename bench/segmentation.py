@@ -1,0 +1,119 @@
+"""What metrics of classes ask: a segmentation network trained on real images, and the true classes of the test images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from bench.data.labels import UNKNOWN, LabelMaps
+from bench.data.transforms import resize, to_tensor
+from bench.errors import BenchError
+from bench.features.cache import Images
+from bench.home import Home
+
+if TYPE_CHECKING:
+    from bench.method import Method
+
+
+class Segmentation:
+    """Confusion matrices of image sets; each set is segmented once, whatever the number of metrics.
+
+    Images are brought to the network's size by PIL's bicubic filter, label maps by the nearest neighbour (CUT,
+    supplement, evaluation details).
+
+    Args:
+        name: of the network: the train key of its run.
+        network: gives the trained method, when the first metric asks.
+        real: real test images.
+        labels: gives their true label maps, when the first metric asks.
+    """
+
+    def __init__(self, name: str, network: Callable[[], Method], real: Images, labels: Callable[[], LabelMaps]) -> None:
+        self.name = name
+        self._network = network
+        self._real = real
+        self._labels = labels
+        self._done: dict[int, tuple[Images, np.ndarray]] = {}
+
+    def confusions(self, images: Images) -> np.ndarray:
+        """How often each true class was taken for each class, image by image.
+
+        Args:
+            images: one for each label map; must not change while this object lives.
+
+        Returns:
+            int64 (number of images, classes, classes), true classes in rows; pixels without a scored class are left out.
+
+        Raises:
+            NotAvailable: if the label maps are not on this machine.
+            BenchError: if the network is not trained, or the sets do not fit.
+        """
+        if id(images) not in self._done:  # kept with the set, so that its id() cannot be given to another
+            self._done[id(images)] = (images, self._segment(images))
+        return self._done[id(images)][1]
+
+    def of_real(self) -> np.ndarray:
+        """The same of the real test images."""
+        return self.confusions(self._real)
+
+    def _segment(self, images: Images) -> np.ndarray:
+        import torch
+
+        labels, network = self._labels(), self._network()
+        if len(labels) != len(images):
+            raise BenchError(
+                f"{len(images)} images against {len(labels)} label maps; score one image for each test image"
+            )
+        segmenter: Any = network
+        size = segmenter.config.size(segmenter.config.crop_size)
+        device = next(network.parameters()).device
+        count = len(segmenter.labels_of_classes)
+        found = []
+        for i in range(len(images)):
+            pixels = to_tensor(resize(Image.fromarray(np.ascontiguousarray(images.pixels(i))), size))
+            predicted = segmenter.segment(pixels[None].to(device))[0].cpu().numpy()
+            numbers = torch.from_numpy(labels.resized(i, size)[..., 0].astype(np.int64)).to(device)
+            found.append(confusion(segmenter.classes(numbers).cpu().numpy(), predicted, count))
+        return np.stack(found)
+
+
+def confusion(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Count pixels by true and predicted class.
+
+    Args:
+        true: whole numbers (H, W); UNKNOWN is left out.
+        predicted: the same shape, 0..classes-1.
+        classes: how many there are.
+
+    Returns:
+        int64 (classes, classes), true classes in rows.
+    """
+    scored = true != UNKNOWN
+    pairs = true[scored].astype(np.int64) * classes + predicted[scored]
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+@lru_cache(maxsize=1)
+def trained_segmenter(home: Home, key: str) -> Method:
+    """The network of a finished run, on the device; kept, since every checkpoint of a run asks the same one.
+
+    Raises:
+        BenchError: if the run is not done.
+    """
+    import torch
+
+    from bench.ledger import read_result, run_state
+    from bench.run import restore_method
+
+    if read_result(home.run(key)) is None:
+        state, reason = run_state(home.run(key))
+        raise BenchError(
+            f"the segmentation network, run {key}, is not trained ({state}{': ' + reason if reason else ''}); "
+            "run the same command again"
+        )
+    method: Method = restore_method(home, key)
+    return method.to("cuda" if torch.cuda.is_available() else "cpu")
