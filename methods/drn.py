@@ -65,7 +65,7 @@ class DRNConfig(PairedConfig):
 
 
 class DRNSegmenter(Method):
-    """min over S of the mean of -log S(B)[A] over the pixels that have a scored class.
+    """A segmentation network S, which tells the classes in images: min of the mean over scored pixels of -log S(B)[A].
 
     A step: one update by SGD. `segment` uses running statistics and takes the most probable class.
     """

@@ -6,6 +6,7 @@ from bench.compare.findings import Duel, Findings
 from bench.stats import detectable_effect
 from results.tables.comparable import decimals_for, mean, measured_text
 from results.tables.document import Block, Document, Line, Text
+from results.tables.stand_in_block import CEILING
 
 ENOUGH_SEEDS = 5
 
@@ -49,6 +50,9 @@ def _scores(findings: Findings) -> Block:
             text = measured_text(measured, decimals(findings, metric)) if measured else ""
             cells.append(Text(text))  # none in bold, which means the best in papers: the test below says what is shown
         lines.append(Line((Text(contender.label),), tuple(cells)))
+    ceilings = {metric: _ceiling(findings, metric) for metric in findings.metrics}
+    if any(ceilings.values()):
+        lines.append(Line((Text(CEILING),), tuple(map(Text, ceilings.values())), rule_above=True))
     return Block(
         title="Scores",
         intro=f"Mean over seeds ± half its 95 % interval, checkpoint: {findings.counts}. ↓ lower is better, ↑ higher is.",
@@ -57,6 +61,13 @@ def _scores(findings: Findings) -> Block:
         headings=tuple(f"{metric} {_arrow(higher)}" for metric, higher in findings.metrics.items()),
         lines=tuple(lines),
     )
+
+
+def _ceiling(findings: Findings, metric: str) -> str:
+    """What the real test images get, empty where a perfect score is known by itself."""
+    found = (contender.scores.get(metric, {}).get(findings.counts) for contender in findings.contenders)
+    value = next((one.ceiling for one in found if one is not None and one.ceiling is not None), None)
+    return "" if value is None else f"{value:.{decimals(findings, metric)}f}"
 
 
 def _duels(findings: Findings) -> Block:

@@ -16,6 +16,7 @@ from bench.evaluate import evenly_spaced, real_images, scored_indices
 from bench.grid import Grid, PlannedCell
 from bench.home import Home
 from bench.ledger import read_result
+from bench.plugins import find
 from bench.resolve import Resolution
 from bench.sampling import generated_files, sample_files
 from bench.spec import RunSpec
@@ -133,11 +134,17 @@ def collect_samples(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -
                 outputs.append(SampleRow(label, "output", [FileImages(files).pixels(i) for i in shown]))
             except BenchError as error:  # one damaged picture
                 missing[label] = str(error)
-    given = "real images" if from_noise else "input A"
-    rows = [SampleRow(given, "input", [inputs.pixels(i) for i in shown]), *outputs]
+    first = [inputs.pixels(i) for i in shown]
+    real = real_images(spec, dataset, "test")
+    if find("method", spec.method).literals["task"] == "segmentation":  # the other way round
+        given, truth = (
+            SampleRow("input B", "input", [real.pixels(i) for i in shown]),
+            SampleRow("truth A", "truth", first),
+        )
+        return Samples([inputs.names[i] for i in shown], [given, *outputs, truth], missing)
+    rows = [SampleRow("real images" if from_noise else "input A", "input", first), *outputs]
     if dataset.aligned("test"):
-        truth = real_images(spec, dataset, "test")
-        rows.append(SampleRow("truth B", "truth", [truth.pixels(i) for i in shown]))
+        rows.append(SampleRow("truth B", "truth", [real.pixels(i) for i in shown]))
     return Samples([inputs.names[i] for i in shown], rows, missing)
 
 

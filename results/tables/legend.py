@@ -113,7 +113,7 @@ def _ceiling(stand_ins: Sequence[StandIn]) -> str:
         return ""
     return (
         f"{CEILING.capitalize()}: what the segmentation network, trained on the real training images, says of the real test "
-        "images themselves; a perfect translation would get this."
+        "images. A translation that draws its classes more clearly than they are can be above it."
     )
 
 

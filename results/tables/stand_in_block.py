@@ -12,7 +12,7 @@ from results.tables.comparable import decimals_for, mean, measured_text
 from results.tables.document import Block, Footnotes, Line, Text
 from results.tables.published_block import NO_NUMBER, arrow, gap_text, of_cell, reason_marks
 
-CEILING = "real test images"
+CEILING = "real images"
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,15 @@ from PIL import Image
 from bench.data.labels import ArrayLabels
 from bench.errors import BenchError, NotAvailable, UsageError
 from bench.executors.local import LocalExecutor
+from bench.fill import measure
 from bench.grid import Grid
 from bench.home import Home
+from bench.ledger import scores_frame
 from bench.metrics.metric import Evaluation
 from bench.metrics.scoring import score
 from bench.preflight import check_protocol
 from bench.protocol import Protocol, load_protocol
+from bench.report.samples import collect_samples
 from bench.resolve import resolve
 from bench.run import ProgressFile, execute, restore_method
 from bench.score import print_scored, score_images
@@ -190,6 +193,10 @@ def test_from_images_to_scores(streets):
         assert scores[metric]["extractor"] == network
         assert scores[metric]["interval"]["low"] <= scores[metric]["value"] <= scores[metric]["interval"]["high"]
     assert not grid.unfinished()
+    frames = {toy: scores_frame(streets.home.run(toy), grid.runs[toy], grid.splits[toy])}
+    found = measure({0: toy}, frames, {0: {"last": 4}}, "land-pAcc", "last")
+    assert found.ceiling == scores["land-pAcc"]["ceiling"]
+    assert measure({0: toy}, frames, {0: {"last": 4}}, f"{PLUGINS / 'colour.py'}:MeanColour", "last").ceiling is None
 
 
 def test_pictures_of_a_network_are_what_it_sees(streets):
@@ -202,6 +209,13 @@ def test_pictures_of_a_network_are_what_it_sees(streets):
     colours = grid.dataset(resolution).colours()[:3]
     shown = {tuple(pixel) for pixel in np.asarray(Image.open(picture)).reshape(-1, 3)}
     assert shown <= {tuple(colour) for colour in colours}
+    samples = collect_samples(streets.home, grid.dataset(resolution), {"drn": grid.runs[key]})
+    assert [(row.label, row.kind) for row in samples.rows] == [
+        ("input B", "input"), ("drn", "output"), ("truth A", "truth"),
+    ]  # fmt: skip
+    dataset = grid.dataset(resolution)
+    np.testing.assert_array_equal(samples.rows[0].images[1], dataset.images("test", "B").pixels(1))
+    np.testing.assert_array_equal(samples.rows[2].images[1], dataset.images("test", "A").pixels(1))
 
 
 def test_missing_label_maps_cost_their_cells_only(streets):

@@ -49,6 +49,8 @@ def _grid(block: Block) -> RichTable:
     for stub in block.stubs:
         grid.add_column(RichText(f"\n{stub}" if grouped else stub))
     for group, heading in zip(block.groups, block.headings, strict=True):
+        if len(block.headings) > 5 and not grouped:  # rich cuts words that it could have wrapped
+            heading = heading.replace(" ", "\n")
         grid.add_column(RichText(f"{group}\n{heading}" if grouped else heading), justify="right")
     for number, line in enumerate(block.lines):
         if line.rule_above and number:

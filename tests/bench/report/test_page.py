@@ -108,6 +108,11 @@ def test_evidence_of_a_stand_in(source):
     assert "none: a stand-in is never judged" in text
     assert "ngf 64 -&gt; 8" in text
     assert "KD-EffLite0" in text
+    assert "Ceiling" not in text
+
+
+def test_evidence_says_what_real_images_get(source):
+    assert "Ceiling: real test images get 799.8 from" in evidence(source, "cut", "cityscapes-map")
 
 
 def test_text_is_escaped(source):

@@ -42,3 +42,16 @@ def test_states_in_words_fit_one_line(table: Table, smoke: list[Cell]) -> None:
 def test_markup_in_reasons_is_plain_text(table: Table, no_data: list[Cell]) -> None:
     cells = [cell.model_copy(update={"reason": "[red]get[/red] it [/]"}) for cell in no_data]
     assert "not available: [red]get[/red] it [/]" in printed(table, cells)
+
+
+def test_nothing_is_cut_off_on_a_terminal_of_80_columns(table: Table, smoke: list[Cell]) -> None:
+    text = printed(table, smoke, width=80)
+    assert "…" not in text
+    assert "land-mIoU land-pAcc land-cAcc FD-EffLite0 KD-EffLite0" in text
+
+
+def test_real_images_are_the_last_line_of_their_block(table: Table, smoke: list[Cell]) -> None:
+    lines = [line.split() for line in printed(table, smoke).splitlines()]
+    (ceiling,) = (line for line in lines if line[:2] == ["real", "images"])
+    assert ceiling[2:] == ["799.8", "799.8", "799.8"]
+    assert any(line[:1] == ["Real"] and "segmentation" in line for line in lines)
