@@ -9,6 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from bench.data.dataset import open_dataset
 from bench.data.labels import ArrayLabels
 from bench.errors import BenchError, NotAvailable, UsageError
 from bench.executors.local import LocalExecutor
@@ -369,3 +370,55 @@ def test_a_protocol_without_a_network_says_so(tmp_path):
     (found,) = score([("mAP", {})], Evaluation(few, few, None, tmp_path))
     assert (found.state, found.extractor) == ("not available", None)
     assert "has no segmentation network" in found.reason
+
+
+@pytest.fixture
+def cityscapes(tmp_path: Path) -> Home:
+    """A few scenes as Cityscapes distributes them, and prepared as CUT's data set is."""
+    rng, data = np.random.default_rng(0), tmp_path / "data"
+    for split, prepared, count in (("train", "train", 4), ("val", "test", 3)):
+        for i in range(count):
+            name = f"city_{i:06d}_000019"
+            labels = np.repeat(rng.choice([0, 7, 11, 23, 26, 33], (4, 8)).astype(np.uint8), 16, axis=0).repeat(
+                16, axis=1
+            )
+            photo = rng.integers(0, 30, (64, 128, 3)).astype(np.uint8) + (labels * 6)[..., None]
+            for kind, suffix, pixels in (
+                ("leftImg8bit", "leftImg8bit", photo),
+                ("gtFine", "gtFine_labelIds", labels),
+                ("gtFine", "gtFine_instanceIds", labels.astype(np.uint16) * 1000),
+            ):
+                folder = data / "cityscapes-full" / kind / split / "city"
+                folder.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(folder / f"{name}_{suffix}.png")
+            for side, pixels in (("A", photo), ("B", np.repeat(labels[..., None] * 7, 3, axis=-1))):
+                folder = data / "cityscapes" / f"{prepared}{side}"
+                folder.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).resize((256, 256)).save(folder / f"{i}_{side}.jpg")
+    trained_segmenter.cache_clear()
+    return Home.open(tmp_path / "runs", data)
+
+
+def test_cityscapes_by_its_own_protocols(cityscapes, monkeypatch):
+    """The published protocols on a few made-up scenes, with networks small enough: nothing but sizes is changed."""
+    for variable in ("CONTRASTBENCH_WEIGHTS", "TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(cityscapes.root / "empty"))
+    protocol = load_protocol("cityscapes@2")
+    with pytest.raises(NotAvailable, match="DRN-D-22 pretrained on ImageNet needs drn_d_22"):
+        Grid(cityscapes).add_segmenter(protocol, "paper")
+    grid = Grid(cityscapes)
+    small = {"width": 0.125, "pretrained": False, "n_epochs": 1, "batch_size": 2}
+    key = grid.add_run(resolve("drn", load_protocol("cityscapes-segmentation"), "paper", settings=small), 0)
+    grid.write_specs()
+    execute(cityscapes, key, ProgressFile(cityscapes.run(key)))
+    method = restore_method(cityscapes, key)
+    assert method.netS.seg.out_channels == 19
+    dataset = open_dataset(protocol.data, cityscapes.datasets, cityscapes.cache)
+    labels, real = dataset.labels("test"), dataset.images("test", "B")
+    matrices = Segmentation("drn", lambda: method, real, lambda: labels).of_real()
+    assert matrices.shape == (3, 19, 19)
+    for i, matrix in enumerate(matrices):  # 256 x 128 pixels, those of number 0 left out
+        path = cityscapes.datasets / f"cityscapes-full/gtFine/val/city/city_{i:06d}_000019_gtFine_labelIds.png"
+        numbers = np.asarray(Image.open(path).resize((256, 128), Image.Resampling.NEAREST))
+        assert matrix.sum() == (numbers != 0).sum()
+        assert matrix.sum(axis=1)[[0, 2, 10, 13, 18]].tolist() == [(numbers == n).sum() for n in (7, 11, 23, 26, 33)]
