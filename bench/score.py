@@ -284,9 +284,12 @@ def print_scored(scored: Scored, console: Console) -> None:
         ceiling = [f"{one.ceiling:.4g}" if one.ceiling is not None else ""] if ceilings else []
         table.add_row(one.metric, value, noise, *ceiling, f"{one.n_fake} against {one.n_real}")
     console.print(table)
+    missing: dict[str, list[str]] = {}
     for one in scored.scores:
         if one.state != "done":
-            console.print(f"  {one.metric}: {one.state}: {one.reason}", highlight=False, markup=False, soft_wrap=True)
+            missing.setdefault(f"{one.state}: {one.reason}", []).append(one.metric)
+    for why, metrics in missing.items():
+        console.print(f"  {', '.join(metrics)}: {why}", highlight=False, markup=False, soft_wrap=True)
     if scored.published:
         console.print("\npublished by the papers, for orientation; one model gives no verdict", highlight=False)
         printed = RichTable(box=None, pad_edge=False)

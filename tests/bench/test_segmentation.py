@@ -297,6 +297,8 @@ def test_scoring_images_says_what_is_missing_and_how_to_get_it(streets, capsys):
     assert states["land-mIoU"][0] == "not available"
     assert "is not trained under" in states["land-mIoU"][1]
     assert "add --train-segmenter" in states["land-mIoU"][1]
+    print_scored(found, Console(width=120))
+    assert "land-mIoU, land-pAcc, land-cAcc: not available: its segmentation network" in capsys.readouterr().out
     arguments = ["score", "--protocol", str(streets.root / "painted.yaml"), "--images", str(images), "--json"]
     arguments += ["--home", str(streets.home.root), "--data", str(streets.home.datasets), "--train-segmenter"]
     result = CliRunner().invoke(app, arguments)
