@@ -129,9 +129,7 @@ def _segmentation(
     """What metrics of classes ask: the method itself if it is such a network, else the one the run is scored by."""
     key = spec.evaluation.segmenter
     if method.task != "segmentation" and key is None:
-        return (
-            "the segmentation network of this protocol cannot be had here; the cells that need it say what is missing"
-        )
+        return spec.evaluation.no_segmenter or "this protocol has no segmentation network"
 
     def network() -> Method:
         return method if key is None else trained_segmenter(home, key)

@@ -119,10 +119,13 @@ class Grid:
         for role, required in sorted(resolution.method_class.required_runs(resolution.config).items()):
             needed = resolve(required.method, resolution.asked, resolution.scale_name, required.overrides)
             needs[role] = self.add_run(needed, seed, (*needed_by, itself))
+        segmenter, no_segmenter = None, ""
         try:
             segmenter = self.add_segmenter(resolution.ran, resolution.scale_name)
-        except NotAvailable:  # the run itself can be had, and its other scores
-            segmenter = None
+        except UsageError:
+            raise
+        except BenchError as error:  # the run itself can be had, and its other scores
+            no_segmenter = str(error)
         spec = RunSpec(
             method=resolution.reference,
             label=label,
@@ -134,7 +137,7 @@ class Grid:
             threads=resolution.scale.threads,
             plugins=resolution.plugin_files(),
             needs=needs,
-            evaluation=resolution.evaluation.model_copy(update={"segmenter": segmenter}),
+            evaluation=resolution.evaluation.model_copy(update={"segmenter": segmenter, "no_segmenter": no_segmenter}),
             asked_by=[f"{resolution.asked.id} {resolution.scale_name}"],
         )
         key = spec.train_key

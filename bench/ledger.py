@@ -74,7 +74,7 @@ def _has_become_available(metric: str, weights: Path) -> bool:
     from bench.plugins import load_metric
 
     extractor = load_metric(metric).extractor
-    if extractor is None:  # what such a metric lacked is aligned truth, which no file brings
+    if extractor is None:  # aligned truth comes by no file, and a segmentation network makes another score key
         return False
     try:
         extractor(weights).check()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.data.dataset import DataSet, FileImages, ImageSet
-from bench.data.transforms import quantise, resize, save_png, to_tensor
+from bench.data.transforms import quantise, save_png
+from bench.segmentation import classes_seen
 
 if TYPE_CHECKING:
     from bench.method import Method
@@ -110,16 +111,12 @@ def _segmentations(
 ) -> ImageSet:
     """What a segmentation network sees in every real image, in the colours of the data set's label maps."""
     images = dataset.images(split, "B").subset(indices)
-    device = next(method.parameters()).device
     colours = dataset.colours()[method.labels_of_classes.cpu().numpy()]
     paths = sample_files(folder, images.names)
-    size = method.config.size(method.config.crop_size)
     for done, path in enumerate(paths):
         progress(done, len(paths))
         if not path.exists():
-            pixels = to_tensor(resize(images.image(done), size))
-            classes = method.segment(pixels[None].to(device))[0].cpu().numpy()
-            save_png(colours[classes], path)
+            save_png(colours[classes_seen(method, images.pixels(done))], path)
     return FileImages(paths)
 
 

@@ -61,7 +61,7 @@ class Segmentation:
         return self.confusions(self._real)
 
     def _segment(self, images: Images) -> np.ndarray:
-        import torch
+        from bench.data.pairs import condition  # torch
 
         labels, network = self._labels(), self._network()
         if len(labels) != len(images):
@@ -69,16 +69,32 @@ class Segmentation:
                 f"{len(images)} images against {len(labels)} label maps; score one image for each test image"
             )
         segmenter: Any = network
-        size = segmenter.config.size(segmenter.config.crop_size)
+        config = segmenter.config
+        size = config.size(config.crop_size)
         device = next(network.parameters()).device
         count = len(segmenter.labels_of_classes)
         found = []
-        for i in range(len(images)):
-            pixels = to_tensor(resize(Image.fromarray(np.ascontiguousarray(images.pixels(i))), size))
-            predicted = segmenter.segment(pixels[None].to(device))[0].cpu().numpy()
-            numbers = torch.from_numpy(labels.resized(i, size)[..., 0].astype(np.int64)).to(device)
-            found.append(confusion(segmenter.classes(numbers).cpu().numpy(), predicted, count))
+        for i, name in enumerate(images.names):
+            numbers = condition(labels.resized(i, size), config, f"label map of '{name}'")[0].long().to(device)
+            true = segmenter.classes(numbers).cpu().numpy()
+            found.append(confusion(true, classes_seen(segmenter, images.pixels(i)), count))
         return np.stack(found)
+
+
+def classes_seen(segmenter: Any, pixels: np.ndarray) -> np.ndarray:
+    """What a segmentation network sees in one image at its own size.
+
+    Args:
+        segmenter: a trained method that can segment.
+        pixels: uint8 (H, W, 3) of any size.
+
+    Returns:
+        Scored classes, int64 (height, width) of the network's size.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    tensor = to_tensor(resize(image, segmenter.config.size(segmenter.config.crop_size)))
+    classes: np.ndarray = segmenter.segment(tensor[None].to(next(segmenter.parameters()).device))[0].cpu().numpy()
+    return classes
 
 
 def confusion(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

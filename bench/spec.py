@@ -35,6 +35,7 @@ class Evaluation(BaseModel):
     Attributes:
         metrics: what is measured on the test images.
         segmenter: train key of the run that metrics of classes ask; None: there is none, or it cannot be had here.
+        no_segmenter: why it cannot be had.
         select_by: measured on validation images too, to choose best-on-validation.
         counts: the checkpoint rule that fills cells.
         scored_checkpoints: evenly spaced checkpoints that are kept and scored.
@@ -45,6 +46,7 @@ class Evaluation(BaseModel):
 
     metrics: list[MetricUse]
     segmenter: str | None = None
+    no_segmenter: str = ""
     select_by: str
     counts: Checkpoint
     scored_checkpoints: int

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bench.compare.findings import Duel, Findings
 from bench.stats import detectable_effect
-from results.tables.comparable import decimals_for, mean, measured_text
+from results.tables.comparable import CEILING, ceiling, decimals_for, mean, measured_text
 from results.tables.document import Block, Document, Line, Text
-from results.tables.stand_in_block import CEILING
 
 ENOUGH_SEEDS = 5
 
@@ -66,7 +65,7 @@ def _scores(findings: Findings) -> Block:
 def _ceiling(findings: Findings, metric: str) -> str:
     """What the real test images get, empty where a perfect score is known by itself."""
     found = (contender.scores.get(metric, {}).get(findings.counts) for contender in findings.contenders)
-    value = next((one.ceiling for one in found if one is not None and one.ceiling is not None), None)
+    value = ceiling(found)
     return "" if value is None else f"{value:.{decimals(findings, metric)}f}"
 
 

@@ -95,7 +95,7 @@ class Score(BaseModel):
         value: None unless `state` is `done`.
         state, reason: how far it got and, if not done, why and the way out.
         interval: the evaluation's own noise (which test images there happened to be), not the noise of training.
-        ceiling: what the real test images get, where that is not 0 by definition.
+        ceiling: what the real test images get, where a perfect score is not known by itself.
         n_fake, n_real: number of images.
         extractor: id of the feature network, or the run of the segmentation network; None for metrics on pixels.
         settings: resolved settings.
@@ -180,8 +180,8 @@ class Metric(ABC):
         value, interval, ceiling, state, reason = None, None, None, "done", ""
         try:
             inputs = self.prepare(evaluation, settings)
-            ceiling = self.ceiling(inputs, settings)
             value, interval = self.measure(inputs, settings)
+            ceiling = self.ceiling(inputs, settings)
         except NotAvailable as error:
             state, reason = "not available", str(error)
         except BenchError as error:

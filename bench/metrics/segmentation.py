@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from bench.cell import Interval
+from bench.errors import BenchError
 from bench.metrics.intervals import jackknife
 from bench.metrics.metric import Evaluation, Metric, MetricSettings
 
@@ -15,7 +16,7 @@ from bench.metrics.metric import Evaluation, Metric, MetricSettings
 class SegmentationMetric(Metric):
     """A number of one confusion matrix over the whole set, not a mean over images.
 
-    The ceiling is the same number of the real images: what a perfect translation would get from this network.
+    The ceiling is the same number of the real images. A translation that draws classes more clearly can be above it.
     """
 
     uses_segmenter: ClassVar[bool] = True
@@ -34,10 +35,12 @@ class SegmentationMetric(Metric):
         """The number, and its interval from the values without each image."""
         matrices = inputs[0]
         total = matrices.sum(axis=0)
+        if not total.any():
+            raise BenchError("no pixel of the test images has a scored class; check the label maps")
         value = self.of_confusion(total)
-        if len(matrices) < 2:
-            return value, None
-        return value, jackknife(value, (np.array([self.of_confusion(total - one) for one in matrices]),))
+        without = np.array([self.of_confusion(total - one) for one in matrices])
+        # a single image with all the scored pixels leaves nothing without it
+        return value, jackknife(value, (without,)) if np.isfinite(without).all() else None
 
     def ceiling(self, inputs: tuple[np.ndarray, np.ndarray], settings: MetricSettings) -> float:
         """The number of the real images."""

@@ -66,6 +66,14 @@ def measured_text(measured: Measured, decimals: int, counted: bool = True) -> st
     return text if (half is not None and count >= 3) or not counted else f"{text} (n={count})"
 
 
+CEILING = "real images"  # the line that shows it
+
+
+def ceiling(found: Iterable[Measured | None]) -> float | None:
+    """What the real test images get, from any measurement of a metric that has such a ceiling; None without one."""
+    return next((one.ceiling for one in found if one is not None and one.ceiling is not None), None)
+
+
 def decimals_for(values: Iterable[float]) -> int:
     """Digits after the point that give the largest of some values at least three figures, four at most."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)

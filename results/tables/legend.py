@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from bench.cell import Cell, Measured
 from bench.table import Table
 from results.printed import SECOND_HAND
-from results.tables.comparable import DEVIATING_MARK, VERDICT_MARKS, half_width, may_stand_against_published
+from results.tables.comparable import CEILING, DEVIATING_MARK, VERDICT_MARKS, half_width, may_stand_against_published
 from results.tables.ranking import rank_agreement
-from results.tables.stand_in_block import CEILING, StandIn, listed
+from results.tables.stand_in_block import StandIn, listed
 
 _VERDICT_WORDS = {
     "consistent": "consistent with the published number (inside our 95 % prediction interval)",

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from bench.cell import CHECKPOINTS, Cell, Measured
 from bench.plugins import plugins
 from bench.table import Table
-from results.tables.comparable import decimals_for, mean, measured_text
+from results.tables.comparable import CEILING, ceiling, decimals_for, mean, measured_text
 from results.tables.document import Block, Footnotes, Line, Text
 from results.tables.published_block import NO_NUMBER, arrow, gap_text, of_cell, reason_marks
-
-CEILING = "real images"
 
 
 @dataclass(frozen=True)
@@ -108,14 +106,9 @@ def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Blo
 
 def _ceiling(rows: list[tuple[str, list[Cell]]], metrics: list[str], decimals: dict[str, int]) -> list[Line]:
     """A last line with what real images get, if a metric has such a ceiling."""
-    found: dict[str, float] = {}
-    for metric in metrics:
-        for _, cells in rows:
-            measured = _measured(cells, metric)
-            if measured is not None and measured.ceiling is not None:
-                found.setdefault(metric, measured.ceiling)
-    texts = [f"{found[metric]:.{decimals[metric]}f}" if metric in found else "" for metric in metrics]
-    return [Line((Text(CEILING),), tuple(Text(text) for text in texts), rule_above=True)] if found else []
+    found = {metric: ceiling(_measured(cells, metric) for _, cells in rows) for metric in metrics}
+    texts = ["" if value is None else f"{value:.{decimals[metric]}f}" for metric, value in found.items()]
+    return [Line((Text(CEILING),), tuple(map(Text, texts)), rule_above=True)] if any(texts) else []
 
 
 def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:

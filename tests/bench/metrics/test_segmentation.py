@@ -4,13 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bench.data.cityscapes_classes import CLASSES, LABEL_IDS, PALETTE, training_ids
+from bench.data.labels import ArrayLabels
+from bench.errors import BenchError
 from bench.metrics.class_accuracy import ClassAccuracy, class_accuracy
 from bench.metrics.mean_iou import MeanIoU, mean_iou
-from bench.metrics.metric import MetricSettings
+from bench.metrics.metric import Evaluation, MetricSettings
 from bench.metrics.pixel_accuracy import PixelAccuracy, pixel_accuracy
+from bench.metrics.scoring import score
+from bench.segmentation import Segmentation, confusion
+from methods.drn import DRNConfig
 
+LAND = ["land-mIoU", "land-pAcc", "land-cAcc"]
 GOLDEN = Path(__file__).parents[2] / "golden" / "cfl_spade"
 
 
@@ -95,3 +102,83 @@ def test_reference_palette_and_training_ids():
     assert (table == 255).sum() == 256 - 19
     assert [name for name, _, _ in CLASSES][:3] == ["road", "sidewalk", "building"]
     assert table[[0, 6, 34, 255]].tolist() == [255] * 4
+
+
+def test_confusion_counts_pixel_by_pixel():
+    rng = np.random.default_rng(0)
+    true, predicted = rng.choice([0, 1, 2, 255], (5, 7)), rng.integers(0, 3, (5, 7))
+    expected = np.zeros((3, 3), int)
+    for t, p in zip(true.ravel(), predicted.ravel(), strict=True):
+        if t != 255:
+            expected[t, p] += 1
+    assert np.array_equal(confusion(true, predicted, 3), expected)
+    assert confusion(np.full((2, 2), 255), np.zeros((2, 2), int), 2).sum() == 0
+
+
+class Grey:
+    """A network that takes the brightness for the class."""
+
+    config = DRNConfig(load_size=8, crop_size=8, aspect_ratio=1.0, label_nc=3, contain_dontcare_label=False)
+    labels_of_classes = torch.arange(3)
+    parameters = staticmethod(lambda: iter([torch.zeros(1)]))
+    classes = staticmethod(lambda labels: labels)
+    segment = staticmethod(lambda images: ((images[:, 0] + 1) * 1.275).round().long().clamp(0, 2))
+
+
+class Arrays:
+    def __init__(self, arrays):
+        self.arrays, self.names = arrays, [str(i) for i in range(len(arrays))]
+
+    def __len__(self):
+        return len(self.arrays)
+
+    def pixels(self, i):
+        return self.arrays[i]
+
+
+def test_a_perfect_translation_gets_100_and_each_set_is_segmented_once(tmp_path):
+    classes = np.random.default_rng(0).integers(0, 3, (4, 8, 8)).astype(np.uint8)
+    images = Arrays((classes[..., None] * 100).repeat(3, axis=-1).astype(np.uint8))
+    asked = []
+    segmentation = Segmentation("grey", lambda: asked.append(1) or Grey(), images, lambda: ArrayLabels(classes))
+    evaluation = Evaluation(images, images, None, tmp_path, segmentation=segmentation)
+    found = score([(name, {}) for name in LAND], evaluation)
+    assert [(one.value, one.ceiling) for one in found] == [(100.0, 100.0)] * 3
+    assert len(asked) == 1
+
+
+def test_sets_that_do_not_fit_fail_with_both_numbers(tmp_path):
+    classes = np.zeros((4, 8, 8), np.uint8)
+    few = Arrays(np.zeros((3, 8, 8, 3), np.uint8))
+    segmentation = Segmentation("grey", Grey, few, lambda: ArrayLabels(classes))
+    (found,) = score([("land-pAcc", {})], Evaluation(few, few, None, tmp_path, segmentation=segmentation))
+    assert (found.state, found.value) == ("failed", None)
+    assert "3 images against 4 label maps" in found.reason
+
+
+def test_a_protocol_without_a_network_says_so(tmp_path):
+    few = Arrays(np.zeros((3, 8, 8, 3), np.uint8))
+    (found,) = score([("mAP", {})], Evaluation(few, few, None, tmp_path))
+    assert (found.state, found.extractor) == ("not available", None)
+    assert "has no segmentation network" in found.reason
+
+
+def test_numbers_that_the_network_does_not_know_are_refused(tmp_path):
+    few = Arrays(np.zeros((2, 8, 8, 3), np.uint8))
+    for number, said in ((3, "label map of '0': has class 3, but label_nc is 3"), (255, "has unlabelled pixels")):
+        labels = ArrayLabels(np.full((2, 8, 8), number, np.uint8))
+        segmentation = Segmentation("grey", Grey, few, lambda labels=labels: labels)
+        (found,) = score([("land-pAcc", {})], Evaluation(few, few, None, tmp_path, segmentation=segmentation))
+        assert (found.state, found.value) == ("failed", None)
+        assert said in found.reason
+
+
+@pytest.mark.parametrize("metric", [MeanIoU, PixelAccuracy, ClassAccuracy])
+def test_a_set_without_scored_pixels_has_no_number(metric):
+    empty = np.zeros((3, 2, 2), int)
+    with pytest.raises(BenchError, match="no pixel of the test images has a scored class"):
+        metric().measure((empty, empty), MetricSettings())
+    empty[1] = [[3, 1], [0, 2]]
+    value, interval = metric().measure((empty, empty), MetricSettings())
+    assert np.isfinite(value)
+    assert interval is None  # all scored pixels are in one image
