@@ -11,12 +11,12 @@ from pathlib import Path
 
 import torch
 
+from bench.base.errors import BenchError
+from bench.base.home import Home
 from bench.data.contact_sheet import contact_sheet
 from bench.data.transforms import quantise
-from bench.difference import find_run
-from bench.errors import BenchError
-from bench.home import Home
-from bench.run import restore_method
+from bench.ledger.difference import find_run
+from bench.run.restore import restore_method
 from methods.attention_maps import attention_overlay, self_attention_maps
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

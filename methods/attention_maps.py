@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from methods.networks.san import SAN
 from methods.networks.stylegan2_generator import Noise, StyleGAN2Generator
 

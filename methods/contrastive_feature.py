@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from bench.base.randomness import Draws
 from bench.method import Method, MethodConfig, StepContext, Task
-from bench.randomness import Draws
 from methods.contrastive_feature_config import ContrastiveFeatureConfig
 from methods.feature_spaces import SPACES, FeatureSpace
 from methods.losses.contrastive_feature import aggregate, bidirectional_nce, patch_nce

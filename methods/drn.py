@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-from bench.data.cityscapes_classes import training_ids
-from bench.data.labels import UNKNOWN
-from bench.features.weights import find
+from bench.base.randomness import Draws
+from bench.base.weight_files import find
 from bench.method import Method, MethodConfig, PairedConfig, StepContext, Task
-from bench.randomness import Draws
+from bench.plugin.method import UNKNOWN
+from methods.cityscapes_classes import training_ids
 from methods.networks.drn import DRN, Architecture
 from methods.optimisation import descend
 

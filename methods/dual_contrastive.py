@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from bench.base.randomness import Draws
 from bench.method import Method, MethodConfig, StepContext, Task
-from bench.randomness import Draws
 from methods.dual_contrastive_config import DualContrastiveConfig
 from methods.losses.dual_contrastive import dual_contrastive
 from methods.losses.logistic import logistic_discriminator, logistic_generator

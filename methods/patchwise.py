@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
+from bench.base.randomness import Draws
+from bench.base.validation import validation_line
 from bench.loss import LayerPair, LossContext, Pair, PairLoss
 from bench.method import Method, MethodConfig, StepContext
-from bench.plugins import load_loss
-from bench.protocol import validation_line
-from bench.randomness import Draws
+from bench.plugin.discovery import load_loss
 from methods.key_paths.encoder_only import EncoderOnly
 from methods.key_paths.key_path import KeyPath
 from methods.key_paths.momentum import MomentumKeys

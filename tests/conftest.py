@@ -11,8 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from bench.home import Home
-from bench.protocol import Protocol, load_protocol
+from bench.base.home import Home
+from bench.schema.protocol import Protocol, load_protocol
 
 pytest_plugins = ["headless_chromium", "paper_cells"]  # in tests/browser and tests/cells
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from bench.errors import UsageError, unknown_name
-from bench.plugins import find, load_loss, load_method
-from bench.preflight import check_protocol
-from bench.protocol import Protocol
-from bench.resolve import Resolution, resolve
+from bench.base.errors import UsageError, unknown_name
+from bench.plan.check_protocol import check_protocol
+from bench.plan.resolve import Resolution, resolve
+from bench.plugin.discovery import find, load_loss, load_method
+from bench.schema.protocol import Protocol
 
 Budget = Literal["equal", "as-published"]
 BUDGETS = get_args(Budget)

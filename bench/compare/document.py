@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.compare.findings import Duel, Findings
-from bench.stats import detectable_effect
+from bench.verdict.stats import detectable_effect
 from results.tables.comparable import CEILING, ceiling, decimals_for, mean, measured_text
 from results.tables.document import Block, Document, Line, Text
 

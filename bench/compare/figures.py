@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.base.home import Home
+from bench.base.storage import write_atomically
 from bench.compare.findings import ContenderFindings, Duel, Findings
-from bench.home import Home
-from bench.report.curves import Series, loss_curves, score_curves
-from bench.report.curves import curves_figure as draw_curves
-from bench.report.drawing import colours, marker, name_rows, new_figure, style
-from bench.storage import write_atomically
+from bench.show.curves import Series, loss_curves, score_curves
+from bench.show.curves import curves_figure as draw_curves
+from bench.show.drawing import colours, marker, name_rows, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from bench.cell import CHECKPOINTS, Checkpoint, Measured
 from bench.compare.contenders import Entrant
-from bench.fill import measure
-from bench.grid import Grid
-from bench.ledger import chosen_epochs, run_state, scores_frame
-from bench.plugins import find
-from bench.stats import LEVEL, PairedComparison, holm, paired_comparison
+from bench.ledger.folders import chosen_epochs, run_state, scores_frame
+from bench.plan.grid import Grid
+from bench.plugin.discovery import find
+from bench.schema.cell import CHECKPOINTS, Checkpoint, Measured
+from bench.verdict.cells import measure
+from bench.verdict.stats import LEVEL, PairedComparison, holm, paired_comparison
 
 Judgement = Literal["better", "worse", "not shown", "too few seeds"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import BenchError
-from bench.storage import write_atomically
+from bench.base.errors import BenchError
+from bench.base.storage import write_atomically
 
 log = logging.getLogger(__name__)
 _DIGEST_BYTES = 32

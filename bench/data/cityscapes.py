@@ -23,10 +23,10 @@ from typing import IO
 
 from PIL import Image
 
+from bench.base.errors import BenchError
+from bench.base.storage import write_atomically
 from bench.data.meter import Meter
 from bench.data.unpack import Damaged
-from bench.errors import BenchError
-from bench.storage import write_atomically
 
 FILTERS: dict[str, Image.Resampling] = {"nearest": Image.Resampling.NEAREST, "bicubic": Image.Resampling.BICUBIC}
 SIDE = 256

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 CELL = 128  # smaller images are enlarged by a whole factor up to about this side, larger ones stay as they are
 GAP = 4

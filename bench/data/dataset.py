@@ -4,165 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeGuard, get_args
 
 import numpy as np
 import PIL
-from PIL import Image
 
+from bench.base.errors import BenchError
 from bench.data.array_cache import ArrayCache, key_of
-from bench.data.config import DataConfig, EarthData, ImageFolderData, PairedFolderData
+from bench.data.images import ImageSet
 from bench.data.labels import LabelMaps
-from bench.data.transforms import resize
-from bench.errors import BenchError
+from bench.schema.data import DataConfig
 
 Split = Literal["train", "validation", "test"]
 Stream = Literal["A", "B"]
-
-
-def read_image(path: Path) -> Image.Image:
-    """Open an image file as RGB, as the originals do: `Image.convert("RGB")`.
-
-    Grey becomes three equal channels; alpha is dropped, not composited, so hidden colours of transparent pixels show.
-
-    Raises:
-        BenchError: if the file is missing, truncated or no image.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except FileNotFoundError as error:
-        raise BenchError(f"{path}: is gone; put it back or open the data set again") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).split("\n")[0].replace(f" '{path}'", "")
-        raise BenchError(f"{path}: cannot be read as an image ({reason}); replace or remove the file") from error
-
-
-class ImageSet(ABC):
-    """A sequence of named RGB images in a fixed order.
-
-    Attributes:
-        names: unique; for files the path relative to the set's folder.
-    """
-
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @abstractmethod
-    def pixels(self, i: int) -> np.ndarray:
-        """Image i as uint8 (H, W, 3); not to be written to."""
-
-    def image(self, i: int) -> Image.Image:
-        """Image i in mode RGB."""
-        return Image.fromarray(np.ascontiguousarray(self.pixels(i)))
-
-    def subset(self, indices: Sequence[int]) -> ImageSet:
-        """Some of these images, in the order given."""
-        return self if list(indices) == list(range(len(self))) else Subset(self, indices)
-
-
-class ArrayImages(ImageSet):
-    """Images of one size in one array.
-
-    Args:
-        names: one per image.
-        array: uint8 (n, H, W, 3), in memory or memory-mapped.
-    """
-
-    def __init__(self, names: Sequence[str], array: np.ndarray) -> None:
-        if array.shape[0] != len(names) or array.ndim != 4 or array.dtype != np.uint8:
-            raise ValueError(f"{len(names)} names for an array of shape {array.shape} and type {array.dtype}")
-        self.names = tuple(names)
-        self.array = array
-
-    def pixels(self, i: int) -> np.ndarray:
-        """Image i as uint8 (H, W, 3); not to be written to."""
-        return self.array[i]
-
-
-class FileImages(ImageSet):
-    """Image files, decoded at each access.
-
-    Args:
-        paths: in the set's order.
-        names: one per file; None takes the file names.
-    """
-
-    def __init__(self, paths: Sequence[Path], names: Sequence[str] | None = None) -> None:
-        self.paths = tuple(paths)
-        self.names = tuple(path.name for path in paths) if names is None else tuple(names)
-        if len(self.names) != len(self.paths):
-            raise ValueError(f"{len(self.names)} names for {len(self.paths)} files")
-
-    def pixels(self, i: int) -> np.ndarray:
-        """Image i as uint8 (H, W, 3)."""
-        return np.asarray(self.image(i))
-
-    def image(self, i: int) -> Image.Image:
-        """Image i in mode RGB."""
-        return read_image(self.paths[i])
-
-
-class Subset(ImageSet):
-    """Some images of another set, in the order given.
-
-    Args:
-        images: the other set.
-        indices: into it.
-    """
-
-    def __init__(self, images: ImageSet, indices: Sequence[int]) -> None:
-        self.images = images
-        self.indices = tuple(indices)
-        self.names = tuple(images.names[i] for i in self.indices)
-
-    def pixels(self, i: int) -> np.ndarray:
-        """Image i as uint8 (H, W, 3); not to be written to."""
-        return self.images.pixels(self.indices[i])
-
-    def image(self, i: int) -> Image.Image:
-        """Image i in mode RGB."""
-        return self.images.image(self.indices[i])
-
-
-class Resized(ImageSet):
-    """Images of another set brought to one size, as test inputs are.
-
-    Args:
-        images: the other set.
-        size: side in pixels, or (width, height).
-    """
-
-    def __init__(self, images: ImageSet, size: int | tuple[int, int]) -> None:
-        self.images = images
-        self.size = size
-        self.names = images.names
-
-    def pixels(self, i: int) -> np.ndarray:
-        """Image i as uint8 of that size."""
-        return resize(self.images.image(i), self.size)
-
-
-class Fitted(ImageSet):
-    """Images of another set, each brought to the size of the image that stands at its place in `like`.
-
-    Args:
-        images: the other set.
-        like: as many images.
-    """
-
-    def __init__(self, images: ImageSet, like: ImageSet) -> None:
-        self.images = images
-        self.like = like
-        self.names = images.names
-
-    def pixels(self, i: int) -> np.ndarray:
-        """Image i as uint8 of that size."""
-        return resize(self.images.image(i), self.like.image(i).size)
 
 
 class DataSet(ABC):
@@ -282,32 +137,3 @@ def file_sha256(path: Path) -> str:
     """sha256 of a file's bytes, as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def open_dataset(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
-    """Open a data set.
-
-    Args:
-        config: which one, and how it is cut and oriented.
-        data_root: where folder data sets lie.
-        cache: folder for what is slow to make; need not be writable.
-
-    Raises:
-        NotAvailable: if this machine lacks it; says how to get it.
-        BenchError: if it is there but empty or damaged.
-    """
-    if isinstance(config, EarthData):
-        from bench.data.earth import EarthDataSet
-
-        return EarthDataSet(config, cache)
-    if isinstance(config, PairedFolderData):
-        from bench.data.paired_folder import PairedFolderDataSet
-
-        return PairedFolderDataSet(config, data_root, cache)
-    if isinstance(config, ImageFolderData):
-        from bench.data.image_folder import ImageFolderDataSet
-
-        return ImageFolderDataSet(config, data_root, cache)
-    from bench.data.folder import FolderDataSet
-
-    return FolderDataSet(config, data_root, cache)

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bench import __version__
+from bench.base.errors import BenchError
+from bench.base.storage import explained, read_json, write_json
 from bench.data.meter import Meter
 from bench.data.unpack import archive_kind
-from bench.errors import BenchError
-from bench.storage import explained, read_json, write_json
 
 if TYPE_CHECKING:
     import requests

@@ -19,12 +19,13 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
+from bench.base.errors import BenchError, NotAvailable
 from bench.data import land_cover
 from bench.data.array_cache import ArrayCache
-from bench.data.config import EarthData
-from bench.data.dataset import ArrayImages, DataSet, ImageSet, Split, Stream, file_sha256
+from bench.data.dataset import DataSet, Split, Stream, file_sha256
+from bench.data.images import ArrayImages, ImageSet
 from bench.data.labels import ArrayLabels, LabelMaps
-from bench.errors import BenchError, NotAvailable
+from bench.schema.data import EarthData
 
 WIDTH, HEIGHT = 5400, 2700  # the common grid: 15 pixels a degree, the size of bmng.jpg
 # Blue Marble shows winter snow in the north that the labels do not know; 60 S to 50 N leaves most of it out.

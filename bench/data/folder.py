@@ -10,12 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.data.config import FolderData
-from bench.data.dataset import DataSet, FileImages, ImageSet, Split, Stream, Subset, file_sha256
+from bench.base.errors import BenchError, NotAvailable
+from bench.data.dataset import DataSet, Split, Stream, file_sha256
+from bench.data.images import FileImages, ImageSet, Subset
 from bench.data.labels import LabelMaps
 from bench.data.paired_folder import FileLabels
 from bench.data.sources import sources
-from bench.errors import BenchError, NotAvailable
+from bench.schema.data import FolderData
 
 _NUMBER = re.compile(r"\d+(?=_|\.)")  # of `12_B.jpg`
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff"})

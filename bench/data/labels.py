@@ -17,7 +17,6 @@ from bench.data.array_cache import ArrayCache, key_of
 
 log = logging.getLogger(__name__)
 
-UNKNOWN = 255  # the class of pixels without a label
 BUDGET_BYTES = 4 << 30  # as for resized images; 2,975 Cityscapes maps with instances at 512 x 256 take 1.6 GB
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from bench.progress import LINE_SECONDS, duration
+from bench.base.words import LINE_SECONDS, duration
 
 
 class Meter:

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.data.config import PairedFolderData
-from bench.data.dataset import DataSet, FileImages, ImageSet, Split, Stream, file_sha256
-from bench.data.labels import UNKNOWN, LabelMaps
-from bench.errors import BenchError, NotAvailable
+from bench.base.errors import BenchError, NotAvailable
+from bench.data.dataset import DataSet, Split, Stream, file_sha256
+from bench.data.images import FileImages, ImageSet
+from bench.data.labels import LabelMaps
+from bench.plugin.method import UNKNOWN
+from bench.schema.data import PairedFolderData
 
 
 def _palette() -> np.ndarray:

@@ -17,16 +17,16 @@ import PIL
 from filelock import FileLock, Timeout
 
 from bench import __version__
+from bench.base.errors import BenchError, NotAvailable, UsageError
+from bench.base.storage import explained, read_json, write_json
 from bench.data.cityscapes import FILTERS, convert
-from bench.data.config import FolderData
 from bench.data.download import download_archive
 from bench.data.folder import EXTENSIONS, FolderDataSet
 from bench.data.meter import Meter
 from bench.data.sources import Source, source, sources
 from bench.data.unpack import Damaged, unpack
-from bench.errors import BenchError, NotAvailable, UsageError
-from bench.storage import explained, read_json, write_json
-from bench.yaml_files import protocol_files
+from bench.schema.data import FolderData
+from bench.schema.yaml_files import protocol_files
 
 RECORD = "prepared.json"
 WORK = ".preparing"
@@ -100,7 +100,7 @@ def prepare(
 
 
 def _embedded(name: str) -> bool:
-    from bench.protocol import load_protocol
+    from bench.schema.protocol import load_protocol
 
     base = name.partition("@")[0]
     return base not in sources() and base in protocol_files() and load_protocol(name).data.family == "earth"

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.errors import unknown_name
-from bench.yaml_files import read_yaml
+from bench.base.errors import unknown_name
+from bench.schema.yaml_files import read_yaml
 
 Folder = Literal["trainA", "trainB", "testA", "testB"]
 FOLDERS: tuple[Folder, ...] = ("trainA", "trainB", "testA", "testB")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from bench.errors import BenchError
-from bench.storage import write_atomically
+from bench.base.errors import BenchError
+from bench.base.storage import write_atomically
 
 if TYPE_CHECKING:
     import torch

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from bench.errors import BenchError
-from bench.storage import explained
+from bench.base.errors import BenchError
+from bench.base.storage import explained
 
 CHUNK = 1 << 20
 MAX_FILES = 200_000

@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.data.config import DataConfig
+from bench.base.errors import BenchError, NotAvailable
 from bench.data.contact_sheet import contact_sheet
-from bench.data.dataset import DataSet, ImageSet, open_dataset
+from bench.data.dataset import DataSet
+from bench.data.images import ImageSet
+from bench.data.opening import open_dataset
 from bench.data.transforms import resize, save_png
-from bench.errors import BenchError, NotAvailable
+from bench.schema.data import DataConfig
 
 SHEET_COLUMNS = 12
 SHEET_MAX_SIDE = 192  # larger images are shrunk, so that a sheet stays a screen wide
@@ -66,7 +68,7 @@ def data_rows(cache: Path, data_root: Path) -> list[dict[str, Any]]:
         cache: folder for what is slow to make.
         data_root: where folder data sets lie.
     """
-    from bench.protocol import load_protocol, protocol_files
+    from bench.schema.protocol import load_protocol, protocol_files
 
     return [
         {"protocol": name, **asdict(data_state(load_protocol(name).data, data_root, cache))}

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
+from bench.base.storage import write_atomically
 from bench.features.extractor import Extractor
-from bench.storage import write_atomically
 
 logger = logging.getLogger(__name__)
 

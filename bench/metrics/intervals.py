@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtrit
 
-from bench.cell import Interval
+from bench.schema.cell import Interval
 
 LEVEL = 0.95
 

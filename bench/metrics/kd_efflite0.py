@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.cell import Interval
 from bench.features.efficientnet_lite0 import EfficientNetLite0
 from bench.metrics.intervals import jackknife
 from bench.metrics.kernel import kernel_discrepancy
 from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.schema.cell import Interval
 
 
 class KDEffLite0(Metric):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 BLOCK = 1024  # rows of the kernel matrix in memory at once
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.cell import Interval
+from bench.metrics.aligned import pairs
 from bench.metrics.intervals import mean_interval
 from bench.metrics.metric import Evaluation, Metric, MetricSettings
-from bench.metrics.pairs import pairs
+from bench.schema.cell import Interval
 
 
 def mean_absolute_difference(fake: np.ndarray, truth: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.metrics.class_accuracy import class_accuracy
-from bench.metrics.segmentation import SegmentationMetric
+from bench.metrics.of_confusions import SegmentationMetric
 
 
 class LandClassAccuracy(SegmentationMetric):

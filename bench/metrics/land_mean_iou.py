@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.metrics.mean_iou import mean_iou
-from bench.metrics.segmentation import SegmentationMetric
+from bench.metrics.of_confusions import SegmentationMetric
 
 
 class LandMeanIoU(SegmentationMetric):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bench.metrics.of_confusions import SegmentationMetric
 from bench.metrics.pixel_accuracy import pixel_accuracy
-from bench.metrics.segmentation import SegmentationMetric
 
 
 class LandPixelAccuracy(SegmentationMetric):

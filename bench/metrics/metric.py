@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.cell import Interval
-from bench.errors import BenchError, NotAvailable, UsageError
+from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.features.cache import FeatureCache, Images
 from bench.features.extractor import Extractor
-from bench.segmentation import Segmentation
+from bench.metrics.confusions import Segmentation
+from bench.plugin.discovery import load_plugin
+from bench.schema.cell import Interval
 
 
 @dataclass(frozen=True)
@@ -204,3 +205,30 @@ class Metric(ABC):
         """The name of the segmentation network that was asked."""
         asked = evaluation.segmentation
         return asked.name if self.uses_segmenter and not isinstance(asked, str) else None
+
+
+def load_metric(reference: str) -> type[Metric]:
+    """Import a metric by name or `FILE.py:Class`."""
+    loaded: type[Metric] = load_plugin("metric", reference, Metric)
+    return loaded
+
+
+def score(uses: Iterable[tuple[str, Mapping[str, Any]]], evaluation: Evaluation) -> list[Score]:
+    """Score images; features are extracted once per image set and extractor, whatever the number of metrics.
+
+    Args:
+        uses: name (or `FILE.py:Class`) and settings of each metric.
+        evaluation: the images.
+
+    Returns:
+        One score for each use, in order; a metric that cannot be computed here does not keep the others from it.
+
+    Raises:
+        UsageError: if a metric's name or a setting is wrong; before anything is computed.
+        BenchError: if a user's metric fails on import.
+    """
+    resolved = []
+    for name, settings in uses:
+        metric = load_metric(name)
+        resolved.append((metric(), metric.resolve(settings)))
+    return [metric.compute(evaluation, settings) for metric, settings in resolved]

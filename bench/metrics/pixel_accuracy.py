@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.metrics.segmentation import SegmentationMetric
+from bench.metrics.of_confusions import SegmentationMetric
 
 
 def pixel_accuracy(confusion: np.ndarray) -> float:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.ndimage import correlate1d
 
-from bench.cell import Interval
-from bench.errors import BenchError
+from bench.base.errors import BenchError
+from bench.metrics.aligned import pairs
 from bench.metrics.intervals import mean_interval
 from bench.metrics.metric import Evaluation, Metric, MetricSettings
-from bench.metrics.pairs import pairs
+from bench.schema.cell import Interval
 
 # Wang et al. 2004, section III-C
 WINDOW, SIGMA = 11, 1.5

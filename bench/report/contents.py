@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from bench.cell import Cell
-from bench.errors import BenchError, UsageError, unknown_name
-from bench.home import Home
-from bench.protocol import SCALES, validation_line
-from bench.table import Table, load_table, table_names
+from bench.base.errors import BenchError, UsageError, unknown_name
+from bench.base.home import Home
+from bench.base.validation import validation_line
+from bench.schema.cell import Cell
+from bench.schema.protocol import SCALES
+from bench.schema.table import Table, load_table, table_names
 from results.tables.layout import place
 
 if TYPE_CHECKING:

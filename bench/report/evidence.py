@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.cell import CHECKPOINTS, Cell, Measured
 from bench.report.anchors import Anchors
 from bench.report.contents import TableResult
 from bench.report.figures import Shown
@@ -21,6 +20,7 @@ from bench.report.wording import (
     number,
     verdict_text,
 )
+from bench.schema.cell import CHECKPOINTS, Cell, Measured
 from results.tables.comparable import decimals_for, gap, is_stand_in, mean
 
 

@@ -36,7 +36,7 @@ class Figures:
 
         Args:
             identity: equal for equal figures.
-            figure: drawn within `bench.report.drawing.style`; not rendered if an equal one is stored.
+            figure: drawn within `bench.show.drawing.style`; not rendered if an equal one is stored.
             label: what it shows.
 
         Returns:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.cell import Cell, Measured
-from bench.plugins import plugins
-from bench.report.drawing import colours, marker, name_rows, new_figure, wrapped
-from bench.table import Table
+from bench.plugin.discovery import plugins
+from bench.schema.cell import Cell, Measured
+from bench.schema.table import Table
+from bench.show.drawing import colours, marker, name_rows, new_figure, wrapped
 from results.tables.comparable import is_stand_in, may_stand_against_published, mean
 
 if TYPE_CHECKING:

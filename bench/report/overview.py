@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-from bench.cell import Cell, State
-from bench.errors import BenchError
-from bench.home import Home, RunFolder
-from bench.ledger import is_older_code, read_result, run_state
-from bench.progress import duration
-from bench.protocol import load_protocol
+from bench.base.errors import BenchError
+from bench.base.home import Home, RunFolder
+from bench.base.storage import read_record
+from bench.base.words import duration
+from bench.ledger.folders import is_older_code, read_result, run_state
 from bench.report.anchors import Anchors
 from bench.report.contents import Contents, TableResult
 from bench.report.wording import VERDICT_WORDS
-from bench.spec import read_spec
-from bench.storage import read_record
+from bench.schema.cell import Cell, State
+from bench.schema.protocol import load_protocol
+from bench.schema.run_spec import read_spec
 from results.tables.comparable import is_stand_in, may_stand_against_published
 
 STATES: tuple[State, ...] = get_args(State)

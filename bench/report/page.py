@@ -10,8 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench import __version__
-from bench.errors import UsageError
-from bench.home import Home
+from bench.base.errors import UsageError
+from bench.base.home import Home
+from bench.base.storage import write_atomically
 from bench.report.anchors import Anchors
 from bench.report.contents import Contents, read_contents
 from bench.report.figures import Figures
@@ -20,7 +21,6 @@ from bench.report.pictures import Pictures
 from bench.report.run_material import RunMaterial
 from bench.report.sections import comparison_section, table_section
 from bench.report.wording import DEVIATING_WORDS, VERDICT_WORDS
-from bench.storage import write_atomically
 from results.tables.comparable import DEVIATING_MARK, VERDICT_MARKS
 
 
@@ -78,7 +78,7 @@ def render(
     Returns:
         The HTML and the counts.
     """
-    from bench.report.drawing import style
+    from bench.show.drawing import style
 
     anchors, pictures, figures = Anchors(), Pictures(), Figures()
     material = RunMaterial(home, pictures, figures)

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from bench.data.dataset import DataSet, open_dataset
-from bench.errors import BenchError
-from bench.home import Home
-from bench.plugins import find
-from bench.report.curves import Series, curves_figure, loss_curves, score_curves
+from bench.base.errors import BenchError
+from bench.base.home import Home
+from bench.data.dataset import DataSet
+from bench.data.opening import open_dataset
+from bench.plugin.discovery import find
 from bench.report.figures import Figures, Shown
 from bench.report.pictures import Picture, Pictures
-from bench.report.samples import Samples, collect_samples, samples_without_inputs
-from bench.spec import RunSpec, read_spec
+from bench.schema.run_spec import RunSpec, read_spec
+from bench.show.curves import Series, curves_figure, loss_curves, score_curves
+from bench.show.samples import Samples, collect_samples, samples_without_inputs
 
 LABEL_KINDS = {"input": "given to every method", "output": "", "truth": "what the place really looks like"}
 SMALL_WIDTH, WIDE_WIDTH = 6.4, 9.0  # inches, of figures in a cell's evidence and below a table

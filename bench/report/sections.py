@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bench.cell import Cell
+from bench.base.errors import BenchError
 from bench.compare.document import lay_out as lay_out_comparison
 from bench.compare.figures import curves_figure, intervals_figure
 from bench.compare.findings import ContenderFindings, Findings
-from bench.errors import BenchError
 from bench.report.anchors import Anchors
 from bench.report.contents import TableResult
 from bench.report.evidence import Evidence, evidences
@@ -18,6 +17,7 @@ from bench.report.grids import Grid, grid
 from bench.report.interval_plot import interval_plot, panels
 from bench.report.run_material import RunMaterial, SampleGrid
 from bench.report.wording import number
+from bench.schema.cell import Cell
 from results.tables.comparable import decimals_for
 from results.tables.layout import lay_out
 

@@ -44,7 +44,7 @@ def inline_svg(figure: Figure, prefix: str) -> Drawing:
     """Turn a figure into markup for the page.
 
     Args:
-        figure: drawn within `bench.report.drawing.style`.
+        figure: drawn within `bench.show.drawing.style`.
         prefix: put before every name inside it, so that several can stand in one page.
 
     Returns:
@@ -77,6 +77,6 @@ def _variable(match: re.Match[str]) -> str:
 def _variables() -> dict[str, str]:
     from matplotlib.colors import to_hex
 
-    from bench.report.drawing import colours
+    from bench.show.drawing import colours
 
     return _ROLES | {to_hex(colour): f"--s{place}" for place, colour in enumerate(colours(SERIES))}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.cell import Cell, Interval, Measured
-from bench.stats import SEEDS_FOR_A_VERDICT, prediction_interval
+from bench.schema.cell import Cell, Interval, Measured
+from bench.verdict.stats import SEEDS_FOR_A_VERDICT, prediction_interval
 from results.tables.comparable import decimals_for, is_stand_in, may_stand_against_published, mean
 
 VERDICT_WORDS = {

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
-from bench.home import Home
+from bench.base.home import Home
 from bench.tracking.follow import FAREWELL, READY
 from bench.tracking.store import ENVIRONMENT, shown
 

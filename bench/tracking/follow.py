@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.errors import BenchError
-from bench.home import Home
+from bench.base.errors import BenchError
+from bench.base.home import Home
 from bench.tracking.projector import Projector, Report
 from bench.tracking.store import TrackingDown, shown
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cell import Cell
+from bench.schema.cell import Cell
 
 
 @dataclass(frozen=True)

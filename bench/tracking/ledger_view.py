@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from bench.cell import State
-from bench.errors import BenchError, UsageError
-from bench.evaluate import read_score, wanted
-from bench.home import Home, RunFolder
-from bench.ledger import metric_rows, read_result, run_state
-from bench.plugins import find
-from bench.protocol import load_protocol
-from bench.spec import RunSpec, read_spec
-from bench.storage import read_record
+from bench.base.errors import BenchError, UsageError
+from bench.base.home import Home, RunFolder
+from bench.base.storage import read_record
+from bench.ledger.folders import metric_rows, read_result, run_state
+from bench.ledger.scores import read_score, score_key, wanted
+from bench.plugin.discovery import find
+from bench.schema.cell import State
+from bench.schema.protocol import load_protocol
+from bench.schema.run_spec import RunSpec, read_spec
 from bench.tracking.groups import Group, Standing, read_comparison, read_table
 from bench.tracking.record import DataName, Point, Record
 
@@ -238,7 +238,7 @@ def _scores(folder: RunFolder, spec: RunSpec, total_steps: int | None) -> list[P
         return []
     points = []
     for epoch, split, use in wanted(spec, ("validation", "test")):
-        key = spec.score_key(epoch, split, use)
+        key = score_key(spec, epoch, split, use)
         stored = read_score(folder, key)
         if stored is not None and stored["state"] == "done":
             group = "eval" if split == "test" else "eval-validation"

@@ -18,8 +18,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from bench.errors import BenchError
-from bench.home import Home
+from bench.base.errors import BenchError
+from bench.base.home import Home
 from bench.tracking.ledger_view import Ledger
 from bench.tracking.record import DataName, Point, Record
 from bench.tracking.sheet import sample_sheet

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.home import RunFolder
-from bench.spec import RunSpec
+from bench.base.home import RunFolder
+from bench.schema.run_spec import RunSpec
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bench.errors import BenchError, UsageError
-from bench.home import Home
+from bench.base.errors import BenchError, UsageError
+from bench.base.home import Home
 from bench.tracking.background import Background
 from bench.tracking.store import ENVIRONMENT, PROTOCOL_TAG, is_server, shown, view_link
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from PIL import Image
 
+from bench.base.errors import BenchError
+from bench.base.home import Home, RunFolder
 from bench.data.contact_sheet import contact_sheet
-from bench.data.dataset import FileImages, open_dataset
-from bench.errors import BenchError
-from bench.evaluate import evenly_spaced, real_images, scored_indices
-from bench.home import Home, RunFolder
-from bench.sampling import generated_files, sample_files
-from bench.spec import RunSpec
+from bench.data.images import FileImages
+from bench.data.opening import open_dataset
+from bench.ledger.scores import evenly_spaced, scored_indices
+from bench.run.sampling import generated_files, sample_files
+from bench.run.score_checkpoint import real_images
+from bench.schema.run_spec import RunSpec
 
 COLUMNS = 8  # as in the sheets of tables
 

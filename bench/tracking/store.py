@@ -14,11 +14,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError, UsageError
-from bench.home import Home, shown_path
-from bench.plugins import find
-from bench.protocol import load_protocol
-from bench.storage import write_atomically
+from bench.base.errors import BenchError, UsageError
+from bench.base.home import Home
+from bench.base.storage import write_atomically
+from bench.base.words import shown_path
+from bench.plugin.discovery import find
+from bench.schema.protocol import load_protocol
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

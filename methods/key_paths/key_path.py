@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from bench.base.randomness import Draws
 from bench.loss import Pair
-from bench.randomness import Draws
 from methods.networks.projection_head import ProjectionHead
 from methods.networks.resnet_generator import ResnetGenerator
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from bench.randomness import Draws
+from bench.base.randomness import Draws
 from methods.key_paths.key_path import KeyPath, encoder_of
 from methods.networks.projection_head import ProjectionHead
 from methods.networks.resnet_generator import ResnetGenerator

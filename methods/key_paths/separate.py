@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from bench.base.randomness import Draws
 from bench.loss import LayerPair, Pair
-from bench.randomness import Draws
 from methods.key_paths.key_path import KeyPath, encoder_of
 from methods.networks.initialisation import initialise
 from methods.networks.projection_head import ProjectionHead

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 
 def dual_contrastive(real: Tensor, fake: Tensor, group: int | None = None) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.loss import LossConfig, LossContext, Pair, PairLoss
 from methods.losses.given_negatives import nce_with_negatives
 from methods.networks.initialisation import initialise

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.randomness import Draws
+from bench.base.randomness import Draws
 
 
 class ImagePool(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 
 def append_minibatch_stddev(x: Tensor, group_size: int | None = 4, features: int = 1) -> Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from bench.errors import UsageError
+from bench.base.errors import UsageError
 from methods.networks.blur import BlurDownsample, BlurUpsample
 from methods.networks.instance_norm import InstanceNorm
 

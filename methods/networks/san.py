@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from methods.networks.equalised import EqualisedConv2d
 
 Kind = Literal["pairwise", "patchwise"]

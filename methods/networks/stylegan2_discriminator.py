@@ -11,7 +11,7 @@ from math import log2, sqrt
 
 from torch import Tensor, nn
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from methods.networks.equalised import EqualisedConv2d, EqualisedLinear, lrelu
 from methods.networks.minibatch_stddev import append_minibatch_stddev
 from methods.networks.reference_attention import ReferenceAttention

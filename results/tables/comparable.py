@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from statistics import fmean
 
-from bench.cell import Cell, Checkpoint, Measured
+from bench.schema.cell import Cell, Checkpoint, Measured
 
 # Marks carry the verdict without colour; the legend spells them out.
 VERDICT_MARKS = {"consistent": "≈", "better": "▲", "worse": "▼", "underpowered": "?"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.cell import CHECKPOINTS, Cell, Measured
+from bench.schema.cell import CHECKPOINTS, Cell, Measured
 from results.tables.comparable import gap, is_stand_in, may_stand_against_published, mean
 
 # `value` is filled only where it may be compared with `published`; anything else we measured is in `stand_in_value`.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.cell import Cell
-from bench.errors import BenchError
-from bench.table import Table
-from results.printed import SECOND_HAND
+from bench.base.errors import BenchError
+from bench.schema.cell import Cell
+from bench.schema.printed import SECOND_HAND
+from bench.schema.table import Table
 from results.tables.comparable import is_stand_in
 from results.tables.document import Block, Document, Footnotes
 from results.tables.legend import paragraphs

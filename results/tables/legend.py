@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.cell import Cell, Measured
-from bench.table import Table
-from results.printed import SECOND_HAND
+from bench.schema.cell import Cell, Measured
+from bench.schema.printed import SECOND_HAND
+from bench.schema.table import Table
 from results.tables.comparable import CEILING, DEVIATING_MARK, VERDICT_MARKS, half_width, may_stand_against_published
 from results.tables.ranking import rank_agreement
 from results.tables.stand_in_block import StandIn, listed

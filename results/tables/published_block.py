@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bench.cell import CHECKPOINTS, Cell, Checkpoint
-from bench.table import Table, TableColumn, TableRow
-from results.printed import SECOND_HAND
+from bench.schema.cell import CHECKPOINTS, Cell, Checkpoint
+from bench.schema.printed import SECOND_HAND
+from bench.schema.table import Table, TableColumn, TableRow
 from results.tables.comparable import (
     DEVIATING_MARK,
     VERDICT_MARKS,

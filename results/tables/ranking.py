@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from bench.cell import Cell
-from bench.stats import kendall_tau
+from bench.schema.cell import Cell
+from bench.verdict.stats import kendall_tau
 from results.tables.comparable import may_stand_against_published, mean
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.cell import CHECKPOINTS, Cell, Measured
-from bench.plugins import plugins
-from bench.table import Table
+from bench.plugin.discovery import plugins
+from bench.schema.cell import CHECKPOINTS, Cell, Measured
+from bench.schema.table import Table
 from results.tables.comparable import CEILING, ceiling, decimals_for, mean, measured_text
 from results.tables.document import Block, Footnotes, Line, Text
 from results.tables.published_block import NO_NUMBER, arrow, gap_text, of_cell, reason_marks

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from bench.checkpoint import Checkpoints
-from bench.data.dataset import open_dataset
-from bench.data.loader import TrainingImages
-from bench.plugins import load_method
-from bench.protocol import load_protocol
-from bench.randomness import Draws
-from bench.train import MetricsLog, train
+from bench.base.randomness import Draws
+from bench.data.opening import open_dataset
+from bench.data.training_images import TrainingImages
+from bench.plugin.discovery import load_method
+from bench.run.checkpoint import Checkpoints
+from bench.run.train import MetricsLog, train
+from bench.schema.protocol import load_protocol
 
 
 class Stopwatch:
@@ -39,10 +39,10 @@ class Stopwatch:
 
 
 def run(size: int = 64, width: int = 64, steps: int = 40) -> dict[str, float]:
-    """Train through `bench.train.train` on one thread, without scoring.
+    """Train through `bench.run.train.train` on one thread, without scoring.
 
     Writing checkpoints is told apart: a run this short ends before the loop has spread its writes out, which it does
-    so that they take no more than `bench.train.SAVE_SHARE` of the time.
+    so that they take no more than `bench.run.train.SAVE_SHARE` of the time.
 
     Args:
         size: side of the images in pixels.

@@ -5,10 +5,10 @@ import time
 
 import torch
 
-from bench.conformance.subject import Subject
-from bench.method import StepContext
-from bench.plugins import load_method
-from bench.randomness import Draws
+from bench.base.randomness import Draws
+from bench.checks.conformance.subject import Subject
+from bench.plugin.discovery import load_method
+from bench.plugin.method import StepContext
 
 
 def run(size: int = 64, width: int = 64, steps: int = 8) -> dict[str, float]:

@@ -26,7 +26,7 @@ def run(sizes: Iterable[int] = (64, 256), threads: Iterable[int] = (1, 2), steps
         threads: numbers of threads.
         steps: of each method; None: as many as `STEPS` says.
     """
-    from bench.plugins import plugins
+    from bench.plugin.discovery import plugins
 
     rows: list[Row] = []
     for count in threads:
@@ -47,10 +47,10 @@ def measure(method: str, size: int, warm_up: int, steps: int) -> Row:
 
     The mean has the regularisation of every n-th step in it.
     """
-    from bench.conformance.subject import Subject
-    from bench.method import StepContext
-    from bench.plugins import load_method
-    from bench.randomness import Draws
+    from bench.base.randomness import Draws
+    from bench.checks.conformance.subject import Subject
+    from bench.plugin.discovery import load_method
+    from bench.plugin.method import StepContext
 
     method_class = load_method(method)
     wanted = SETTINGS | {"load_size": size, "crop_size": size}

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench.cell import CHECKPOINTS, Cell, Interval, Measured, Verdict
-from bench.table import Table, TableCell, load_table
+from bench.schema.cell import CHECKPOINTS, Cell, Interval, Measured, Verdict
+from bench.schema.table import Table, TableCell, load_table
 
 STAND_INS = {"horse2zebra@1": "earth-relief2sat@1", "cityscapes@2": "earth-land2sat@3"}
 STAND_IN_METRICS = {"FID": "FD-EffLite0", "mAP": "land-mIoU", "pixAcc": "land-pAcc", "classAcc": "land-cAcc"}

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.checkpoint import Checkpoints
-from bench.home import Home
-from bench.protocol import load_protocol
-from bench.resolve import resolve
-from bench.run import build_method
-from bench.spec import RunSpec
+from bench.base.home import Home
+from bench.plan.resolve import resolve
+from bench.run.checkpoint import Checkpoints
+from bench.run.restore import build_method
+from bench.schema.protocol import load_protocol
+from bench.schema.run_spec import RunSpec
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "attention_maps.py"
 

@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from bench.protocol import load_protocol
+from bench.schema.protocol import load_protocol
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.conformance import checks_for, problem
+from bench.checks.conformance import checks_for, problem
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -32,9 +32,9 @@ def test_an_example_keeps_every_promise(reference):
 def test_the_first_example_is_short_and_is_the_formula():
     import torch
 
-    from bench.loss import LossContext
-    from bench.plugins import load_loss
-    from bench.randomness import Draws
+    from bench.base.randomness import Draws
+    from bench.plugin.discovery import load_loss
+    from bench.plugin.loss import LossContext
 
     assert len((EXAMPLES / "focal_nce.py").read_text().splitlines()) <= 20
     generator = torch.Generator().manual_seed(1)
@@ -69,7 +69,7 @@ def test_an_installed_package_is_listed_and_run(tmp_path, toys):
     environment = os.environ | {"PYTHONPATH": str(target)}
 
     def contrastbench(*arguments: str) -> str:
-        code = "from bench.cli import main; main()"
+        code = "from bench.cli.main import main; main()"
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True
         )

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from bench.method import Method, StepContext
-from bench.randomness import Draws
+from bench.base.randomness import Draws
+from bench.plugin.method import Method, StepContext
 from methods.networks.stylegan2_discriminator import StyleGAN2Discriminator
 from methods.networks.stylegan2_generator import StyleGAN2Generator
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from bench.loss import LossConfig, LossContext, Pair, PairLoss, PatchLoss
+from bench.plugin.loss import LossConfig, LossContext, Pair, PairLoss, PatchLoss
 
 
 class AdversarialConfig(LossConfig):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.randomness import Draws
+from bench.base.randomness import Draws
 from methods.contrastive_feature import ContrastiveFeature
 from methods.contrastive_feature_config import ContrastiveFeatureConfig
 
@@ -218,7 +218,7 @@ def reference_name(name: str) -> str:
 
 
 def record(config: ContrastiveFeatureConfig, steps: int = 2) -> dict[str, Tensor]:
-    """Two steps of the independent implementation in the format of `bench.replay`."""
+    """Two steps of the independent implementation in the format of `bench.checks.replay.replay`."""
     method = ContrastiveFeature(config, Draws(seed=0)).double()  # the weights and vectors that `replay` starts from
     places = {}
     for network, module in method.networks().items():

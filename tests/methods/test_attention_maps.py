@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from methods.attention_maps import attention_overlay, self_attention_maps
 from methods.networks.equalised import draw_weights
 from methods.networks.san import SAN

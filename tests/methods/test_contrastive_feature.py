@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from reference_contrastive_feature import TINY, record
 from torch import Tensor, nn
 
-from bench.errors import NotAvailable
-from bench.method import StepContext
-from bench.randomness import Draws
-from bench.replay import replay
+from bench.base.errors import NotAvailable
+from bench.base.randomness import Draws
+from bench.checks.replay.replay import replay
+from bench.plugin.method import StepContext
 from methods.contrastive_feature import ContrastiveFeature
 from methods.contrastive_feature_config import ContrastiveFeatureConfig
 from methods.feature_spaces import SPACES

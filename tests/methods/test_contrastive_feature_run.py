@@ -8,12 +8,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from bench.errors import BenchError
-from bench.grid import Grid
-from bench.home import Home
-from bench.protocol import load_protocol
-from bench.resolve import resolve
-from bench.run import ProgressFile, execute
+from bench.base.errors import BenchError
+from bench.base.home import Home
+from bench.plan.grid import Grid
+from bench.plan.resolve import resolve
+from bench.run.process import ProgressFile, execute
+from bench.schema.protocol import load_protocol
 
 SMALL = {
     "crop_size": 64, "load_size": 64, "aspect_ratio": 2.0, "label_nc": 4, "batch_size": 2, "num_patches": 8,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.replay import replay
+from bench.checks.replay.replay import replay
 from methods.cut import CUT
 
 CONFIG = {"ngf": 4, "ndf": 4, "netF_nc": 32, "num_patches": 64}

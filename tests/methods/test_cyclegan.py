@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 
-from bench.replay import replay
+from bench.checks.replay.replay import replay
 from methods.cyclegan import CycleGAN
 
 CONFIG = {"ngf": 4, "ndf": 4}

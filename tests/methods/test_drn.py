@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from bench.data.cityscapes_classes import CLASSES
-from bench.errors import NotAvailable
-from bench.method import StepContext
-from bench.randomness import Draws
+from bench.base.errors import NotAvailable
+from bench.base.randomness import Draws
+from bench.plugin.method import StepContext
+from methods.cityscapes_classes import CLASSES
 from methods.drn import MEAN, STD, DRNConfig, DRNSegmenter
 
 SMALL = {

@@ -11,9 +11,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from bench.method import StepContext
-from bench.plugins import load_method
-from bench.randomness import Draws
+from bench.base.randomness import Draws
+from bench.plugin.discovery import load_method
+from bench.plugin.method import StepContext
 from methods.dual_contrastive import DualContrastive, lazy_adam
 from methods.losses.dual_contrastive import dual_contrastive
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.replay import replay
+from bench.checks.replay.replay import replay
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "stylegan2"
 CONFIG = {

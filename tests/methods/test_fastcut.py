@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.randomness import Draws
-from bench.replay import replay
+from bench.base.randomness import Draws
+from bench.checks.replay.replay import replay
 from methods.fastcut import FastCUT
 
 

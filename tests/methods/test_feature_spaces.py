@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.errors import NotAvailable
+from bench.base.errors import NotAvailable
 from methods import feature_spaces
 from methods.feature_spaces import SPACES, FeatureSpace, Space
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from bench.protocol import load_protocol
-from bench.randomness import Draws
-from bench.resolve import resolve
+from bench.base.randomness import Draws
+from bench.plan.resolve import resolve
+from bench.schema.protocol import load_protocol
 from methods.cut import CUT
 from methods.fastcut import FastCUT
 from methods.fastnegcut import FastNEGCUT

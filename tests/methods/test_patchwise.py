@@ -9,9 +9,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from bench.errors import BenchError, UsageError
-from bench.loss import LossContext, Pair
-from bench.randomness import Draws
+from bench.base.errors import BenchError, UsageError
+from bench.base.randomness import Draws
+from bench.plugin.loss import LossContext, Pair
 from methods.cut import CUT
 from methods.fastcut import FastCUT
 

@@ -11,8 +11,8 @@ from reference_networks import CONFIG
 from reference_records import record_fastcut, record_negcut, record_src
 from torch import Tensor
 
-from bench.errors import BenchError
-from bench.replay import replay
+from bench.base.errors import BenchError
+from bench.checks.replay.replay import replay
 from methods.losses.negcut import NEGCUTLoss
 
 RECORDS = {

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench.protocol import load_protocol
-from bench.randomness import Draws
-from bench.resolve import resolve
-from bench.table import load_table
+from bench.base.randomness import Draws
+from bench.plan.resolve import resolve
+from bench.schema.protocol import load_protocol
+from bench.schema.table import load_table
 from methods.cut import CUT
 from methods.src_hdce import SRCHDCETranslation as Method
 

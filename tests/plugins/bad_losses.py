@@ -10,7 +10,7 @@ import torch
 from pydantic import ConfigDict
 from torch import Tensor, nn
 
-from bench.loss import LossConfig, LossContext, Pair, PairLoss, PatchLoss
+from bench.plugin.loss import LossConfig, LossContext, Pair, PairLoss, PatchLoss
 
 
 class Good(PatchLoss):

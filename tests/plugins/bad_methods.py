@@ -9,9 +9,9 @@ import torch
 from pydantic import ConfigDict
 from torch import Tensor, nn
 
-from bench.method import StepContext
-from bench.plugins import load_method
-from bench.randomness import Draws
+from bench.base.randomness import Draws
+from bench.plugin.discovery import load_method
+from bench.plugin.method import StepContext
 
 Toy: Any = load_method(f"{Path(__file__).with_name('toy.py')}:Toy")
 

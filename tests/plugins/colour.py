@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.cell import Interval
 from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.schema.cell import Interval
 
 
 class MeanColour(Metric):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-from bench.method import Method, MethodConfig, RequiredRun, StepContext
-from bench.randomness import Draws
+from bench.base.randomness import Draws
+from bench.plugin.method import Method, MethodConfig, RequiredRun, StepContext
 
 
 class ToyConfig(MethodConfig):

@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
-from bench.protocol import load_protocol
-from bench.resolve import Resolution, resolve
-from bench.table import TableCell, load_table
+from bench.plan.resolve import Resolution, resolve
+from bench.schema.protocol import load_protocol
+from bench.schema.table import TableCell, load_table
 
 # Typed from the supplement's text, not from the CSV; a dash is blank there. Table 4: without and with reference attention
 # alternate, as in its two columns for each data set.

@@ -7,12 +7,12 @@ from functools import cache
 
 import pytest
 
-from bench.errors import NotAvailable
-from bench.plugins import plugins
-from bench.protocol import SCALES, Protocol, load_protocol
-from bench.resolve import resolve
-from bench.table import Table, load_table, table_names
-from results.printed import SECOND_HAND, published, published_files
+from bench.base.errors import NotAvailable
+from bench.plan.resolve import resolve
+from bench.plugin.discovery import plugins
+from bench.schema.printed import SECOND_HAND, published, published_files
+from bench.schema.protocol import SCALES, Protocol, load_protocol
+from bench.schema.table import Table, load_table, table_names
 
 # Files of tables that contrastbench does not have, or of facts that are in no table's cells.
 IN_NO_TABLE = {

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.cell import Measured
 from bench.compare.findings import ContenderFindings, Findings, duels
-from bench.stats import seed_interval
+from bench.schema.cell import Measured
+from bench.verdict.stats import seed_interval
 
 METRICS = {"FD": False, "SSIM": True}
 

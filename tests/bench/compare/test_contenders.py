@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.base.errors import BenchError, UsageError
 from bench.compare.contenders import choose, enter
-from bench.errors import BenchError, UsageError
-from bench.protocol import load_protocol
+from bench.schema.protocol import load_protocol
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 FOCAL = f"{EXAMPLES / 'focal_nce.py'}:FocalNCE"

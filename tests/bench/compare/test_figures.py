@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from bench.base.home import Home
 from bench.compare.figures import write_figures
-from bench.home import Home
 
 
 def log(home, key, scale):

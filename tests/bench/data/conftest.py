@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.config import EarthData
-from bench.data.dataset import open_dataset
 from bench.data.earth import EarthDataSet, load_raster
+from bench.data.opening import open_dataset
+from bench.schema.data import EarthData
 
 
 def noise(seed: int, height: int = 20, width: int = 30) -> np.ndarray:

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.base.errors import BenchError
 from bench.data.array_cache import ArrayCache, key_of
-from bench.errors import BenchError
 
 ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.base.errors import BenchError
 from bench.data.cityscapes import convert
 from bench.data.meter import Meter
 from bench.data.unpack import Damaged
-from bench.errors import BenchError
 
 PALETTE = np.array([(128, 64, 128), (70, 70, 70), (107, 142, 35), (70, 130, 180), (220, 20, 60)], np.uint8)
 SCENES = {"train": ["ulm/ulm_000001_000019", "aachen/aachen_000000_000019"], "val": ["bonn/bonn_000000_000019"]}

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from bench.base.errors import BenchError
 from bench.data.contact_sheet import BACKGROUND, contact_sheet
-from bench.errors import BenchError
 
 
 def test_small_images_are_enlarged_without_blur_and_every_one_is_drawn() -> None:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.config import FolderData
-from bench.data.dataset import ArrayImages, DataSet, FileImages, Fitted, Subset, open_dataset
-from bench.errors import BenchError
+from bench.base.errors import BenchError
+from bench.data.dataset import DataSet
+from bench.data.images import ArrayImages, FileImages, Fitted, Subset
+from bench.data.opening import open_dataset
+from bench.schema.data import FolderData
 
 Make = Callable[..., Path]
 

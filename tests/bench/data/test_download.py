@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from bench.base.errors import BenchError
 from bench.data import download
 from bench.data.download import download_archive
-from bench.errors import BenchError
 
 CONTENT = b"PK\x03\x04" + bytes(range(256)) * 2000  # half a megabyte that begins like a zip
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

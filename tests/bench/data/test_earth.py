@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.base.errors import BenchError, NotAvailable
 from bench.data import earth as module
-from bench.data.config import EarthData
 from bench.data.earth import BLOCK, BLOCKS, EarthDataSet, load_raster, raster_path
 from bench.data.land_cover import PALETTE
-from bench.errors import BenchError, NotAvailable
+from bench.schema.data import EarthData
 
 Open = Callable[..., EarthDataSet]
 SPLITS = ("train", "validation", "test")

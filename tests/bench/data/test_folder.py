@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.config import FolderData
-from bench.data.dataset import DataSet, open_dataset
-from bench.errors import BenchError, NotAvailable
+from bench.base.errors import BenchError, NotAvailable
+from bench.data.dataset import DataSet
+from bench.data.opening import open_dataset
+from bench.schema.data import FolderData
 
 Make = Callable[..., Path]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.config import PairedFolderData
-from bench.data.dataset import open_dataset
+from bench.base.errors import BenchError, NotAvailable
+from bench.data.opening import open_dataset
 from bench.data.paired_folder import PALETTE, PairedFolderDataSet
-from bench.errors import BenchError, NotAvailable
+from bench.schema.data import PairedFolderData
 
 CITIES = {
     "name": "cities",

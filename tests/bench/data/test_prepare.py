@@ -13,10 +13,10 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
+from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.data import prepare as prepare_module
 from bench.data.prepare import prepare, print_prepared
 from bench.data.sources import Source, sources
-from bench.errors import BenchError, NotAvailable, UsageError
 
 COUNTS = {"trainA": 4, "trainB": 3, "testA": 2, "testB": 2}
 
@@ -274,7 +274,7 @@ def test_what_people_see(
 def test_verify_fails_where_an_image_is_damaged(toys: Any) -> None:
     from typer.testing import CliRunner
 
-    from bench.cli import app
+    from bench.cli.main import app
 
     arguments = ["data", "verify", str(toys.protocol_file), "--home", str(toys.home.root)]
     arguments += ["--data", str(toys.home.datasets)]
@@ -288,7 +288,7 @@ def test_verify_fails_where_an_image_is_damaged(toys: Any) -> None:
 def test_the_verb(root: Path, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from bench.cli import app
+    from bench.cli.main import app
 
     archive = write_zip(tmp_path / "h2z.zip", names())
     arguments = ["data", "prepare", "horse2zebra", "--from", str(archive), "--data", str(root), "--json"]

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.config import FolderData
-from bench.data.dataset import FileImages, open_dataset
+from bench.base.errors import BenchError
+from bench.data.images import FileImages
+from bench.data.opening import open_dataset
 from bench.data.resized_cache import resized_images
-from bench.errors import BenchError
+from bench.schema.data import FolderData
 
 Make = Callable[..., Path]
 

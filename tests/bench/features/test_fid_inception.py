@@ -5,10 +5,10 @@ import pytest
 import torch
 from pytorch_fid import inception as official
 
-from bench.errors import NotAvailable
+from bench.base.errors import NotAvailable
+from bench.base.weight_files import WEIGHTS_VARIABLE, file_sha256
 from bench.features import fid_inception
 from bench.features.fid_inception import WEIGHT_FILE, FIDInception, build_inception
-from bench.features.weights import WEIGHTS_VARIABLE, file_sha256
 
 
 @pytest.fixture(scope="module")

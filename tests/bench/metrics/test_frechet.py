@@ -8,7 +8,7 @@ import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.frechet import frechet_distance, frechet_with_influence
 
 GOLDEN = Path(__file__).parents[2] / "golden"

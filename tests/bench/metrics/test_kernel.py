@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics import kernel
 from bench.metrics.kernel import kernel_discrepancy
 

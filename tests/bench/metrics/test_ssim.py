@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.ssim import structural_similarity
 
 

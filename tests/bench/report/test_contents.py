@@ -3,8 +3,8 @@ import shutil
 
 import pytest
 
-from bench.errors import BenchError, UsageError
-from bench.home import Home
+from bench.base.errors import BenchError, UsageError
+from bench.base.home import Home
 from bench.report.contents import read_contents
 
 

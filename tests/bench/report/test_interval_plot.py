@@ -1,7 +1,7 @@
 import pytest
 
-from bench.report.drawing import style
 from bench.report.interval_plot import interval_plot, panels
+from bench.show.drawing import style
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bench.errors import BenchError, UsageError
+from bench.base.errors import BenchError, UsageError
 from bench.report.page import write_report
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from bench.report.drawing import colours, new_figure, style
 from bench.report.svg import inline_svg
+from bench.show.drawing import colours, new_figure, style
 
 
 @pytest.fixture

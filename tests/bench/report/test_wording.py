@@ -1,7 +1,7 @@
 import pytest
 
-from bench.cell import Interval
 from bench.report.wording import comparability_text, headline, interval_text, number, verdict_text
+from bench.schema.cell import Interval
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from bench.cell import Cell
-from bench.grid import Grid
-from bench.home import Home
-from bench.resolve import resolve
-from bench.run import ProgressFile, execute
+from bench.base.home import Home
+from bench.plan.grid import Grid
+from bench.plan.resolve import resolve
+from bench.run.process import ProgressFile, execute
+from bench.run.train import Stopped
+from bench.schema.cell import Cell
 from bench.tracking.projector import Projector, Report
 from bench.tracking.shown import IDENTITY_TAG
 from bench.tracking.store import tracking_uri
-from bench.train import Stopped
 
 
 @pytest.fixture(scope="session")

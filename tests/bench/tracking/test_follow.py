@@ -3,7 +3,7 @@ import threading
 import pytest
 
 import bench.tracking.follow as module
-from bench.errors import BenchError, UsageError
+from bench.base.errors import BenchError, UsageError
 from bench.tracking.follow import READY, follow, sync
 from bench.tracking.projector import Report
 from bench.tracking.store import TrackingDown

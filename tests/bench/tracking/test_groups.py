@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bench.cell import Measured
+from bench.schema.cell import Measured
 from bench.tracking.ledger_view import COLOURS, Ledger
 
 
@@ -93,9 +93,9 @@ def test_a_run_in_two_groups_is_shown_once_and_says_both(board, cell, write_tabl
 
 
 def test_a_needed_run_stands_beside_the_run_that_needs_it(board, toys, cell, write_table):
-    from bench.grid import Grid
-    from bench.resolve import resolve
-    from bench.run import ProgressFile, execute
+    from bench.plan.grid import Grid
+    from bench.plan.resolve import resolve
+    from bench.run.process import ProgressFile, execute
 
     grid = Grid(board.home)
     reference = toys.method.replace(":Toy", ":NeedsTeacher")

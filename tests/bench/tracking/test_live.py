@@ -11,17 +11,17 @@ from contextlib import contextmanager
 import pytest
 from filelock import FileLock
 
-from bench.errors import BenchError
-from bench.grid import Grid
-from bench.ledger import run_state
-from bench.reproduce import reproduce
-from bench.resolve import resolve
+from bench.base.errors import BenchError
+from bench.commands.reproduce import reproduce
+from bench.ledger.folders import run_state
+from bench.plan.grid import Grid
+from bench.plan.resolve import resolve
 from bench.tracking.background import Background
 from bench.tracking.follow import sync
 from bench.tracking.store import ENVIRONMENT
 
 pytestmark = pytest.mark.slow
-CLI = [sys.executable, "-c", "from bench.cli import main; main()"]
+CLI = [sys.executable, "-c", "from bench.cli.main import main; main()"]
 
 
 def grid_of(board, seeds: int, **settings: object) -> Grid:
@@ -79,8 +79,8 @@ def test_a_killed_command_leaves_no_run_running(board):
     slowly = {"stall": 0.5, "n_epochs": 30}  # a minute, if nobody stopped it
     key = board.plan(**slowly)
     code = (
-        "import sys; from pathlib import Path; from bench.home import Home\n"
-        "from bench.executors.local import LocalExecutor; from bench.spec import read_spec\n"
+        "import sys; from pathlib import Path; from bench.base.home import Home\n"
+        "from bench.run.executors.local import LocalExecutor; from bench.schema.run_spec import read_spec\n"
         "from bench.tracking.background import Background\n"
         "home = Home(Path(sys.argv[1]), Path(sys.argv[2]))\n"
         "with Background(home, sys.argv[4], print):\n"

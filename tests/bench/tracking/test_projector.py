@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from bench.errors import UsageError
-from bench.home import Home
-from bench.storage import read_json
+from bench.base.errors import UsageError
+from bench.base.home import Home
+from bench.base.storage import read_json
 from bench.tracking.projector import Projector
 from bench.tracking.store import TrackingDown
 

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from bench.errors import UsageError
+from bench.base.errors import UsageError
 from bench.tracking.server import address_lines, serve
 from bench.tracking.store import how_to_browse, shown, tracking_uri
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.conformance.subject import Subject
-from bench.conformance.update import exact_resume, seeded, whole_checkpoint
-from bench.randomness import Draws
+from bench.base.randomness import Draws
+from bench.checks.conformance.subject import Subject
+from bench.checks.conformance.update import exact_resume, seeded, whole_checkpoint
 from methods.cut import CUT
 
 OWN = ("separate", "encoder_only", "momentum")

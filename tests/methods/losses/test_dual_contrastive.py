@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, softplus
 
-from bench.errors import BenchError
-from bench.plugins import plugins
+from bench.base.errors import BenchError
+from bench.plugin.discovery import plugins
 from methods.losses.dual_contrastive import _log1p_sum_exp, dual_contrastive
 from methods.losses.logistic import logistic_discriminator, logistic_generator
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from bench.loss import LayerPair, LossContext, Pair
-from bench.randomness import Draws
+from bench.base.randomness import Draws
+from bench.plugin.loss import LayerPair, LossContext, Pair
 from methods.losses.memory_bank import MemoryBank
 from methods.networks.projection_head import ProjectionHead
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.errors import BenchError
-from bench.loss import LayerPair, LossContext, Pair
-from bench.randomness import Draws
+from bench.base.errors import BenchError
+from bench.base.randomness import Draws
+from bench.plugin.loss import LayerPair, LossContext, Pair
 from methods.losses.negcut import NEGCUTLoss, diversity
 from methods.networks.initialisation import initialise
 from methods.networks.projection_head import ProjectionHead

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.loss import LossContext
-from bench.randomness import Draws
+from bench.base.randomness import Draws
+from bench.plugin.loss import LossContext
 from methods.losses.patchnce import PatchNCE, patchnce
 
 

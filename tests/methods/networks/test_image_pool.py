@@ -1,7 +1,7 @@
 import torch
 
-from bench.randomness import Draws
-from bench.recorded_draws import RecordedDraws
+from bench.base.randomness import Draws
+from bench.checks.replay.recorded_draws import RecordedDraws
 from methods.networks.image_pool import ImagePool
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bench.record import load_weights
+from bench.checks.replay.recording import load_weights
 from methods.networks.patchgan import PatchGAN
 
 

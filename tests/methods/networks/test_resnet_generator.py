@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.errors import UsageError
-from bench.record import load_weights
+from bench.base.errors import UsageError
+from bench.checks.replay.recording import load_weights
 from methods.networks.resnet_generator import ResnetGenerator
 
 LAYERS = (0, 4, 8, 12, 16)

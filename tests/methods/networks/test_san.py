@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from methods.networks.equalised import draw_weights, fan_in
 from methods.networks.reference_attention import ReferenceAttention
 from methods.networks.san import SAN

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from methods.networks.equalised import draw_weights
 from methods.networks.reference_attention import ReferenceAttention
 from methods.networks.san import SAN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from methods.networks import fir_resampling as fir
 from methods.networks.equalised import EqualisedConv2d, EqualisedLinear, draw_weights, lrelu
 from methods.networks.minibatch_stddev import append_minibatch_stddev

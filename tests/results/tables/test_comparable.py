@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.cell import Interval, Measured
-from bench.table import Table
+from bench.schema.cell import Interval, Measured
+from bench.schema.table import Table
 from results.tables.comparable import decimals_for, gap, is_stand_in, may_stand_against_published, measured_text
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from bench.cell import CHECKPOINTS, Cell
-from bench.table import Table
+from bench.schema.cell import CHECKPOINTS, Cell
+from bench.schema.table import Table
 from results.tables.frame import COLUMNS, cells_frame, wide
 
 

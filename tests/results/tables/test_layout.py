@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.cell import Cell
-from bench.errors import BenchError
-from bench.table import Table, load_table
+from bench.base.errors import BenchError
+from bench.schema.cell import Cell
+from bench.schema.table import Table, load_table
 from results.tables.document import Block, Document, Footnotes
 from results.tables.layout import lay_out
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.table import Table
+from bench.schema.table import Table
 from results.tables.ranking import rank_agreement
 
 

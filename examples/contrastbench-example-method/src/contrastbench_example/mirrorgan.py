@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from bench.base.randomness import Draws
 from bench.method import Method, MethodConfig, StepContext, Task
-from bench.randomness import Draws
 from methods.losses.lsgan import lsgan_discriminator, lsgan_real
 from methods.networks.initialisation import initialise
 from methods.networks.patchgan import PatchGAN

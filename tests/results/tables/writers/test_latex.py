@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.cell import Cell
-from bench.table import Table, load_table
+from bench.schema.cell import Cell
+from bench.schema.table import Table, load_table
 from results.tables.layout import lay_out
 from results.tables.writers.latex import escape, latex
 

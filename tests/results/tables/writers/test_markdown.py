@@ -8,8 +8,8 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from bench.cell import Cell
-from bench.table import Table
+from bench.schema.cell import Cell
+from bench.schema.table import Table
 from results.tables.layout import lay_out
 from results.tables.writers.markdown import escape, markdown
 

@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from bench.cell import Cell
-from bench.table import Table
+from bench.schema.cell import Cell
+from bench.schema.table import Table
 from results.tables.layout import lay_out
 from results.tables.writers.terminal import terminal
 

@@ -1,0 +1,147 @@
+"""Where everything a run writes lives: `--home`, by default `./runs`. The installed packages are never written to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.base.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one results root.
+
+    Attributes:
+        root: the folder given by --home.
+        datasets: where folder data sets (`horse2zebra/trainA`, ...) are found, given by --data.
+    """
+
+    root: Path
+    datasets: Path
+
+    @classmethod
+    def open(cls, root: Path, datasets: Path) -> Home:
+        """Make the root if needed and check that it can be written.
+
+        Raises:
+            UsageError: if it cannot be written.
+        """
+        root = root.expanduser().absolute()
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            probe = root / f".writable.{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UsageError(
+                f"--home {root}: cannot be written ({error.strerror}); choose another place with --home DIR"
+            ) from error
+        return cls(root, datasets.expanduser().absolute())
+
+    @property
+    def cache(self) -> Path:
+        """Decoded images and features; safe to delete."""
+        return self.root / "cache"
+
+    @property
+    def weights(self) -> Path:
+        """Where official weight files of evaluation networks are looked for first."""
+        return self.root / "weights"
+
+    def run(self, train_key: str) -> RunFolder:
+        """The folder of one run."""
+        return RunFolder(self.root / train_key)
+
+    def table(self, name: str, scale: str) -> Path:
+        """The folder of a regenerated table."""
+        return self.root / "tables" / f"{name.replace('/', '-')}-{scale}"
+
+    def table_cells(self) -> list[Path]:
+        """The `cells.json` of every regenerated table."""
+        return sorted(self.root.glob("tables/*/cells.json"))
+
+    def comparisons(self) -> list[Path]:
+        """The `comparison.json` of every comparison."""
+        return sorted(self.root.glob("comparisons/*/comparison.json"))
+
+    @property
+    def mlflow_database(self) -> Path:
+        """What MLflow shows by default; made anew from the run folders by `sync`."""
+        return self.root / "mlflow.db"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """The files that MLflow shows, copies of what is in the run folders."""
+        return self.root / "mlflow-artifacts"
+
+    @property
+    def mlflow_log(self) -> Path:
+        """Whatever MLflow itself prints."""
+        return self.root / "mlflow.log"
+
+    def runs(self) -> list[RunFolder]:
+        """Every run folder, by key."""
+        return [RunFolder(path.parent) for path in sorted(self.root.glob("*/spec.json"))]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def key(self) -> str:
+        """The train key."""
+        return self.path.name
+
+    @property
+    def spec(self) -> Path:
+        """What the run is; written before it starts."""
+        return self.path / "spec.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Losses, append-only, one JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def progress(self) -> Path:
+        """Where a running process is."""
+        return self.path / "progress.json"
+
+    @property
+    def error(self) -> Path:
+        """Why the last attempt failed; removed when one succeeds."""
+        return self.path / "error.json"
+
+    @property
+    def log(self) -> Path:
+        """Standard output and error of the run's processes."""
+        return self.path / "log.txt"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that owns the run."""
+        return self.path / ".lock"
+
+    @property
+    def checkpoints(self) -> Path:
+        """States to go on from and weights to score."""
+        return self.path / "checkpoints"
+
+    @property
+    def scores(self) -> Path:
+        """One JSON file per metric, checkpoint and image set, named by score key."""
+        return self.path / "scores"
+
+    @property
+    def result(self) -> Path:
+        """Written last, atomically: the run is done."""
+        return self.path / "result.json"
+
+    def samples(self, split: str, epoch: int) -> Path:
+        """Translated images of a split at a checkpoint."""
+        return self.path / "samples" / f"{split}-epoch-{epoch:06d}"

@@ -1,0 +1,16 @@
+"""What is wrong with a value that a user wrote, in one line."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+
+def validation_line(where: str, error: ValidationError) -> str:
+    """One line of a pydantic error: the place, the key and what is wrong with it."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "unknown key; remove it or correct its spelling"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {key + ': ' if key else ''}{message}{more}"

@@ -1,0 +1,36 @@
+"""How times, sizes and paths are said to people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LINE_SECONDS = 10.0  # how often a line is printed where there is no terminal
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    if seconds is None:
+        return "?"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size_text(size: float) -> str:
+    """Bytes as people say them: `12 MB`, `4.7 GB`."""
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+    return f"{size / 1000:.3g} TB"
+
+
+def shown_path(path: Path) -> str:
+    """A path as people type it: relative to the working directory if it lies below."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, FileNotFoundError):  # elsewhere; or the working directory itself is gone
+        return str(path)

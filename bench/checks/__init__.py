@@ -1,0 +1,1 @@
+"""Whether plugins and this machine keep what they promise: conformance, doctor, replay and its references."""

@@ -1,0 +1,63 @@
+"""What the harness relies on in a plugin, as checks that anyone can run on theirs: `python -m bench.checks.conformance REF`.
+
+Each check takes a plugin (a name or `FILE.py:Class`), builds it small, makes a few CPU steps and raises BenchError with
+one line if the plugin breaks a promise. Methods are checked on their own, losses inside the method `cut`. A plugin that
+needs other settings to be small says so in a class attribute `conformance: ClassVar[dict[str, Any]]`: fields of its
+Config for a method, its own options for a loss.
+"""
+
+from __future__ import annotations
+
+from bench.base.errors import BenchError, UsageError
+from bench.checks.conformance.losses import loss_checks
+from bench.checks.conformance.methods import method_checks
+from bench.checks.conformance.subject import Check
+from bench.plugin.discovery import find, plugins
+from bench.plugin.loss import PairLoss
+from bench.plugin.method import Method
+
+__all__ = ["Check", "checks_for", "loss_checks", "method_checks", "problem"]
+
+
+def checks_for(reference: str) -> dict[str, Check]:
+    """The suite that a plugin's kind needs; both, if a method and a loss have that name.
+
+    Args:
+        reference: a method's or a loss's name, or FILE.py:Class.
+
+    Returns:
+        What each check makes sure of -> the check.
+
+    Raises:
+        UsageError: if the reference names neither a method nor a loss.
+        BenchError: if the plugin does not import.
+    """
+    if not reference.rpartition(":")[0].endswith(".py"):
+        if reference not in plugins("loss"):
+            find("method", reference)
+            return method_checks()
+        if reference not in plugins("method"):
+            return loss_checks()
+        kinds = {"method": method_checks(), "loss": loss_checks()}
+        return {f"{kind}: {name}": check for kind, checks in kinds.items() for name, check in checks.items()}
+    loaded = find("plugin", reference).load()
+    if isinstance(loaded, type) and issubclass(loaded, Method):
+        return method_checks()
+    if isinstance(loaded, type) and issubclass(loaded, PairLoss):
+        return loss_checks()
+    raise UsageError(f"{reference}: is neither a Method nor a PairLoss; the checks are for those")
+
+
+def problem(check: Check, reference: str) -> str:
+    """Run one check.
+
+    Returns:
+        An empty string if the plugin passes, otherwise one line that says what is wrong.
+    """
+    try:
+        check(reference)
+    except BenchError as error:
+        return str(error)
+    except Exception as error:  # whatever a plugin raises is an answer here
+        return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
+    return ""

@@ -1,0 +1,159 @@
+"""Write the reference numbers anew from the tests' records: `python -m bench.checks.reference.make tests/golden`.
+
+What no official program gives is computed here by loops, independently of bench.metrics.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+NUMBERS, STEP = HERE / "numbers.npz", HERE / "cut_step.safetensors"
+
+_COPIED = {
+    # the records of three losses share their rows
+    "rows": ("unpaired/patchnce_b1.npz", {"q": "q", "k": "k"}),
+    "patchnce": ("unpaired/patchnce_b1.npz", {"losses": "loss_vec", "gradient": "grad_q"}),
+    "negcut": (
+        "unpaired/negcut_nce.npz",
+        {
+            "negatives": "neg",
+            "losses": "loss_vec",
+            "gradient_q": "grad_q",
+            "gradient_negatives": "grad_neg",
+        },
+    ),
+    "src_hdce": (
+        "unpaired/src_hdce.npz",
+        {
+            "losses": "g50_ep1__hdce_effective_vec",
+            "gradient": "g50_ep1__grad_q_hdce",
+            "relation": "g50_ep1__loss_src",
+            "relation_gradient": "g50_ep1__grad_q_src",
+        },
+    ),
+    "cfl": (
+        "cfl_spade/cfl_nce_unidirectional.npz",
+        {
+            "q": "raw_q",
+            "k": "raw_k",
+            "losses": "fakeneg_fullgrad_loss_per_query",
+            "gradient_q": "fakeneg_fullgrad_grad_raw_q",
+            "gradient_k": "fakeneg_fullgrad_grad_raw_k",
+        },
+    ),
+    "dual": (
+        "stylegan2/dual_contrastive.npz",
+        {
+            "real": "n8_big__real",
+            "fake": "n8_big__fake",
+            "loss": "n8_big__loss_D",
+            "gradient_real": "n8_big__dlossD_dreal",
+            "gradient_fake": "n8_big__dlossD_dfake",
+        },
+    ),
+    "lsgan": (
+        "unpaired/gan_lsgan.npz",
+        {
+            "real": "pred_real",
+            "fake": "pred_fake",
+            "loss_D": "loss_D",
+            "loss_G": "loss_G",
+            "gradient_D": "grad_D_pred_fake",
+            "gradient_G": "grad_G_pred_fake",
+        },
+    ),
+    "frechet": (
+        "unpaired/frechet_distance.npz",
+        {"x": "rank_deficient_x", "y": "rank_deficient_y", "value": "rank_deficient_fid_pytorch_fid"},
+    ),
+    "quantise": ("unpaired/tensor2im.npz", {"x": "x", "y": "y"}),
+    "transform": ("unpaired/preprocess.npz", {"image": "image"}),
+}
+
+
+def collect(golden: Path) -> dict[str, np.ndarray]:
+    """Everything in numbers.npz but `efflite0/features`.
+
+    Args:
+        golden: tests/golden of the repository.
+    """
+    found: dict[str, np.ndarray] = {}
+    for group, (file, names) in _COPIED.items():
+        with np.load(golden / file) as arrays:
+            found |= {f"{group}/{ours}": arrays[theirs] for ours, theirs in names.items()}
+    with np.load(golden / "unpaired" / "preprocess.npz") as arrays:
+        for name, array in (("resized286", arrays["resized286"]), ("test_tensor", arrays["test_tensor"])):
+            found[f"transform/{name}_sha256"] = np.frombuffer(hashlib.sha256(array.tobytes()).digest(), np.uint8)
+    found["kernel/value"] = np.array(_kernel_discrepancy(found["frechet/x"], found["frechet/y"]))
+    one, two = crops(found["transform/image"])
+    found["l1/value"] = np.array(math.fsum(abs(a - b) for a, b in zip(one.flat, two.flat, strict=True)) / one.size)
+    found["ssim/value"] = np.array(_ssim(one, two))
+    return found
+
+
+def step(golden: Path) -> dict[str, np.ndarray]:
+    """Everything in cut_step.safetensors."""
+    from safetensors.numpy import load_file
+
+    record = load_file(golden / "unpaired" / "trainstep_cut.safetensors")
+    wanted = {key: value for key, value in record.items() if key.startswith(("init/", "step0/", "grad_step0/"))}
+    images = {"step0/fake_B", "step0/idt_B"}  # the losses tell as much
+    return {
+        key: value.astype(np.float32) if key.startswith(("init/", "grad_step0/")) else value
+        for key, value in wanted.items()
+        if key not in images
+    }
+
+
+def crops(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two squares of 24 pixels of an image, in [0, 1], float64."""
+    scaled = image.astype(np.float64) / 255
+    return scaled[40:64, 100:124], scaled[41:65, 102:126]
+
+
+def _kernel_discrepancy(x: np.ndarray, y: np.ndarray) -> float:
+    def mean(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
+        return math.fsum((float(a @ b) / len(a) + 1) ** 3 for a, b in pairs) / len(pairs)
+
+    def others(rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [(a, b) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j]
+
+    return mean(others(x)) + mean(others(y)) - 2 * mean([(a, b) for a in x for b in y])
+
+
+def _ssim(one: np.ndarray, two: np.ndarray) -> float:
+    weights = np.array([[math.exp(-(i * i + j * j) / (2 * 1.5**2)) for i in range(-5, 6)] for j in range(-5, 6)])
+    weights /= weights.sum()
+    values = []
+    for channel in range(3):
+        for top in range(one.shape[0] - 10):
+            for left in range(one.shape[1] - 10):
+                a, b = (side[top : top + 11, left : left + 11, channel] for side in (one, two))
+                mean_a, mean_b = (weights * a).sum(), (weights * b).sum()
+                variance_a, variance_b = (weights * (a - mean_a) ** 2).sum(), (weights * (b - mean_b) ** 2).sum()
+                covariance = (weights * (a - mean_a) * (b - mean_b)).sum()
+                luminance = (2 * mean_a * mean_b + 1e-4) / (mean_a**2 + mean_b**2 + 1e-4)
+                values.append(luminance * (2 * covariance + 9e-4) / (variance_a + variance_b + 9e-4))
+    return math.fsum(values) / len(values)
+
+
+def main(golden: Path) -> None:
+    """Write both files."""
+    from safetensors.numpy import save_file
+
+    from bench.features.efficientnet_lite0 import EfficientNetLite0
+
+    numbers = collect(golden)
+    numbers["efflite0/features"] = EfficientNetLite0().features([numbers["transform/image"]])
+    np.savez_compressed(NUMBERS, **numbers)  # type: ignore[arg-type]
+    save_file(step(golden), STEP)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

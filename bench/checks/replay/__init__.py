@@ -1,0 +1,1 @@
+"""Recorded training steps of the originals, run again and compared."""

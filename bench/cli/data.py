@@ -1,0 +1,91 @@
+"""The verbs below `contrastbench data`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import DATA, HOME, DataOption, HomeOption, JsonOption, as_text, example
+
+data_app = typer.Typer(help="Get the data sets, check them and look at them.", no_args_is_help=True)
+
+
+@data_app.command("list", epilog=example("data list"))
+def data_list(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption = False) -> None:
+    """Show every data set: whether it is here, how many images, how to get it."""
+    from bench.data.verbs import data_rows, print_data
+
+    rows = data_rows(home.expanduser().absolute() / "cache", data.expanduser().absolute())
+    print(json.dumps(rows, indent=1)) if as_json else print_data(rows)
+
+
+@data_app.command("prepare", epilog=example("data prepare horse2zebra"))
+def data_prepare(
+    name: Annotated[str, typer.Argument(help="a data set, for example horse2zebra, cityscapes or cat2dog")],
+    archives: Annotated[
+        list[Path] | None, typer.Option("--from", help="an archive you have already; may be repeated for cityscapes")
+    ] = None,
+    url: Annotated[str | None, typer.Option("--url", help="download from here instead of the owner's address")] = None,
+    label_filter: Annotated[
+        str | None, typer.Option("--label-filter", help="cityscapes label maps: nearest (default) or bicubic")
+    ] = None,
+    photo_filter: Annotated[
+        str | None, typer.Option("--photo-filter", help="cityscapes photographs: nearest (default) or bicubic")
+    ] = None,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Download or take a data set's archive, check it and put its images under --data.
+
+    Filters: the script that made cityscapes left the filter to Pillow, which took nearest pixels then (before 7.0)
+    and interpolates bicubically now, blending label colours.
+    """
+    from bench.data.prepare import prepare, print_prepared
+
+    found = prepare(
+        name,
+        data.expanduser().absolute(),
+        archives=[archive.expanduser() for archive in archives or []],
+        url=url,
+        label_filter=label_filter,
+        photo_filter=photo_filter,
+    )
+    print(json.dumps(found, indent=1)) if as_json else print_prepared(found)
+
+
+@data_app.command("verify", epilog=example("data verify earth-relief2sat"))
+def data_verify(
+    name: Annotated[str, typer.Argument(help="a protocol, whose data set is meant")],
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Decode every image; check raw files, counts and the fingerprint of the pixels."""
+    from bench.data.verbs import verify
+    from bench.schema.protocol import load_protocol
+
+    found = verify(load_protocol(name).data, data.expanduser().absolute(), home.expanduser().absolute() / "cache")
+    print(json.dumps(found, indent=1, default=str) if as_json else as_text(found))
+    if found["problems"]:
+        raise typer.Exit(1)
+
+
+@data_app.command("sheet", epilog=example("data sheet earth-relief2sat"))
+def data_sheet(
+    name: Annotated[str, typer.Argument(help="a protocol, whose data set is meant")],
+    output: Annotated[Path | None, typer.Option("--output", help="PNG file; default: HOME/sheets/NAME.png")] = None,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+) -> None:
+    """Write a contact sheet of the data, to look at."""
+    from bench.data.verbs import sheet
+    from bench.schema.protocol import load_protocol
+
+    protocol = load_protocol(name)
+    root = home.expanduser()
+    path = output.expanduser() if output else root / "sheets" / f"{protocol.name}.png"
+    sheet(protocol.data, data.expanduser().absolute(), root.absolute() / "cache", path)
+    print(path)

@@ -1,0 +1,76 @@
+"""Options that several verbs share, and how they are read and shown."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.base.errors import UsageError
+
+HomeOption = Annotated[Path, typer.Option("--home", help="where runs, caches and tables are written")]
+DataOption = Annotated[Path, typer.Option("--data", help="where folder data sets such as horse2zebra are found")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print data instead of text")]
+ScaleOption = Annotated[
+    str, typer.Option("--scale", help="smoke (seconds a run), mini (minutes) or paper (as published)")
+]
+SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="seeds per run; default: as the scale says")]
+MethodOption = Annotated[list[str] | None, typer.Option("--method", help="only these rows; may be repeated")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, changes a setting; a deviation")]
+TrackingOption = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow's address; default: HOME/mlflow.db"),
+]
+HOME, DATA = Path("runs"), Path("datasets")
+
+
+def example(text: str) -> str:
+    """The worked example at the end of a verb's help."""
+    return f"[bold]Example:[/] contrastbench {text}"
+
+
+def debug() -> bool:
+    """Whether --debug was given anywhere on the command line."""
+    return "--debug" in sys.argv[1:]
+
+
+def as_text(value: dict[str, Any], indent: str = "") -> str:
+    """Nested values as indented lines."""
+    lines = []
+    for key, item in value.items():
+        if item in ({}, [], None):
+            lines.append(f"{indent}{key}: none")
+        elif isinstance(item, dict):
+            lines.append(f"{indent}{key}:")
+            lines.append(as_text(item, indent + "  "))
+        elif isinstance(item, list):
+            lines.append(f"{indent}{key}:")
+            lines += [f"{indent}  - {_entry(entry)}" for entry in item]
+        else:
+            lines.append(f"{indent}{key}: {item}")
+    return "\n".join(line for line in lines if line)
+
+
+def _entry(value: object) -> str:
+    """One entry of a list on one line; of nested values what is set."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{key}: {_entry(item)}" for key, item in value.items() if item not in ({}, [], None, "", False))
+
+
+def read_settings(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:
+    """Read KEY=VALUE pairs; values are YAML, so that numbers, booleans and lists can be written."""
+    import yaml
+
+    settings: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{option} {pair}: write KEY=VALUE, for example {option} ngf=16")
+        try:
+            settings[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(f"{option} {pair}: the value is not valid YAML") from error
+    return settings

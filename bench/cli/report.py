@@ -1,0 +1,49 @@
+"""The verb that writes the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import DATA, HOME, DataOption, HomeOption, JsonOption, example
+
+app = typer.Typer()
+
+
+@app.command(epilog=example("report src-hdce/main --home runs --output main.html"))
+def report(
+    tables: Annotated[
+        list[str] | None, typer.Argument(help="tables and comparisons to show; default: all of the home")
+    ] = None,
+    scale: Annotated[str | None, typer.Option("--scale", help="only smoke, mini or paper; default: all")] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="the HTML file; default: HOME/report.html")] = None,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one HTML file with tables, evidence, figures and samples; it needs no network and no other file."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from bench.base.home import Home
+    from bench.report.page import write_report
+
+    root = home.expanduser().absolute()
+    results = Home(root, data.expanduser().absolute())
+    path = (output.expanduser() if output else root / "report.html").absolute()
+    with Console(stderr=True).status("reading the results") as status:
+        written = write_report(results, path, tables or [], scale, lambda line: status.update(escape(line)))
+    if as_json:
+        print(json.dumps({"report": str(written.path), "bytes": written.size, **written.data}, indent=1))
+        return
+    tabled, compared = len(written.data["tables"]), len(written.data["comparisons"])
+    counts = f"{_count(tabled, 'table')}, {_count(compared, 'comparison')}"
+    print(f"{written.path}: {counts}, {written.size / 1e6:.1f} MB")
+    print(f"open it in a browser: {written.path.as_uri()}")
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,78 @@
+"""What `reproduce` and `compare` share: run what a grid has left, visible in the terminal and in MLflow meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from rich.console import Console
+
+from bench.base.words import duration, shown_path
+from bench.plan.grid import Grid
+from bench.run.executors.executor import Outcome, default_slots
+from bench.run.executors.local import LocalExecutor
+from bench.show.live import RunView
+from bench.tracking.background import Background
+from bench.tracking.store import how_to_browse
+
+Watch = Callable[[set[str], dict[str, Outcome]], None]
+
+
+class CarryOut:
+    """The runs of a grid that are left; making one writes every run's specification and says what will be done.
+
+    Args:
+        grid: the runs.
+        slots: runs at once; None: cores divided by the threads of a run.
+        console: for people.
+        debug: show tracebacks of failed runs.
+        mlflow: address at which the runs are shown meanwhile; None: nowhere.
+
+    Attributes:
+        todo: train key -> specification of what is not done yet.
+    """
+
+    def __init__(self, grid: Grid, slots: int | None, console: Console, debug: bool, mlflow: str | None) -> None:
+        self.grid, self.slots, self.console, self.debug, self.mlflow = grid, slots, console, debug, mlflow
+        self.started = time.monotonic()
+        grid.write_specs()
+        self.todo = grid.unfinished()
+        self.at_once = slots or default_slots(max((spec.threads for spec in self.todo.values()), default=1))
+        self._say(
+            f"{len(grid.runs)} runs: {len(grid.runs) - len(self.todo)} done already, {len(self.todo)} to do, "
+            f"{self.at_once} at once; everything goes under {shown_path(grid.home.root)}"
+        )
+
+    def shown_in_mlflow(self) -> AbstractContextManager[object]:
+        """Show the runs in MLflow for as long as the block runs, if that is wanted and there is something to run."""
+        if self.mlflow is None or not self.todo:
+            return nullcontext()
+        return Background(self.grid.home, self.mlflow, self._say)
+
+    def run(self, watch: Watch | None = None) -> dict[str, Outcome]:
+        """Run what is left.
+
+        Args:
+            watch: told of the active runs and the outcomes so far, again and again; it may raise to stop everything.
+
+        Returns:
+            Train key -> how it ended.
+        """
+        with RunView(self.console, self.grid.home, self.todo, self.grid.names, self.at_once) as view:
+
+            def seen(active: set[str], outcomes: dict[str, Outcome]) -> None:
+                view(active, outcomes)
+                if watch is not None:
+                    watch(active, outcomes)
+
+            return LocalExecutor(self.grid.home, self.slots, self.debug).run(self.todo, seen)
+
+    def say_end(self) -> None:
+        """Say how long all this took, and how to look at it in MLflow."""
+        self._say(f"runs are in {shown_path(self.grid.home.root)}; took {duration(time.monotonic() - self.started)}")
+        if self.mlflow is not None:
+            self._say(f"browse them: {how_to_browse(self.grid.home, self.mlflow)}")
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,83 @@
+"""What `info NAME` says about a method, loss, metric, protocol or table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.base.errors import UsageError, unknown_name
+from bench.metrics.metric import load_metric
+from bench.plugin.discovery import Plugin, find, load_loss, load_method, plugins
+from bench.schema.protocol import load_protocol
+from bench.schema.yaml_files import protocol_files, read_yaml, table_files
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Everything worth knowing of a name, as plain values.
+
+    Raises:
+        UsageError: if nothing has that name.
+    """
+    if ".py:" in name:
+        return _user_file(name)
+    for kind, explain in (("method", _method), ("loss", _loss), ("metric", _metric)):
+        if name in plugins(kind):
+            return explain(find(kind, name))
+    protocols = {stem for stem in protocol_files() if "@" not in stem}
+    if name.partition("@")[0] in protocols:
+        return {"kind": "protocol"} | load_protocol(name).model_dump(mode="json")
+    tables = {str(read_yaml(path).get("name")) for path in table_files().values()}
+    if name in tables:
+        from bench.schema.table import load_table
+
+        return {"kind": "table"} | load_table(name).model_dump(mode="json")
+    known = {*plugins("method"), *plugins("loss"), *plugins("metric"), *protocols, *tables}
+    raise unknown_name("method, loss, metric, protocol or table", name, known)
+
+
+def _user_file(reference: str) -> dict[str, Any]:
+    from bench.plugin.loss import PairLoss
+    from bench.plugin.method import Method
+
+    plugin = find("plugin", reference)
+    loaded = plugin.load()
+    if issubclass(loaded, Method):
+        return _method(plugin)
+    if issubclass(loaded, PairLoss):
+        return _loss(plugin)
+    raise UsageError(f"{reference}: {plugin.class_name} is neither a Method nor a PairLoss; see docs/architecture.md")
+
+
+def _common(kind: str, plugin: Plugin) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": kind, "name": plugin.name, "title": plugin.literals.get("__doc__", "")}
+    found |= {key: plugin.literals[key] for key in ("task", "citation", "source", "revision") if key in plugin.literals}
+    return found | {"origin": plugin.origin, "file": str(plugin.path)}
+
+
+def _method(plugin: Plugin) -> dict[str, Any]:
+    """Parameter counts are those of the published configuration, from networks really built."""
+    from bench.base.randomness import Draws
+
+    method_class = load_method(plugin.name if plugin.module else f"{plugin.path}:{plugin.class_name}")
+    config = method_class.Config()  # type: ignore[call-arg]  # every method's published command is its default
+    networks = method_class(config, Draws(0)).networks()
+    counts = {name: f"{sum(p.numel() for p in net.parameters()):,}" for name, net in networks.items()}
+    return _common("method", plugin) | {
+        "parameters": counts,
+        "published settings": config.model_dump(mode="json"),
+        "recipes": {name: changes or "the published settings" for name, changes in method_class.recipes.items()},
+    }
+
+
+def _loss(plugin: Plugin) -> dict[str, Any]:
+    loss_class = load_loss(plugin.name if plugin.module else f"{plugin.path}:{plugin.class_name}")
+    options = {name: field.get_default() for name, field in loss_class.Config.model_fields.items()}
+    return _common("loss", plugin) | {"options": options}
+
+
+def _metric(plugin: Plugin) -> dict[str, Any]:
+    metric = load_metric(plugin.name)
+    return _common("metric", plugin) | {
+        "description": metric.description,
+        "higher is better": metric.higher_is_better,
+        "extractor": metric.extractor.id if metric.extractor else "none (pixels)",
+    }

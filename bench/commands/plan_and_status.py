@@ -1,0 +1,178 @@
+"""What `plan` and `status` show: runs, what is done, what is left, and the time it took where it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.base.errors import BenchError, NotAvailable
+from bench.base.home import Home, RunFolder
+from bench.base.storage import read_record
+from bench.base.words import duration
+from bench.ledger.folders import is_older_code, read_result, run_state
+from bench.plan.grid import Grid
+from bench.schema.run_spec import RunSpec, read_spec
+
+
+def _row(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
+    state, reason = run_state(folder)
+    result = read_result(folder) or {}
+    progress = read_record(folder.progress) or {}
+    return {
+        "key": folder.key,
+        "method": spec.label,
+        "data": spec.data.name,
+        "seed": spec.seed,
+        "asked_by": spec.asked_by,
+        "needs": spec.needs,
+        "state": state,
+        "reason": reason,
+        "step": result.get("steps", progress.get("step", 0)),
+        "total_steps": result.get("steps", progress.get("total_steps")),
+        "train_seconds": result.get("train_seconds"),
+        "older_code": is_older_code(folder),
+        "folder": str(folder.path),
+    }
+
+
+def plan_rows(grid: Grid, calibrate: bool = False, say: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
+    """One row per run of a grid with its cost: `steps`, `seconds_per_step`, `expected_seconds`, `disk_bytes`.
+
+    Args:
+        grid: the runs.
+        calibrate: measure the seconds of a step where no run has told them yet.
+        say: given a line before each measurement.
+    """
+    from bench.plan.cost_of_plan import run_costs
+
+    costs = run_costs(grid, calibrate, say)
+    return [_row(grid.home.run(key), spec) | costs[key] for key, spec in grid.runs.items()]
+
+
+def print_plan(grid: Grid, rows: list[dict[str, Any]], waiting: Sequence[dict[str, Any]] = ()) -> None:
+    """Show a plan: the runs, the cells that cannot be filled and why, and what everything costs.
+
+    Args:
+        grid: the runs and cells.
+        rows: from `plan_rows`.
+        waiting: runs whose data is not here, from `bench.plan.cost_of_plan.waiting_costs`.
+    """
+    from bench.base.words import size_text
+    from bench.plan.cost_of_plan import totals
+
+    console = Console()
+    _print_rows(console, rows, "expected_seconds", "expected")
+    states = [cell.blocked[0] if cell.blocked else "planned" for cell in grid.cells]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    console.print(f"{len(grid.cells)} cells: {counts}; {len(rows)} runs, {_left(rows)} left to do", highlight=False)
+    for reason in dict.fromkeys(f"{cell.blocked[0]}: {cell.blocked[1]}" for cell in grid.cells if cell.blocked):
+        console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
+    for reason in _unmeasurable(grid):
+        console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
+    for one in waiting:
+        console.print(
+            f"  waiting for data {one['data']} of {one['protocol']}: {one['runs']} runs of {one['method']}, each "
+            f"{duration(one['expected_seconds'])} and {size_text(one['disk_bytes'])}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    total = totals(rows, waiting)
+    if not total["runs"]:
+        console.print("nothing is left to run", highlight=False)
+        return
+    measured = total["runs"] - total["unmeasured"]
+    hours = f"about {duration(total['device_hours'] * 3600)} on one device" if measured else "time not known"
+    if measured and total["unmeasured"]:
+        hours += f" for the {measured} that are measured"
+    advice = "; plan --calibrate measures the others" if total["unmeasured"] else ""
+    console.print(
+        f"left: {total['runs']} runs, {hours}{advice}; {size_text(total['disk_bytes'])} of checkpoints; "
+        "scoring comes on top",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _unmeasurable(grid: Grid) -> list[str]:
+    """Why cells that are planned on published data would stay empty: a network's weights are not here."""
+    from bench.metrics.metric import load_metric
+
+    # cells on stand-in data have another metric, whose network is embedded
+    metrics = [cell.template().scored_as for cell in grid.cells if cell.keys]
+    reasons = []
+    for name in dict.fromkeys(metrics):
+        extractor = load_metric(str(name)).extractor
+        if extractor is None:
+            continue
+        try:
+            extractor(grid.home.weights).check()
+        except NotAvailable as error:
+            reasons.append(f"{metrics.count(name)} of the planned cells would have no score: {error}")
+    return reasons
+
+
+def _left(rows: list[dict[str, Any]]) -> int:
+    return sum(row["state"] != "done" for row in rows)
+
+
+def status_rows(home: Home) -> list[dict[str, Any]]:
+    """One row per run folder under the home; a folder that cannot be read is one of state `unreadable`, with the reason."""
+    rows = []
+    for folder in home.runs():
+        try:
+            rows.append(_row(folder, read_spec(folder.spec)))
+        except BenchError as error:
+            rows.append(_unreadable(folder, str(error)))
+    return rows
+
+
+def _unreadable(folder: RunFolder, reason: str) -> dict[str, Any]:
+    return {
+        "key": folder.key,
+        "method": None,
+        "data": None,
+        "seed": None,
+        "asked_by": [],
+        "needs": {},
+        "state": "unreadable",
+        "reason": reason,
+        "step": None,
+        "total_steps": None,
+        "train_seconds": None,
+        "older_code": False,
+        "folder": str(folder.path),
+    }
+
+
+def print_status(rows: list[dict[str, Any]], home: Path) -> None:
+    """Show every run and its state."""
+    console = Console()
+    if not rows:
+        console.print(f"no runs under {home}; start with: contrastbench reproduce src-hdce/main --scale smoke")
+        return
+    _print_rows(console, rows, "train_seconds", "trained")
+    console.print(f"{len(rows)} runs, {_left(rows)} not done", highlight=False)
+
+
+def _print_rows(console: Console, rows: list[dict[str, Any]], seconds: str, title: str) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "data", "seed", "state", "steps", title):
+        # in a narrow terminal these two are folded, never a run's key, which people copy
+        table.add_column(name, no_wrap=name not in ("data", "state"), overflow="fold")
+    for row in rows:
+        total = row["total_steps"]
+        state = row["state"] + (" (older code)" if row["older_code"] else "")
+        table.add_row(
+            escape(row["key"]),
+            row["data"] or "",
+            "" if row["seed"] is None else str(row["seed"]),
+            escape(f"{state}: {row['reason']}" if row["reason"] else state),
+            f"{row['step']}/{total}" if total else "",
+            duration(row[seconds]) if row[seconds] is not None else "?" if row["data"] else "",
+        )
+    console.print(table)

@@ -1,0 +1,74 @@
+"""`reproduce`: run what is left of a grid, then write and print its tables and contact sheets."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.base.words import shown_path
+from bench.commands.execution import CarryOut
+from bench.plan.grid import Grid
+from bench.schema.cell import Cell
+from bench.schema.table import Table
+from bench.show.samples import sample_sheets
+from bench.show.table_files import print_table, write_table
+from bench.verdict.cells import fill
+
+
+def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow: str | None = None) -> bool:
+    """Do what is left and write the tables.
+
+    Args:
+        grid: tables and runs.
+        slots: runs at once; None: cores divided by the threads of a run.
+        as_json: print the cells as JSON on standard output and everything else on standard error.
+        debug: show tracebacks of failed runs.
+        mlflow: address at which the runs are shown meanwhile; None: nowhere.
+
+    Returns:
+        Whether anything failed.
+    """
+    console = Console(stderr=as_json)
+    work = CarryOut(grid, slots, console, debug, mlflow)
+    failed = False
+    written: dict[str, list[Path]] = {}
+    with work.shown_in_mlflow():
+        if work.todo:
+            known = fill(grid)
+            for table, scale in _tables(grid):  # from the start its cells say which runs are its own
+                mine = [cell for cell in known if cell.table == table.name]
+                write_table(table, mine, grid.home.table(table.name, scale))
+            failed = any(outcome.state != "done" for outcome in work.run().values())
+
+        cells = fill(grid)
+        for table, scale in _tables(grid):
+            mine = [cell for cell in cells if cell.table == table.name]
+            folder = grid.home.table(table.name, scale)
+            paths = list(write_table(table, mine, folder).values())
+            paths += sample_sheets(grid, table, folder)
+            written[table.name] = paths
+            print_table(table, mine, console)
+    if as_json:
+        print(json.dumps([cell.model_dump(mode="json") for cell in cells], indent=1))
+    for name, paths in written.items():
+        console.print(f"\n{name} is written to", highlight=False)
+        for path in paths:
+            console.print(f"  {shown_path(path)}", highlight=False, soft_wrap=True)
+    work.say_end()
+    page = f"contrastbench report --home {shlex.quote(shown_path(grid.home.root))}"
+    console.print(f"one page to show, with evidence and samples: {page}", highlight=False, soft_wrap=True)
+    return failed or any(_is_failed(cell) for cell in cells)
+
+
+def _is_failed(cell: Cell) -> bool:
+    return cell.state == "failed"
+
+
+def _tables(grid: Grid) -> list[tuple[Table, str]]:
+    found: dict[tuple[str, str], tuple[Table, str]] = {}
+    for planned in grid.cells:
+        found.setdefault((planned.table.name, planned.scale), (planned.table, planned.scale))
+    return list(found.values())

@@ -1,0 +1,164 @@
+"""`rerun`: a finished run once more from its record, and whether it came out the same to the bit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.base.errors import BenchError, UsageError
+from bench.base.home import Home, RunFolder
+from bench.base.storage import explained, write_atomically
+from bench.ledger.difference import difference
+from bench.ledger.folders import read_result
+from bench.plugin.discovery import file_hash
+from bench.run.executors.local import LocalExecutor
+from bench.schema.run_spec import RunSpec, code_hash, read_spec
+from bench.show.live import RunView
+
+
+def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool) -> dict[str, Any]:
+    """Run a run's recorded specification in a fresh folder, `<home>/reruns/KEY/N`, and compare.
+
+    A rerun that was interrupted is gone on with.
+
+    Args:
+        home: the results root; caches and needed runs are shared.
+        folder: a finished run.
+        debug: show the traceback of a failure.
+        quiet: progress on standard error.
+
+    Returns:
+        `run`, `rerun` (folders), `weights`, `losses`, `scores` (each what is compared -> "same" or how it differs),
+        `identical`, and `explanations` of what else was not the same.
+
+    Raises:
+        UsageError: if the run is not finished.
+        BenchError: if a plugin file has changed, or the rerun fails.
+    """
+    spec = read_spec(folder.spec)
+    if read_result(folder) is None:
+        raise UsageError(f"run {folder.key} is not finished; finish it first (run the command that started it again)")
+    for reference, recorded in spec.plugins.items():
+        path = Path(reference.rpartition(":")[0])
+        if not path.is_file() or file_hash(path) != recorded:
+            raise BenchError(f"{path}: is gone or has changed since run {folder.key}; put the file of then back")
+    _require_weights(folder, spec)
+    again = _fresh(home, spec)
+    key = spec.train_key
+    if read_result(again.run(key)) is None:
+        with RunView(Console(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
+            outcome = LocalExecutor(again, slots=1, debug=debug).run({key: spec}, view)[key]
+        if outcome.state != "done":
+            raise BenchError(f"rerun of {key} {outcome.state}: {outcome.reason}")
+    return compare_runs(folder, again.run(key), spec)
+
+
+def _require_weights(folder: RunFolder, spec: RunSpec) -> None:
+    """Refuse, before anything is trained, a run whose weights cannot be compared with any more."""
+    from safetensors import SafetensorError, safe_open
+
+    for epoch in spec.scored_epochs:
+        path = folder.checkpoints / f"epoch-{epoch:06d}.safetensors"
+        try:
+            with safe_open(path, framework="pt"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise BenchError(
+                f"{path}: is missing or damaged, so a rerun has nothing to be compared with; remove the run's folder and "
+                "run the command that started it again"
+            ) from error
+
+
+def _fresh(home: Home, spec: RunSpec) -> Home:
+    """A results root of its own for one rerun, which sees the caches, weight files and needed runs of `home`."""
+    key = spec.train_key
+    place = home.root / "reruns" / key
+    number = 1
+    while (place / str(number) / key / "result.json").exists():
+        number += 1
+    root = place / str(number)
+    with explained(root):
+        root.mkdir(parents=True, exist_ok=True)
+        for name in ("cache", "weights", *spec.comes_after):
+            (home.root / name).mkdir(exist_ok=True)
+            if not (root / name).is_symlink():
+                (root / name).symlink_to(os.path.relpath(home.root / name, root))
+    again = Home(root, home.datasets)
+    write_atomically(again.run(key).spec, lambda path: path.write_text(spec.model_dump_json(indent=1) + "\n"))
+    return again
+
+
+def compare_runs(first: RunFolder, second: RunFolder, spec: RunSpec) -> dict[str, Any]:
+    """Compare weights, losses and scores of two finished runs of one specification, bit by bit."""
+    weights = {f"epoch {epoch}": _weights(first, second, epoch) for epoch in spec.scored_epochs}
+    found = difference(first, second)
+    scores = {name: "same" if a == b else f"{a} and {b}" for name, (a, b) in found["scores"].items()}
+    losses = _losses(first, second)
+    explanations = [f"{name}: {a} then, {b} now" for name, (a, b) in found["versions"].items()]
+    if found["code"]:
+        then = str((read_result(first) or {}).get("code"))[:12]
+        explanations.append(f"contrastbench's code: {then} then, {code_hash()[:12]} now")
+    parts = [*weights.values(), *losses.values(), *scores.values()]
+    return {
+        "run": str(first.path),
+        "rerun": str(second.path),
+        "weights": weights,
+        "losses": losses,
+        "scores": scores,
+        "identical": all(part == "same" for part in parts),
+        "explanations": explanations,
+    }
+
+
+def _weights(first: RunFolder, second: RunFolder, epoch: int) -> str:
+    import torch
+    from safetensors.torch import load_file
+
+    name = f"epoch-{epoch:06d}.safetensors"
+    try:
+        a, b = (load_file(folder.checkpoints / name) for folder in (first, second))
+    except OSError as error:
+        raise BenchError(
+            f"{name}: weights of {first.key} or of its rerun are missing or damaged; run it again"
+        ) from error
+    if a.keys() != b.keys():
+        return f"other tensors: {', '.join(sorted(a.keys() ^ b.keys())[:3])}"
+
+    def bits(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.reshape(-1).view(torch.uint8)  # -0 and 0 are not the same, two equal NaN are
+
+    differing = [key for key in a if a[key].shape != b[key].shape or not torch.equal(bits(a[key]), bits(b[key]))]
+    if not differing:
+        return "same"
+    largest = max(float((a[key].double() - b[key].double()).abs().max()) for key in differing)
+    return f"{len(differing)} of {len(a)} tensors differ, by {largest:.3g} at most"
+
+
+def _losses(first: RunFolder, second: RunFolder) -> dict[str, str]:
+    rows = [folder.metrics.read_text(encoding="utf-8").splitlines() for folder in (first, second)]
+    if rows[0] == rows[1]:
+        return {f"{len(rows[0])} rows": "same"}
+    place = next((i for i, (a, b) in enumerate(zip(*rows, strict=False)) if a != b), min(map(len, rows)))
+    return {f"{len(rows[0])} rows": f"differ from row {place + 1} of {len(rows[1])}"}
+
+
+def print_rerun(found: dict[str, Any]) -> None:
+    """Show how a rerun came out."""
+    console = Console()
+    for part in ("weights", "losses", "scores"):
+        differing = {name: text for name, text in found[part].items() if text != "same"}
+        if not differing:
+            console.print(f"{part}: bit-identical ({_what(part, found[part])})", highlight=False)
+        for name, text in differing.items():
+            console.print(f"{part}: {name}: {text}", highlight=False, markup=False)
+    if not found["identical"]:
+        for line in found["explanations"] or ["code, versions and device are the same: the run is not deterministic"]:
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"the rerun is in {found['rerun']}", highlight=False, soft_wrap=True)
+
+
+def _what(part: str, compared: dict[str, str]) -> str:
+    return f"{len(compared)} of them" if part == "scores" else ", ".join(compared)

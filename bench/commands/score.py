@@ -1,0 +1,303 @@
+"""`score`: images that exist, or an official checkpoint, under a protocol's test set and metrics; nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from bench.base.errors import NotAvailable
+from bench.base.home import Home
+from bench.base.storage import write_json
+from bench.commands.found_images import find_images
+from bench.data.dataset import DataSet, file_sha256
+from bench.data.images import Fitted, ImageSet, Resized
+from bench.data.opening import open_dataset
+from bench.features.cache import content_hash
+from bench.ledger.folders import read_result
+from bench.metrics.confusions import Segmentation
+from bench.metrics.metric import Evaluation, Score, score
+from bench.plan.check_protocol import check_protocol
+from bench.plan.grid import Grid
+from bench.run.segmenter import trained_segmenter
+from bench.schema.data import FolderData, PairedFolderData
+from bench.schema.protocol import Protocol
+from bench.schema.run_spec import digest
+from bench.schema.table import load_table, table_names
+
+Progress = Callable[[int, int], None]
+SCALE = "paper"  # an existing model is scored on the whole test set, as published
+
+
+class PublishedScore(BaseModel):
+    """A printed number of the same protocol and metric."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str
+    row: str
+    value: float
+    source: str
+    note: str
+
+
+class Scored(BaseModel):
+    """What `score` found, as `result.json` holds it.
+
+    Attributes:
+        key: names the folder; equal protocol, data and images give equal keys.
+        protocol, protocol_hash, fingerprint: what the images were scored against.
+        what: the images' folder, or the checkpoint.
+        sha256: of the decoded images, or of the checkpoint.
+        comparability, deviations: whether the scores may stand against published ones, and each difference.
+        scores: one per metric of the protocol.
+        published: printed numbers of the same protocol and metrics; others' models, for orientation.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    protocol: str
+    protocol_hash: str
+    fingerprint: str
+    what: str
+    sha256: str
+    config: dict[str, Any] = {}
+    comparability: Literal["as published", "deviating"]
+    deviations: list[str]
+    scores: list[Score]
+    published: list[PublishedScore]
+    folder: str
+
+
+def score_images(protocol: Protocol, folder: Path, home: Home) -> Scored:
+    """Score a folder of images that any program made.
+
+    Args:
+        protocol: whose test set the images translate.
+        folder: one image per test input, named after it.
+        home: where data and caches are; the result goes to `scored/KEY/`.
+
+    Raises:
+        UsageError: if the folder is missing, empty or ambiguous.
+        BenchError: if an image cannot be read.
+    """
+    dataset = open_dataset(protocol.data, home.datasets, home.cache)
+    conditional = "A" in dataset.streams
+    inputs = (
+        dataset.images("test", "A" if protocol.task == "unpaired_translation" else "B").names if conditional else ()
+    )
+    size = _size(protocol)
+    found = find_images(folder, inputs, size)
+    real = dataset.images("test", "B")
+    truth = None
+    segmentation: Segmentation | str = "no image is named like a test image, so none has true classes"
+    if found.matched is not None:
+        segmentation = _segmentation(protocol, dataset, found.matched, home)
+        if dataset.aligned("test"):
+            truth = Fitted(real.subset(found.matched), found.images)
+    if not conditional and size is not None:
+        real = Resized(real, size)
+    images_hash = content_hash(found.images)
+    evaluation = _evaluation(home, found.images, real, truth, segmentation)
+    return _finish(protocol, dataset, home, str(folder), images_hash, {}, found.deviations, evaluation)
+
+
+def score_weights(
+    protocol: Protocol, method: str, weights: Path, settings: dict[str, Any], home: Home, progress: Progress
+) -> Scored:
+    """Translate a protocol's whole test set with an official checkpoint as the original does, and score that.
+
+    Args:
+        protocol: its test set and preprocessing.
+        method: whose generator the checkpoint is of.
+        weights: the checkpoint.
+        settings: the user's changes to the method's published configuration (--set).
+        home: where data and caches are; images and result go to `scored/KEY/`.
+        progress: called with (images done, images in all).
+
+    Raises:
+        UsageError: if the weights are of another network; the message names keys and shapes.
+    """
+    import torch
+
+    from bench.base.randomness import Draws
+    from bench.commands.official_weights import generator_of, load_official
+    from bench.plan.resolve import resolve
+    from bench.run.sampling import sample
+
+    check_protocol(protocol, SCALE, [method])
+    resolution = resolve(method, protocol, SCALE, settings=settings)
+    translator = resolution.method_class(resolution.config, Draws(0))
+    load_official(generator_of(translator), weights, resolution.plugin.name)
+    translator.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+
+    dataset = open_dataset(protocol.data, home.datasets, home.cache)
+    config = resolution.config.model_dump(mode="json")
+    sha256 = file_sha256(weights)
+    folder = _folder(home, protocol, dataset, sha256, config) / "images"
+    indices = range(len(dataset.images("test", "A")))
+    fake = sample(translator, dataset, "test", indices, folder, progress)
+    real = dataset.images("test", "B")
+    truth = Resized(real, fake.image(0).size) if dataset.aligned("test") else None
+    what = f"{resolution.plugin.name} with {weights}"
+    evaluation = _evaluation(home, fake, real, truth, _segmentation(protocol, dataset, indices, home))
+    return _finish(protocol, dataset, home, what, sha256, config, resolution.deviations, evaluation)
+
+
+def segmenter_grid(protocol: Protocol, home: Home) -> tuple[Grid, str | None]:
+    """The run of the network that tells the classes in a protocol's images.
+
+    Returns:
+        A grid of that run, and its train key; None if the protocol has no such network.
+
+    Raises:
+        NotAvailable: if its data or weights, or the label maps of the test images, are not on this machine.
+    """
+    grid = Grid(home)
+    return grid, grid.add_segmenter(protocol, SCALE)
+
+
+def _segmentation(protocol: Protocol, dataset: DataSet, indices: Sequence[int], home: Home) -> Segmentation | str:
+    """What metrics of classes ask, or why there is nothing to ask."""
+    try:
+        _, key = segmenter_grid(protocol, home)
+    except NotAvailable as error:
+        return str(error)
+    if key is None:
+        return "this protocol has no segmentation network"
+    if read_result(home.run(key)) is None:
+        return f"its segmentation network, run {key}, is not trained under {home.root}; add --train-segmenter (once)"
+    real = dataset.images("test", "B").subset(indices)
+    return Segmentation(key, lambda: trained_segmenter(home, key), real, lambda: dataset.labels("test").subset(indices))
+
+
+def _evaluation(
+    home: Home, fake: ImageSet, real: ImageSet, truth: ImageSet | None, segmentation: Segmentation | str
+) -> Evaluation:
+    return Evaluation(
+        fake=fake,
+        real=real,
+        truth=truth,
+        cache=home.cache / "features",
+        weights=home.weights,
+        segmentation=segmentation,
+    )
+
+
+def _size(protocol: Protocol) -> int | None:
+    """Side of the protocol's images at full scale; None where it is not a square."""
+    from bench.plugin.method import MethodConfig
+
+    if protocol.task == "paired_synthesis":
+        return None
+    return int(protocol.scale(SCALE).overrides.get("crop_size", MethodConfig.model_fields["crop_size"].default))
+
+
+def _folder(home: Home, protocol: Protocol, dataset: DataSet, sha256: str, config: dict[str, Any]) -> Path:
+    key = digest([protocol.content_hash(), dataset.fingerprint(), sha256, config])[:16]
+    return home.root / "scored" / key
+
+
+def _finish(
+    protocol: Protocol,
+    dataset: DataSet,
+    home: Home,
+    what: str,
+    sha256: str,
+    config: dict[str, Any],
+    deviations: list[str],
+    evaluation: Evaluation,
+) -> Scored:
+    """Measure, put published numbers beside, and write `result.json`."""
+    scores = score([(use.metric, use.settings) for use in protocol.metrics], evaluation)
+    folder = _folder(home, protocol, dataset, sha256, config)
+    lines = [*deviations, *_test_counts(protocol, dataset)]
+    scored = Scored(
+        key=folder.name,
+        protocol=protocol.id,
+        protocol_hash=protocol.content_hash(),
+        fingerprint=dataset.fingerprint(),
+        what=what,
+        sha256=sha256,
+        config=config,
+        comparability="deviating" if lines else "as published",
+        deviations=lines,
+        scores=scores,
+        published=published_scores(protocol),
+        folder=str(folder),
+    )
+    write_json(folder / "result.json", scored.model_dump(mode="json"))
+    return scored
+
+
+def _test_counts(protocol: Protocol, dataset: DataSet) -> list[str]:
+    """Where the test set on this machine has another number of images than the published one."""
+    data = protocol.data
+    published: dict[str, int] = {}
+    if isinstance(data, FolderData) and data.counts:
+        sides = {"A": "A", "B": "B"} if data.direction == "AtoB" else {"A": "B", "B": "A"}
+        wanted = {stream: data.counts.get(f"test{side}") for stream, side in sides.items()}  # type: ignore[call-overload]
+        published = {stream: count for stream, count in wanted.items() if count is not None}
+    elif isinstance(data, PairedFolderData) and data.counts and "test" in data.counts:
+        published = {"B": data.counts["test"]}
+    found = {stream: len(dataset.images("test", stream)) for stream in published}
+    return [
+        f"{data.name}: {found[stream]} test images of domain {stream}, published {count}"
+        for stream, count in published.items()
+        if found[stream] != count
+    ]
+
+
+def published_scores(protocol: Protocol) -> list[PublishedScore]:
+    """Every printed number of a protocol's metrics, from all tables."""
+    metrics = {use.metric for use in protocol.metrics}
+    found: dict[tuple[str, str, float], PublishedScore] = {}
+    for name in table_names():
+        for cell in load_table(name).cells():
+            if cell.protocol == protocol.id and cell.metric in metrics and cell.published is not None:
+                one = PublishedScore(
+                    metric=cell.metric,
+                    row=cell.row,
+                    value=cell.published,
+                    source=cell.published_source,
+                    note=cell.published_note,
+                )
+                found.setdefault((one.metric, one.row, one.value), one)
+    return list(found.values())
+
+
+def print_scored(scored: Scored, console: Console) -> None:
+    """Show the scores, then, apart from them, what was published."""
+    console.print(f"{scored.what} under {scored.protocol}: {scored.comparability}", highlight=False, soft_wrap=True)
+    for line in scored.deviations:
+        console.print(f"  ≠ {line}", highlight=False, markup=False, soft_wrap=True)
+    table = RichTable(box=None, pad_edge=False)
+    ceilings = any(one.ceiling is not None for one in scored.scores)
+    for heading in ("metric", "score", "evaluation noise (95 %)", *(["real images"] if ceilings else []), "images"):
+        table.add_column(heading, overflow="fold", justify="left" if heading == "metric" else "right")
+    for one in scored.scores:
+        noise = f"{one.interval.low:.4g} … {one.interval.high:.4g}" if one.interval else ""
+        value = f"{one.value:.4g}" if one.value is not None else one.state
+        ceiling = [f"{one.ceiling:.4g}" if one.ceiling is not None else ""] if ceilings else []
+        table.add_row(one.metric, value, noise, *ceiling, f"{one.n_fake} against {one.n_real}")
+    console.print(table)
+    missing: dict[str, list[str]] = {}
+    for one in scored.scores:
+        if one.state != "done":
+            missing.setdefault(f"{one.state}: {one.reason}", []).append(one.metric)
+    for why, metrics in missing.items():
+        console.print(f"  {', '.join(metrics)}: {why}", highlight=False, markup=False, soft_wrap=True)
+    if scored.published:
+        console.print("\npublished by the papers, for orientation; one model gives no verdict", highlight=False)
+        printed = RichTable(box=None, pad_edge=False)
+        for heading in ("metric", "method", "published", "where"):
+            printed.add_column(heading, overflow="fold")
+        for number in scored.published:
+            printed.add_row(number.metric, number.row, f"{number.value:g}", number.source)
+        console.print(printed)
+    console.print(f"\nwritten to {scored.folder}", highlight=False, soft_wrap=True)

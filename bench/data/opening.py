@@ -1,0 +1,37 @@
+"""From a data set's configuration to the opened data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.data.dataset import DataSet
+from bench.schema.data import DataConfig, EarthData, ImageFolderData, PairedFolderData
+
+
+def open_dataset(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
+    """Open a data set.
+
+    Args:
+        config: which one, and how it is cut and oriented.
+        data_root: where folder data sets lie.
+        cache: folder for what is slow to make; need not be writable.
+
+    Raises:
+        NotAvailable: if this machine lacks it; says how to get it.
+        BenchError: if it is there but empty or damaged.
+    """
+    if isinstance(config, EarthData):
+        from bench.data.earth import EarthDataSet
+
+        return EarthDataSet(config, cache)
+    if isinstance(config, PairedFolderData):
+        from bench.data.paired_folder import PairedFolderDataSet
+
+        return PairedFolderDataSet(config, data_root, cache)
+    if isinstance(config, ImageFolderData):
+        from bench.data.one_folder import ImageFolderDataSet
+
+        return ImageFolderDataSet(config, data_root, cache)
+    from bench.data.folder import FolderDataSet
+
+    return FolderDataSet(config, data_root, cache)

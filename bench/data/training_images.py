@@ -1,0 +1,139 @@
+"""Training batches as a pure function of (seed, step), and evaluation images in serial order.
+
+No worker processes and no state: batch(step) draws everything from streams keyed by the step, so resuming needs nothing
+but the step's number, and two methods with one seed see the same images, crops and flips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.base.errors import BenchError
+from bench.base.randomness import Draws
+from bench.data.dataset import DataSet
+from bench.data.images import ImageSet
+from bench.data.resized_cache import resized_images
+from bench.data.transforms import round_sides, test_transform, to_tensor
+from bench.plugin.method import MethodConfig
+
+
+class TrainingImages:
+    """The training batches of one run, as CUT's code base makes them.
+
+    An item is one image of each stream. With L = max(|A|, |B|), a pass is a random permutation of 0..L-1; the item at
+    entry k takes image k mod |A| of the first stream and, of every other stream, an image drawn uniformly with
+    replacement. Resize, crop and flip are drawn for each stream on its own.
+
+    If `images_per_epoch` is None an epoch is one pass, cut off to whole batches. Otherwise an epoch is that many items,
+    cut off to whole batches, and passes run on across epochs, so that every image of the first stream is visited
+    however short the epochs are.
+
+    A stream `B.NAME` holds more images of B, drawn independently of the stream B.
+
+    Source: taesungp/contrastive-unpaired-translation b3ac297, data/unaligned_dataset.py and data/base_dataset.py.
+
+    Args:
+        dataset: training images come from its split `train`.
+        streams: what a batch holds: the data set's streams, and `STREAM.NAME` for more of one.
+        config: length, batch and jitter.
+        draws: gives seed and rank; its own step is left alone.
+        cache: folder for resized images.
+        device: where batches go.
+
+    Attributes:
+        steps_per_epoch, total_steps: of the run.
+
+    Raises:
+        BenchError: for a stream the data set lacks, an epoch shorter than a batch, or crops larger than the images.
+    """
+
+    def __init__(
+        self,
+        dataset: DataSet,
+        streams: tuple[str, ...],
+        config: MethodConfig,
+        draws: Draws,
+        cache: Path,
+        device: torch.device | str,
+    ) -> None:
+        if config.load_size < config.crop_size:
+            raise BenchError(f"load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size")
+        self.config = config
+        self.device = torch.device(device)
+        self._draws = Draws(draws.seed, draws.rank)
+        domains = {stream: stream.partition(".")[0] for stream in streams}
+        self._sizes = {stream: len(dataset.images("train", domain)) for stream, domain in domains.items()}
+        self._read: Callable[[str, int], Callable[[int], np.ndarray]] = lru_cache(maxsize=None)(
+            lambda stream, size: resized_images(dataset, "train", domains[stream], size, cache)
+        )
+        longest = max(self._sizes.values())
+        per_epoch = config.images_per_epoch or longest
+        self.steps_per_epoch = per_epoch // config.batch_size
+        if self.steps_per_epoch == 0:
+            raise BenchError(f"an epoch of {per_epoch} images is shorter than batch_size {config.batch_size}; lower it")
+        self.total_steps = self.steps_per_epoch * config.total_epochs
+        self._permuted = longest
+        self._pass_length = longest if config.images_per_epoch else self.steps_per_epoch * config.batch_size
+        self._order = lru_cache(maxsize=2)(self._draw_order)
+
+    def epoch(self, step: int) -> int:
+        """The 1-based epoch that a 0-based step belongs to."""
+        return step // self.steps_per_epoch + 1
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """The batch of a 0-based step: per stream float32 (batch, 3, crop, crop) in [-1, 1] on the device."""
+        side = self._side(step)
+        crop = self.config.crop_size
+        self._draws.at(step)
+        found = {}
+        for stream, ids in self._ids(step).items():
+            read = self._read(stream, side)
+            corners = self._draws.stream(f"data.{stream}.crop").integers(side - crop + 1, size=(len(ids), 2))
+            flips = self._draws.stream(f"data.{stream}.flip").random(len(ids)) < 0.5
+            crops = [
+                round_sides(read(i)[y : y + crop, x : x + crop])
+                for i, (y, x) in zip(ids.tolist(), corners.tolist(), strict=True)
+            ]
+            images = to_tensor(np.stack(crops))
+            for k in np.flatnonzero(flips & self.config.flip).tolist():
+                images[k] = images[k].flip(-1)
+            found[stream] = images.to(self.device, non_blocking=True)
+        return found
+
+    def _side(self, step: int) -> int:
+        """The side that images are resized to before cropping."""
+        fine_tuning = self.config.jitter_off_in_decay and self.epoch(step) > self.config.n_epochs
+        return self.config.crop_size if fine_tuning else self.config.load_size
+
+    def _ids(self, step: int) -> dict[str, np.ndarray]:
+        """Which image of each stream the items of a step take."""
+        batch = self.config.batch_size
+        items = range(step * batch, (step + 1) * batch)
+        entries = np.array([self._order(item // self._pass_length)[item % self._pass_length] for item in items])
+        first, *others = self._sizes
+        drawn = {s: self._draws.stream(f"data.{s}").integers(self._sizes[s], size=batch) for s in others}
+        return {first: entries % self._sizes[first], **drawn}
+
+    def _draw_order(self, number: int) -> np.ndarray:
+        """The permutation of a pass."""
+        return Draws(self._draws.seed, self._draws.rank).at(number).permutation("data.order", self._permuted).numpy()
+
+
+def evaluation_images(images: ImageSet, crop_size: int) -> Iterator[tuple[str, Tensor]]:
+    """Every image once, in the set's order, with test preprocessing.
+
+    Args:
+        images: any image set.
+        crop_size: side in pixels.
+
+    Yields:
+        Its name and a float32 tensor (3, H, W) in [-1, 1].
+    """
+    for i, name in enumerate(images.names):
+        yield name, test_transform(images.image(i), crop_size)

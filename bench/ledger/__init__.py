@@ -1,0 +1,1 @@
+"""Run folders read back: states, losses, scores and their keys."""

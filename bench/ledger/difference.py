@@ -1,0 +1,126 @@
+"""`diff`: two runs side by side, and finding a run by an abbreviated key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.base.errors import UsageError, unknown_name
+from bench.base.home import Home, RunFolder
+from bench.ledger.folders import read_result, run_state
+from bench.ledger.scores import read_score, score_key, wanted
+from bench.schema.run_spec import RunSpec, read_spec
+
+SECTIONS = ("config", "data", "code", "versions")
+
+
+def find_run(home: Home, text: str) -> RunFolder:
+    """Find a run by its key, the beginning of its key or of the key's hexadecimal part, or its folder.
+
+    Raises:
+        UsageError: if no run or more than one fits.
+    """
+    folder = RunFolder(Path(text).expanduser())
+    if folder.spec.is_file():
+        return RunFolder(folder.path.absolute())
+    runs = {run.key: run for run in home.runs()}
+    if text in runs:
+        return runs[text]
+    fitting = [key for key in runs if key.startswith(text) or key.rpartition("-")[2].startswith(text)]
+    if not fitting or not text:
+        raise unknown_name(f"run under {home.root}", text, runs)
+    if len(fitting) > 1:
+        shown = ", ".join(fitting[:4]) + (f" and {len(fitting) - 4} more" if len(fitting) > 4 else "")
+        raise UsageError(f"'{text}' is the beginning of {len(fitting)} runs: {shown}; write more of it")
+    return runs[fitting[0]]
+
+
+def difference(first: RunFolder, second: RunFolder) -> dict[str, Any]:
+    """Everything in which two runs differ, and their scores.
+
+    Returns:
+        `runs` (folders and states), `config`, `data`, `code`, `versions` (name -> the two values, only where they
+        differ; None where one run lacks it) and `scores` (all of them).
+    """
+    a, b = _facts(first), _facts(second)
+    found: dict[str, Any] = {"runs": [str(first.path), str(second.path)], "states": [a["state"], b["state"]]}
+    for section in SECTIONS:
+        mine, theirs = a[section], b[section]
+        names = dict.fromkeys([*mine, *theirs])
+        found[section] = {n: [mine.get(n), theirs.get(n)] for n in names if mine.get(n) != theirs.get(n)}
+    scores = dict.fromkeys([*a["scores"], *b["scores"]])
+    found["scores"] = {name: [a["scores"].get(name), b["scores"].get(name)] for name in scores}
+    return found
+
+
+def _facts(folder: RunFolder) -> dict[str, Any]:
+    spec, result = read_spec(folder.spec), read_result(folder) or {}
+    return {
+        "state": run_state(folder)[0],
+        "config": {"method": spec.label}
+        | _flat(spec.config)
+        | {"seed": spec.seed, "precision": spec.precision, "threads": spec.threads}
+        | {f"needs {role}": key for role, key in spec.needs.items()},
+        "data": _flat(spec.data.model_dump(mode="json")) | {"fingerprint": spec.fingerprint},
+        "code": {"contrastbench": result.get("code")}
+        | {f"revision of {name}": number for name, number in spec.revisions.items()}
+        | {f"file {Path(name.rpartition(':')[0]).name}": sha256 for name, sha256 in spec.plugins.items()},
+        "versions": dict(result.get("versions", {})) | {"device": result.get("device")},
+        "scores": scores_of(folder, spec),
+    }
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
+
+
+def scores_of(folder: RunFolder, spec: RunSpec) -> dict[str, float | None]:
+    """Every score on disk, as `epoch 8, test, L1` -> value."""
+    found = {}
+    for epoch, split, use in wanted(spec, ("validation", "test")):
+        stored = read_score(folder, score_key(spec, epoch, split, use))
+        if stored is not None and stored["state"] == "done":
+            found[f"epoch {epoch}, {split}, {use.metric}"] = stored["value"]
+    return found
+
+
+def print_difference(found: dict[str, Any]) -> None:
+    """Show two runs side by side."""
+    console = Console()
+    for letter, folder, state in zip("AB", found["runs"], found["states"], strict=True):
+        console.print(f"{letter}: {folder} ({state})", highlight=False, soft_wrap=True)
+    same = [section for section in SECTIONS if not found[section]]
+    for section in (*SECTIONS, "scores"):
+        if not found[section]:
+            continue
+        table = Table(box=None, pad_edge=False, title=section, title_justify="left")
+        for heading in ("", "A", "B", *(["B - A"] if section == "scores" else [])):
+            table.add_column(heading, overflow="fold")
+        for name, (mine, theirs) in found[section].items():
+            if section != "scores":
+                table.add_row(name, _shown(mine), _shown(theirs))
+            elif mine is None or theirs is None:
+                table.add_row(name, _number(mine), _number(theirs), "")
+            else:
+                table.add_row(
+                    name, _number(mine), _number(theirs), f"{theirs - mine:+.4g}" if mine != theirs else "same"
+                )
+        console.print()
+        console.print(table)
+    if same:
+        console.print(f"\nthe same: {', '.join(same)}", highlight=False)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}"
+
+
+def _shown(value: object) -> str:
+    text = "–" if value is None else str(value)
+    return f"{text[:16]}..." if len(text) == 64 and text.isalnum() else text  # a sha256

@@ -1,0 +1,61 @@
+"""Which scores a run's evaluation wants, their keys, and how they are read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from bench.base.home import RunFolder
+from bench.base.storage import read_json
+from bench.metrics.metric import load_metric
+from bench.plugin.discovery import file_hash, find
+from bench.schema.protocol import MetricUse
+from bench.schema.run_spec import RunSpec, Split, content_name, digest
+
+
+def evenly_spaced(total: int, count: int | None) -> list[int]:
+    """Indices of `count` of `total` images spread over the whole set (all of them if count is None or larger)."""
+    if count is None or count >= total:
+        return list(range(total))
+    return [(i * total) // count for i in range(count)]
+
+
+def wanted(spec: RunSpec, splits: Sequence[str]) -> list[tuple[int, Split, MetricUse]]:
+    """Every (epoch, split, metric) the evaluation asks for, given the splits that the data set has."""
+    evaluation = spec.evaluation
+    select = [use for use in evaluation.metrics if use.metric == evaluation.select_by]
+    found: list[tuple[int, Split, MetricUse]] = []
+    for epoch in spec.scored_epochs:
+        if "validation" in splits:
+            found += [(epoch, "validation", use) for use in select]
+        found += [(epoch, "test", use) for use in evaluation.metrics]
+    return found
+
+
+def read_score(folder: RunFolder, key: str) -> dict[str, Any] | None:
+    """A stored score, or None if it is missing or damaged."""
+    stored = read_json(folder.scores / f"{key}.json")
+    return stored if isinstance(stored, dict) and "state" in stored else None
+
+
+def scored_indices(spec: RunSpec, split: str, total: int) -> list[int]:
+    """Which images of a split are scored."""
+    return evenly_spaced(total, spec.evaluation.image_count(cast(Split, split)))
+
+
+def score_key(spec: RunSpec, epoch: int, split: Split, use: MetricUse) -> str:
+    """Name one metric of one checkpoint of a run on one set of images."""
+    metric, plugin = load_metric(use.metric), find("metric", use.metric)
+    parts = {
+        "run": spec.train_key,
+        "epoch": epoch,
+        "split": split,
+        "images": spec.evaluation.image_count(split),
+        "metric": content_name(file_hash(plugin.path), use.metric) if plugin.is_user_file else use.metric,
+        "revision": metric.revision,
+        "extractor": metric.extractor.id if metric.extractor else None,
+        "settings": use.settings,
+    }
+    if metric.uses_segmenter:
+        parts["segmenter"] = spec.evaluation.segmenter
+    return digest(parts)[:24]

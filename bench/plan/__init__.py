@@ -1,0 +1,1 @@
+"""From tables and protocols to runs: resolved configurations, their graph, their cost."""

@@ -1,0 +1,106 @@
+"""What a protocol file names and only plugins can know: metrics, their settings, recipes, configuration fields.
+
+Checked before anything is planned, so that a slip in a file is one line about that file, and never a setting that
+silently does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from bench.base.errors import BenchError, UsageError, unknown_name
+from bench.base.validation import validation_line
+from bench.metrics.metric import load_metric
+from bench.plan.resolve import require_capability
+from bench.plugin.discovery import load_method, plugins
+from bench.schema.protocol import Protocol, load_protocol
+
+if TYPE_CHECKING:
+    from bench.plugin.method import Method
+
+
+def check_protocol(protocol: Protocol, scale_name: str, methods: Iterable[str]) -> None:
+    """Check a protocol, and the stand-in that its scale runs, against the plugins there are.
+
+    Args:
+        protocol: the protocol asked for.
+        scale_name: the scale that is to be run.
+        methods: names or FILE.py:Class of the methods that are to run under it.
+
+    Raises:
+        UsageError: naming the protocol's file and the key.
+    """
+    used = {reference: load_method(reference) for reference in methods}
+    stand_in = protocol.scale(scale_name).stand_in
+    for one in [protocol] if stand_in is None else [protocol, load_protocol(stand_in)]:
+        _check_metrics(one)
+        _check_segmenter(one, scale_name)
+        _check_recipe(one, used)
+        _check_overrides(one, scale_name, used)
+
+
+def _check_metrics(protocol: Protocol) -> None:
+    for use in protocol.metrics:
+        try:
+            metric = load_metric(use.metric)
+            metric.resolve(use.settings)
+        except UsageError as error:
+            raise UsageError(f"{protocol.file}: metrics: {error}") from error
+        if metric.uses_segmenter and protocol.segmenter is None and protocol.task != "segmentation":
+            raise UsageError(f"{protocol.file}: metrics: {use.metric} needs a segmenter; name its method and protocol")
+
+
+def _check_segmenter(protocol: Protocol, scale_name: str) -> None:
+    """Check the segmentation network that scores a protocol's images as the protocol itself is checked."""
+    use = protocol.segmenter
+    if use is None:
+        return
+    try:
+        of = load_protocol(use.protocol)
+        if of.task != "segmentation":
+            raise UsageError(f"protocol {of.id} is for {of.task}; name one for segmentation")
+        check_protocol(of, scale_name, [use.method])
+        require_capability(load_method(use.method), of)
+    except UsageError as error:
+        raise UsageError(f"{protocol.file}: segmenter: {error}") from error
+
+
+def _check_recipe(protocol: Protocol, used: dict[str, type[Method]]) -> None:
+    recipes = {name for method in used.values() for name in method.recipes}
+    if protocol.recipe in recipes:
+        return
+    recipes |= {name for method in _installed() if method.task == protocol.task for name in method.recipes}
+    if protocol.recipe not in recipes:
+        raise UsageError(f"{protocol.file}: recipe: {unknown_name('recipe of a method', protocol.recipe, recipes)}")
+
+
+def _check_overrides(protocol: Protocol, scale_name: str, used: dict[str, type[Method]]) -> None:
+    """An override is for the methods that have the field; one that no method has is a slip."""
+    overrides = protocol.scale(scale_name).overrides
+    where = f"{protocol.file}: scales.{scale_name}.overrides"
+    unknown = overrides.keys() - {name for method in used.values() for name in method.Config.model_fields}
+    if unknown:
+        fields = {name for method in [*used.values(), *_installed()] for name in method.Config.model_fields}
+        if wrong := sorted(unknown - fields):
+            raise UsageError(f"{where}: {unknown_name('setting of a method', wrong[0], fields)}")
+    for method in used.values():
+        fitting = {name: value for name, value in overrides.items() if name in method.Config.model_fields}
+        try:
+            method.Config.model_validate(fitting)
+        except ValidationError as error:
+            if any(fault["loc"] and fault["loc"][0] in fitting for fault in error.errors()):
+                raise UsageError(validation_line(where, error)) from error
+
+
+def _installed() -> list[type[Method]]:
+    """Every installed method that loads; what breaks another package's plugin is no business of this file."""
+    found = []
+    for name in plugins("method"):
+        try:
+            found.append(load_method(name))
+        except BenchError:
+            continue
+    return found

@@ -1,0 +1,144 @@
+"""What a plan costs: device hours and disk, of the runs that are planned and of those that still lack their data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.base.errors import BenchError
+from bench.data.dataset import DataSet
+from bench.data.opening import open_dataset
+from bench.ledger.folders import read_result
+from bench.plan.cost_of_step import Calibrations, Cost, Workload
+from bench.plan.grid import Grid
+from bench.plan.resolve import Resolution
+from bench.schema.data import DataConfig, FolderData, PairedFolderData
+from bench.schema.run_spec import digest
+
+
+def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """The cost of every planned run.
+
+    Args:
+        grid: the runs.
+        calibrate: measure what is not known, up to half a minute each.
+        say: given a line before each measurement.
+
+    Returns:
+        train key -> steps, seconds_per_step, measured (where that comes from), expected_seconds, disk_bytes; a value
+        that is not known is None.
+    """
+    known = Calibrations(grid.home)
+    datasets: dict[str, DataSet] = {}
+    found = {}
+    for key, spec in grid.runs.items():
+        name = spec.data.model_dump_json()
+        if name not in datasets:
+            datasets[name] = open_dataset(spec.data, grid.home.datasets, grid.home.cache)
+        dataset = datasets[name]
+        longest = max(len(dataset.images("train", stream)) for stream in dataset.streams)
+        done = read_result(grid.home.run(key)) is not None
+        cost = _cost(known, Workload.of_spec(spec, grid.runs), calibrate and not done, say)
+        found[key] = _figures(cost, spec.config, longest, len(spec.scored_epochs))
+    return found
+
+
+def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """The cost of runs that cannot be planned because their data is not here, by method and data set.
+
+    Returns:
+        method, data, protocol, runs, and what `run_costs` says of each of these runs.
+    """
+    known = Calibrations(grid.home)
+    found: dict[str, dict[str, Any]] = {}
+    for cell in grid.cells:
+        if cell.resolution is None or cell.blocked is None or cell.blocked[0] != "not available":
+            continue
+        resolution = cell.resolution
+        config = resolution.config.model_dump(mode="json")
+        name = digest([resolution.reference, config, resolution.ran.data.model_dump(mode="json")])
+        if name in found:
+            continue
+        try:
+            cost = _cost(known, Workload.of_resolution(resolution), calibrate, say)
+        except BenchError:  # it lacks more than its data, as its cell says
+            continue
+        checkpoints = len(resolution.evaluation.epochs(resolution.config.total_epochs))
+        figures = _figures(cost, config, _published_length(resolution.ran.data), checkpoints)
+        found[name] = {
+            "method": resolution.plugin.name,
+            "data": resolution.ran.data.name,
+            "protocol": resolution.asked.id,
+            "runs": _seeds(resolution),
+            "reason": cell.blocked[1],
+            **figures,
+        }
+    return list(found.values())
+
+
+def _seeds(resolution: Resolution) -> int:
+    return resolution.asked.scale(resolution.scale_name).seeds
+
+
+def _cost(known: Calibrations, workload: Workload, calibrate: bool, say: Callable[[str], None]) -> Cost:
+    cost = known.cost(workload)
+    if calibrate and cost.seconds_per_step is None:
+        say(f"measuring {workload.label}, at most half a minute unless one step takes longer")
+        cost = known.calibrate(workload)
+    return cost
+
+
+def _figures(cost: Cost, config: dict[str, Any], longest: int | None, checkpoints: int) -> dict[str, Any]:
+    from bench.run.checkpoint import KEPT_STATES
+
+    per_epoch = config["images_per_epoch"] or longest
+    steps = None
+    if per_epoch is not None:
+        steps = per_epoch // int(config["batch_size"]) * (config["n_epochs"] + config["n_epochs_decay"])
+    seconds = steps * cost.seconds_per_step if steps is not None and cost.seconds_per_step is not None else None
+    return {
+        "steps": steps,
+        "seconds_per_step": cost.seconds_per_step,
+        "measured": cost.source,
+        "expected_seconds": seconds,
+        "disk_bytes": checkpoints * cost.weights_bytes + KEPT_STATES * cost.state_bytes,
+    }
+
+
+def _published_length(data: DataConfig) -> int | None:
+    """Training items of a data set that is not here, as published."""
+    if isinstance(data, FolderData):
+        counts = data.counts or {}
+        return max((counts[side] for side in ("trainA", "trainB") if side in counts), default=None)
+    if isinstance(data, PairedFolderData):
+        return (data.counts or {}).get("train")
+    return None
+
+
+def totals(rows: Sequence[dict[str, Any]], waiting: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Sums over what is left to do.
+
+    Args:
+        rows: of planned runs: state, step, and what `run_costs` says.
+        waiting: from `waiting_costs`.
+
+    Returns:
+        runs, device_hours of those measured, unmeasured (how many are not), disk_bytes.
+    """
+    left = [row for row in rows if row["state"] != "done"]
+    seconds = [_left_seconds(row) for row in left] + [
+        one["expected_seconds"] for one in waiting for _ in range(one["runs"])
+    ]
+    disk = [row["disk_bytes"] for row in left] + [one["disk_bytes"] for one in waiting for _ in range(one["runs"])]
+    return {
+        "runs": len(seconds),
+        "device_hours": sum(s for s in seconds if s is not None) / 3600,
+        "unmeasured": sum(s is None for s in seconds),
+        "disk_bytes": sum(disk),
+    }
+
+
+def _left_seconds(row: dict[str, Any]) -> float | None:
+    if row["expected_seconds"] is None or not row["steps"]:
+        return row["expected_seconds"]
+    return row["expected_seconds"] * max(0, row["steps"] - row["step"]) / row["steps"]

@@ -1,0 +1,201 @@
+"""What a training step costs: seconds, measured in a few steps on noise, and bytes of checkpoints, counted.
+
+Noise images of the right size take as long as real ones, so the cost of a run is known before its data is here.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.base.errors import BenchError
+from bench.base.home import Home
+from bench.base.storage import read_json, write_json
+from bench.ledger.folders import read_result
+from bench.plan.resolve import Resolution, resolve
+from bench.schema.run_spec import RunSpec, digest, read_spec
+
+if TYPE_CHECKING:
+    from bench.plugin.method import Method
+
+SECONDS = 30.0  # a calibration starts no step that would end later than this
+STEPS = 34  # nor more than two rounds of StyleGAN2's lazy regularisation, every 16 steps, and two to warm up
+WARM_UP = 2
+LENGTH = ("n_epochs", "n_epochs_decay", "images_per_epoch")  # how many steps, not how long each takes
+
+
+class Cost(BaseModel):
+    """What is known of one configuration.
+
+    Attributes:
+        seconds_per_step: of training; None: not measured.
+        source: where that number comes from, in words.
+        weights_bytes: of one kept checkpoint.
+        state_bytes: of one state to go on from: weights and Adam's two moments of every trained parameter.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    seconds_per_step: float | None = None
+    source: str = ""
+    weights_bytes: int
+    state_bytes: int
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A method in one configuration, whatever the seed, the data and the length.
+
+    Attributes:
+        method: name or FILE.py:Class.
+        label: for people.
+        config: resolved.
+        threads: of a run.
+        needs: role -> the method it needs trained.
+    """
+
+    method: str
+    label: str
+    config: dict[str, Any]
+    threads: int
+    needs: dict[str, Workload] = field(default_factory=dict)
+
+    @classmethod
+    def of_spec(cls, spec: RunSpec, runs: dict[str, RunSpec]) -> Workload:
+        """The workload of a planned run; `runs` holds the runs it needs."""
+        needs = {role: cls.of_spec(runs[key], runs) for role, key in spec.needs.items() if key in runs}
+        return cls(spec.method, spec.label, spec.config, spec.threads, needs)
+
+    @classmethod
+    def of_resolution(cls, resolution: Resolution) -> Workload:
+        """The workload of what cannot be planned yet because its data is not here."""
+        required = resolution.method_class.required_runs(resolution.config)
+        needs = {
+            role: cls.of_resolution(resolve(one.method, resolution.asked, resolution.scale_name, one.overrides))
+            for role, one in required.items()
+        }
+        config = resolution.config.model_dump(mode="json")
+        return cls(resolution.reference, resolution.plugin.name, config, resolution.scale.threads, needs)
+
+    @property
+    def key(self) -> str:
+        """Equal for workloads whose steps cost the same."""
+        config = {name: value for name, value in self.config.items() if name not in LENGTH}
+        return digest([self.label, config, self.threads])[:16]
+
+    def build(self) -> Method:
+        """The method, untrained, and what it needs, untrained."""
+        from bench.base.randomness import Draws
+        from bench.plugin.discovery import load_method
+
+        method_class = load_method(self.method)
+        method = method_class(method_class.Config.model_validate(self.config), Draws(0))
+        for role, needed in self.needs.items():
+            method.receive(role, needed.build().eval())
+        return method
+
+
+class Calibrations:
+    """What was measured on this machine, in `<home>/calibration.json`, and in the runs under `home`.
+
+    Args:
+        home: the results root.
+    """
+
+    def __init__(self, home: Home) -> None:
+        import torch
+
+        self.path: Path = home.root / "calibration.json"
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        stored = read_json(self.path)
+        self._stored: dict[str, dict[str, Any]] = stored if isinstance(stored, dict) else {}
+        self._runs: dict[str, list[float]] = {}
+        for folder in home.runs():
+            result = read_result(folder)
+            if (
+                result
+                and result["train_seconds"]
+                and result["steps"]
+                and result.get("device", self.device) == self.device
+            ):
+                try:
+                    key = Workload.of_spec(read_spec(folder.spec), {}).key
+                except BenchError:  # `status` says what is wrong with it
+                    continue
+                self._runs.setdefault(key, []).append(float(result["train_seconds"]) / int(result["steps"]))
+
+    def cost(self, workload: Workload) -> Cost:
+        """What is known; the sizes are counted on first asking."""
+        entry = self._stored.get(self._name(workload), {})
+        if not {"weights_bytes", "state_bytes"} <= entry.keys():
+            weights, state = sizes(workload.build())
+            entry = entry | {"weights_bytes": weights, "state_bytes": state}
+            self._keep(workload, entry)
+        if earlier := self._runs.get(workload.key):
+            source = f"median of {len(earlier)} earlier run{'s' if len(earlier) > 1 else ''}"
+            entry = entry | {"seconds_per_step": statistics.median(earlier), "source": source}
+        return Cost.model_validate(entry)
+
+    def calibrate(self, workload: Workload) -> Cost:
+        """Measure a workload and remember it."""
+        seconds, steps = seconds_per_step(workload, self.device)
+        source = f"calibration, {steps} step{'s' if steps > 1 else ''} on {self.device}"
+        self._keep(workload, self.cost(workload).model_dump() | {"seconds_per_step": seconds, "source": source})
+        return self.cost(workload)
+
+    def _name(self, workload: Workload) -> str:
+        return f"{workload.label}-{workload.key}-{self.device}"
+
+    def _keep(self, workload: Workload, entry: dict[str, Any]) -> None:
+        self._stored[self._name(workload)] = entry
+        write_json(self.path, self._stored)
+
+
+def sizes(method: Method) -> tuple[int, int]:
+    """Bytes of a kept checkpoint and of a state to go on from."""
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in method.state_dict().values())
+    trained = {
+        parameter.data_ptr(): parameter.numel() * parameter.element_size()
+        for optimizer in method.optimizers().values()
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    return weights, weights + 2 * sum(trained.values())
+
+
+def seconds_per_step(workload: Workload, device: str) -> tuple[float, int]:
+    """Time training steps on noise.
+
+    Returns:
+        The mean over steps after the warm-up (of all, where there is time for no more), and over how many.
+    """
+    import torch
+
+    from bench.base.randomness import Draws
+    from bench.checks.conformance.subject import Subject
+    from bench.plugin.method import StepContext
+
+    method = workload.build().to(device)
+    subject = Subject(type(method), method.config)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(workload.threads)
+    times: list[float] = []
+    draws = Draws(0)
+    try:
+        while len(times) < STEPS and sum(times) + (times[-1] if times else 0.0) < SECONDS:
+            step = len(times)
+            batch = {name: tensor.to(device) for name, tensor in subject.batch(method.streams, step).items()}
+            started = time.perf_counter()
+            method.training_step(batch, StepContext(step, 1, STEPS, 1, draws.at(step)))
+            if device == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(threads)
+    counted = times[WARM_UP:] or times[-1:]
+    return statistics.fmean(counted), len(counted)

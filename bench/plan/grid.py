@@ -1,0 +1,256 @@
+"""Tables -> runs -> cells: a deduplicated graph of runs (runs may need runs), and the cells that read their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bench.base.errors import BenchError, NotAvailable, UsageError
+from bench.base.home import Home
+from bench.data.dataset import DataSet
+from bench.data.opening import open_dataset
+from bench.metrics.metric import load_metric
+from bench.plan.check_protocol import check_protocol
+from bench.plan.resolve import Resolution, resolve
+from bench.plugin.discovery import plugins
+from bench.schema.cell import Cell
+from bench.schema.data import DataConfig
+from bench.schema.protocol import Protocol, load_protocol
+from bench.schema.run_spec import RunSpec
+from bench.schema.table import Table, TableCell
+
+
+@dataclass
+class PlannedCell:
+    """A table's cell and the runs that fill it.
+
+    Attributes:
+        entry: the cell as the table file has it.
+        table: the table it stands in.
+        resolution: what is run for it; None if nothing can be.
+        keys: seed -> train key.
+        blocked: (state, reason) if nothing can be run.
+    """
+
+    entry: TableCell
+    table: Table
+    scale: str
+    resolution: Resolution | None = None
+    keys: dict[int, str] = field(default_factory=dict)
+    blocked: tuple[str, str] | None = None
+
+    def template(self) -> Cell:
+        """The cell before any measurement."""
+        entry, resolution = self.entry, self.resolution
+        stand_in = (
+            resolution.asked.stand_in_metrics.get(entry.metric) if resolution and resolution.is_stand_in else None
+        )
+        scored_as = stand_in if resolution and resolution.is_stand_in else entry.metric
+        return Cell(
+            paper=self.table.paper,
+            table=self.table.name,
+            row=entry.row,
+            column=entry.column,
+            method=entry.method,
+            protocol=entry.protocol,
+            ran_as=resolution.ran.id if resolution else None,
+            scale=self.scale,
+            metric=entry.metric,
+            scored_as=scored_as if resolution else None,
+            higher_is_better=entry.higher_is_better,
+            published=entry.published,
+            published_text=entry.published_text,
+            published_source=entry.published_source,
+            published_note=entry.published_note,
+            state="not run",
+            deviations=resolution.deviations if resolution else [],
+            counts=resolution.asked.counts if resolution else "last",
+            train_keys=self.keys,
+        )
+
+
+class Grid:
+    """Runs, each once, ordered so that a run comes after the runs it needs.
+
+    Args:
+        home: where data sets are found and caches are kept.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.runs: dict[str, RunSpec] = {}
+        self.names: dict[str, str] = {}
+        self.cells: list[PlannedCell] = []
+        self.splits: dict[str, tuple[str, ...]] = {}
+        self._datasets: dict[str, DataSet] = {}
+
+    def dataset(self, resolution: Resolution) -> DataSet:
+        """The data set of a resolution, opened once.
+
+        Raises:
+            NotAvailable: it is not on this machine; the message says how to get it.
+        """
+        return self._open(resolution.ran.data)
+
+    def _open(self, data: DataConfig) -> DataSet:
+        name = data.model_dump_json()
+        if name not in self._datasets:
+            self._datasets[name] = open_dataset(data, self.home.datasets, self.home.cache)
+        return self._datasets[name]
+
+    def add_run(self, resolution: Resolution, seed: int, needed_by: tuple[tuple[str, str, str], ...] = ()) -> str:
+        """Add a run and everything it needs; equal runs are added once.
+
+        Returns:
+            The train key.
+
+        Raises:
+            NotAvailable: if data or weights that it needs are not on this machine.
+            UsageError: if runs need each other in a circle.
+        """
+        dataset = self.dataset(resolution)
+        resolution.method_class.check_available(resolution.config, self.home.weights)
+        label = resolution.plugin.name
+        # a teacher is often the same method with other settings, which is no circle
+        itself = (label, resolution.reference, resolution.config.model_dump_json())
+        if itself in needed_by:
+            names = " -> ".join(name for name, *_ in (*needed_by, itself))
+            raise UsageError(f"runs need each other in a circle: {names}")
+        needs = {}
+        for role, required in sorted(resolution.method_class.required_runs(resolution.config).items()):
+            needed = resolve(required.method, resolution.asked, resolution.scale_name, required.overrides)
+            needs[role] = self.add_run(needed, seed, (*needed_by, itself))
+        segmenter, no_segmenter = None, ""
+        try:
+            segmenter = self.add_segmenter(resolution.ran, resolution.scale_name)
+        except UsageError:
+            raise
+        except BenchError as error:  # the run itself can be had, and its other scores
+            no_segmenter = str(error)
+        spec = RunSpec(
+            method=resolution.reference,
+            label=label,
+            revisions=resolution.revisions(),
+            config=resolution.config.model_dump(mode="json"),
+            data=resolution.ran.data,
+            fingerprint=dataset.fingerprint(),
+            seed=seed,
+            threads=resolution.scale.threads,
+            plugins=resolution.plugin_files(),
+            needs=needs,
+            evaluation=resolution.evaluation.model_copy(update={"segmenter": segmenter, "no_segmenter": no_segmenter}),
+            asked_by=[f"{resolution.asked.id} {resolution.scale_name}"],
+        )
+        key = spec.train_key
+        self.runs[key] = self.runs[key].merged(spec) if key in self.runs else spec
+        self.names[key] = f"{label} on {resolution.ran.name}, seed {seed}"
+        self.splits[key] = tuple(dataset.splits)
+        return key
+
+    def add_segmenter(self, protocol: Protocol, scale: str) -> str | None:
+        """Add the run of the segmentation network that scores a protocol's images; one for all methods and seeds.
+
+        Args:
+            protocol: the one whose data is used, not one that it stands in for.
+            scale: smoke, mini or paper.
+
+        Returns:
+            Its train key, None if the protocol has no such network.
+
+        Raises:
+            NotAvailable: if its data or weights, or the label maps of the images, are not on this machine.
+        """
+        use = protocol.segmenter
+        if use is None:
+            return None
+        self._open(protocol.data).labels("test")
+        return self.add_run(resolve(use.method, load_protocol(use.protocol), scale), seed=0)
+
+    def add_table(
+        self,
+        table: Table,
+        scale: str,
+        seeds: Iterable[int] | None = None,
+        only_methods: list[str] | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        """Add every cell of a table, with the runs behind it.
+
+        Args:
+            table: the table.
+            scale: smoke, mini or paper.
+            seeds: seeds of each run; None: as many as the scale says.
+            only_methods: leave the other rows not run.
+            settings: the user's own configuration changes (--set).
+        """
+        chosen = list(seeds) if seeds is not None else None
+        methods = {row.method for row in table.rows if row.method is not None and _exists("method", row.method)}
+        entries = table.cells()
+        for name in dict.fromkeys(entry.protocol for entry in entries):
+            check_protocol(load_protocol(name), scale, methods)
+        for entry in entries:
+            cell = PlannedCell(entry, table, scale)
+            self.cells.append(cell)
+            if entry.method is None or not _exists("method", entry.method):
+                cell.blocked = ("not implemented", f"method {entry.row} does not exist yet")
+                continue
+            protocol = load_protocol(entry.protocol)
+            left_out = only_methods is not None and entry.method not in only_methods
+            try:
+                cell.resolution = resolve(
+                    entry.method, protocol, scale, entry.overrides, None if left_out else settings
+                )
+            except NotAvailable as error:
+                cell.blocked = ("not available", str(error))
+                continue
+            if left_out:
+                cell.blocked = ("not run", "left out by --method")
+                continue
+            scored_as = cell.template().scored_as
+            if scored_as is None or not _exists("metric", scored_as):
+                what = f"metric {scored_as or entry.metric} does not exist yet"
+                cell.blocked = ("not implemented", what if scored_as else f"{what} on {cell.resolution.ran.id}")
+                continue
+            if (reason := cell.resolution.ran.not_measured.get(scored_as)) is not None:
+                cell.blocked = ("not available", reason)
+                continue
+            try:
+                if load_metric(scored_as).uses_segmenter:
+                    self.add_segmenter(cell.resolution.ran, scale)
+                counts = self.dataset(cell.resolution).count_deviations()
+                cell.resolution = replace(cell.resolution, deviations=cell.resolution.deviations + counts)
+                count = cell.resolution.asked.scale(scale).seeds
+                for seed in chosen if chosen is not None else range(count):
+                    cell.keys[seed] = self.add_run(cell.resolution, seed)
+            except NotAvailable as error:
+                cell.blocked = ("not available", str(error))
+            except UsageError:
+                raise
+            except BenchError as error:
+                cell.blocked = ("failed", str(error))
+
+    def write_specs(self) -> None:
+        """Write every run's `spec.json`, so that a run's process knows what to do."""
+        from bench.base.storage import write_atomically
+
+        for key, spec in self.runs.items():
+            path = self.home.run(key).spec
+            text = spec.model_dump_json(indent=1) + "\n"
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                write_atomically(path, lambda temporary, text=text: temporary.write_text(text))  # type: ignore[misc]
+
+    def unfinished(self) -> dict[str, RunSpec]:
+        """The runs that still have something to do: training, or scores that this machine could measure."""
+        from bench.ledger.folders import has_all_scores, read_result
+
+        def is_done(key: str, spec: RunSpec) -> bool:
+            folder = self.home.run(key)
+            return read_result(folder) is not None and has_all_scores(folder, spec, self.splits[key])
+
+        return {key: spec for key, spec in self.runs.items() if not is_done(key, spec)}
+
+
+def _exists(kind: str, reference: str) -> bool:
+    """Whether a table can name this plugin: an installed one, or a file's, whose own errors are the better ones."""
+    return reference.rpartition(":")[0].endswith(".py") or reference in plugins(kind)

@@ -1,0 +1,210 @@
+"""From (method, protocol, scale, overrides) to the configuration that is trained, and what in it is not as published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from bench.base.errors import NotAvailable, UsageError, unknown_name
+from bench.base.validation import validation_line
+from bench.plan.deviations import config_deviations, protocol_deviations
+from bench.plugin.discovery import Plugin, file_hash, find, load_method
+from bench.schema.data import EarthData
+from bench.schema.protocol import Protocol, Scale, load_protocol
+from bench.schema.run_spec import Evaluation
+
+if TYPE_CHECKING:
+    from bench.plugin.method import Method, MethodConfig
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """One method under one protocol at one scale, before seeds and data.
+
+    Attributes:
+        plugin, method_class: the method.
+        config: what is trained.
+        asked, ran: the protocol asked for, and the one whose data and metrics are used (its stand-in, or itself).
+        scale, scale_name: of the protocol that runs.
+        deviations: every difference from the published setting, one line each.
+    """
+
+    plugin: Plugin
+    reference: str
+    method_class: type[Method]
+    config: MethodConfig
+    asked: Protocol
+    ran: Protocol
+    scale: Scale
+    scale_name: str
+    deviations: list[str]
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether other data than asked for is used."""
+        return self.asked.id != self.ran.id
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """How runs of this resolution are scored."""
+        return Evaluation(
+            metrics=self.ran.metrics,
+            select_by=self.ran.select_by,
+            counts=self.asked.counts,
+            scored_checkpoints=self.scale.scored_checkpoints,
+            test_images=self.scale.test_images,
+            validation_images=self.scale.validation_images,
+        )
+
+    def plugin_files(self) -> dict[str, str]:
+        """sha256 of every user-supplied plugin file this configuration uses, by reference."""
+        used = {self.reference: self.plugin}
+        for name, kind in self.method_class.Config.plugin_fields.items():
+            used[getattr(self.config, name)] = find(kind, getattr(self.config, name))
+        return {reference: file_hash(plugin.path) for reference, plugin in used.items() if plugin.is_user_file}
+
+    def revisions(self) -> dict[str, int]:
+        """Revision numbers of the method and of every plugin its configuration names."""
+        found = {"method": self.plugin.revision}
+        for name, kind in self.method_class.Config.plugin_fields.items():
+            found[name] = find(kind, getattr(self.config, name)).revision
+        return found
+
+
+def resolve(
+    reference: str,
+    protocol: Protocol,
+    scale_name: str,
+    overrides: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Resolution:
+    """Resolve one method under one protocol at one scale.
+
+    Args:
+        reference: method name or FILE.py:Class.
+        protocol: the protocol asked for.
+        scale_name: smoke, mini or paper.
+        overrides: a table row's variant: part of what is published, not a deviation.
+        settings: the user's own changes (--set), applied last; deviations.
+
+    Raises:
+        UsageError: for unknown names, keys or wrong types, and for a method that cannot do the protocol's task.
+        NotAvailable: if the protocol has nothing to run at this scale, or what is published does not fit it.
+    """
+    plugin = find("method", reference)
+    method_class = load_method(reference)
+    scale = protocol.scale(scale_name)
+    if not scale.available:
+        # without the protocol's name, so that a table says it once for all that share the reason
+        raise NotAvailable(f"nothing can be run at scale {scale_name}: {scale.why}; choose another scale")
+    ran = _stand_in(protocol, scale) if scale.stand_in else protocol
+    if ran is not protocol:
+        scale = ran.scale(scale_name)
+        if scale.stand_in:
+            raise UsageError(f"{ran.file}: scale {scale_name} is itself a stand-in; name the final one")
+    require_capability(method_class, protocol)
+
+    recipe = _changed(method_class, {}, method_class.recipes.get(protocol.recipe, {}))
+    published = _validated(method_class, _changed(method_class, recipe, overrides or {}), f"method {plugin.name}")
+    changed: dict[str, Any] = {k: v for k, v in scale.overrides.items() if k in method_class.Config.model_fields}
+    changed["n_epochs"] = max(1, round(published.n_epochs / scale.epoch_divisor))
+    if published.n_epochs_decay:
+        changed["n_epochs_decay"] = max(1, round(published.n_epochs_decay / scale.epoch_divisor))
+    if scale.images_per_epoch is not None:
+        changed["images_per_epoch"] = scale.images_per_epoch
+    where = f"method {plugin.name} at scale {scale_name}"
+    for name in settings or {}:
+        if name not in method_class.Config.model_fields:
+            raise UsageError(
+                f"--set {name}: {unknown_name(f'setting of {plugin.name}', name, method_class.Config.model_fields)}"
+            )
+    values = _changed(method_class, published.model_dump() | changed, settings or {})
+    try:
+        config = _validated(method_class, values, where)
+    except UsageError as error:
+        if (reason := _unfit(method_class, published.model_dump() | changed, where)) is None:
+            raise  # the user's own settings are at fault
+        raise NotAvailable(f"{reason}; --set another, or choose another scale") from error
+    if config.load_size < config.crop_size:
+        at_fault = where if {"load_size", "crop_size"} & (settings or {}).keys() else f"{ran.file}: {where}"
+        raise UsageError(
+            f"{at_fault}: load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size"
+        )
+    config = config.model_copy(
+        update={
+            name: _absolute(kind, getattr(config, name)) for name, kind in method_class.Config.plugin_fields.items()
+        }
+    )
+    return Resolution(
+        plugin=plugin,
+        reference=_absolute("method", reference),
+        method_class=method_class,
+        config=config,
+        asked=protocol,
+        ran=ran,
+        scale=scale,
+        scale_name=scale_name,
+        deviations=protocol_deviations(protocol, ran, scale) + config_deviations(published, config),
+    )
+
+
+def _stand_in(protocol: Protocol, scale: Scale) -> Protocol:
+    """The protocol that stands in, with the share of its training images that the scale asks for."""
+    assert scale.stand_in is not None  # the caller asked
+    ran = load_protocol(scale.stand_in)
+    if scale.stand_in_one_in == 1:
+        return ran
+    if not isinstance(ran.data, EarthData):
+        raise UsageError(f"{protocol.file}: stand_in_one_in needs an embedded stand-in; {ran.id} is a folder of files")
+    return ran.model_copy(update={"data": ran.data.model_copy(update={"train_one_in": scale.stand_in_one_in})})
+
+
+def _changed(method_class: type[Method], values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Apply changes. A plugin's options (`loss_options`) are merged, unless another plugin takes its place."""
+    result = values | changes
+    for plugin_field in method_class.Config.plugin_fields:
+        name = f"{plugin_field}_options"
+        if name not in method_class.Config.model_fields or not {plugin_field, name} & changes.keys():
+            continue
+        before = {f: values.get(f, method_class.Config.model_fields[f].get_default()) for f in (plugin_field, name)}
+        options = changes.get(name, {})
+        if changes.get(plugin_field, before[plugin_field]) == before[plugin_field] and isinstance(options, dict):
+            options = before[name] | options
+        result[name] = options
+    return result
+
+
+def _absolute(kind: str, reference: str) -> str:
+    """A plugin reference that means the same from any working directory."""
+    plugin = find(kind, reference)
+    return f"{plugin.path}:{plugin.class_name}" if plugin.is_user_file else reference
+
+
+def require_capability(method_class: type[Method], protocol: Protocol) -> None:
+    """Refuse, before anything is trained, a method that cannot do what the protocol needs."""
+    from bench.plugin.method import CAPABILITY_OF_TASK
+
+    capability, verb = CAPABILITY_OF_TASK[protocol.task]
+    if method_class.task != protocol.task or not callable(getattr(method_class, verb, None)):
+        raise UsageError(
+            f"protocol {protocol.id} needs a {capability.__name__} ({protocol.task}, with {verb}()); "
+            f"method {method_class.name or method_class.__name__} is for {method_class.task}"
+        )
+
+
+def _unfit(method_class: type[Method], values: dict[str, Any], where: str) -> str | None:
+    """Why a published configuration, valid as published, cannot be had at a scale; None if it can."""
+    try:
+        _validated(method_class, values, where)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+def _validated(method_class: type[Method], values: dict[str, Any], where: str) -> MethodConfig:
+    try:
+        return method_class.Config.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(validation_line(where, error)) from error

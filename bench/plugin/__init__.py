@@ -1,0 +1,1 @@
+"""What plugin authors write against, and how their plugins are found."""

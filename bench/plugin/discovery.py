@@ -1,0 +1,303 @@
+"""Discovery of methods, losses, metrics, protocols and tables: built-in, from entry points, or `FILE.py:Class`.
+
+Listing reads the literals of plugin classes from their source with `ast`, so `contrastbench list` never imports torch and
+one broken plugin cannot take the command line down. A plugin is imported only when it is used, and an error while
+importing it names the plugin's origin.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from bench.base.errors import BenchError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from bench.plugin.loss import PairLoss
+    from bench.plugin.method import Method
+
+# kind -> (package whose modules are searched, literals a class needs to count as such a plugin)
+_BUILT_IN = {
+    "method": ("methods", ("name", "task")),
+    "loss": ("methods.losses", ("name", "citation")),
+    "metric": ("bench.metrics", ("name", "higher_is_better")),
+}
+_NAME = re.compile(r"\w[\w.-]*")
+_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics"}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One plugin, known without importing it.
+
+    Attributes:
+        kind: `method`, `loss` or `metric`.
+        name: the name people use.
+        class_name: the class inside `path`.
+        path: source file.
+        module: dotted module name, None for a file given by path.
+        origin: what an error message calls it ("built-in", "package 1.0", a file).
+        literals: class-level literals (`name`, `task`, `citation`, `revision`, ...).
+    """
+
+    kind: str
+    name: str
+    class_name: str
+    path: Path
+    module: str | None
+    origin: str
+    literals: dict[str, Any] = field(hash=False)
+
+    @property
+    def is_user_file(self) -> bool:
+        """Whether the source came from outside the installed packages: its hash is then part of the train key."""
+        return self.module is None
+
+    @property
+    def revision(self) -> int:
+        """Its revision number, 1 if it has none.
+
+        Raises:
+            UsageError: if the literal is no whole number.
+        """
+        value = self.literals.get("revision", 1)
+        if not isinstance(value, int):
+            raise UsageError(
+                f"{self.kind} {self.name} ({self.origin}): revision must be a whole number, not {value!r}; correct it"
+            )
+        return value
+
+    def load(self) -> type:
+        """Import the plugin's class.
+
+        Raises:
+            BenchError: if importing fails; the message names plugin, origin and cause.
+        """
+        try:
+            module = importlib.import_module(self.module) if self.module else _import_file(self.path)
+        except (Exception, SystemExit) as error:
+            raise BenchError(
+                f"{self.kind} '{self.name}' ({self.origin}) fails on import: {type(error).__name__}: {_line(error)}; "
+                "mend it or leave it out"
+            ) from error
+        try:
+            return getattr(module, self.class_name)
+        except AttributeError:
+            raise UsageError(f"{self.path.name} has no class {self.class_name}") from None
+
+
+def _line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a user's file under a module name that depends on its place, once per process."""
+    name = f"contrastbench_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def class_literals(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the literal class attributes of every class in a source file, without running it.
+
+    Args:
+        path: a Python source file.
+
+    Returns:
+        class name -> attribute -> value; `__doc__` holds the first line of the class's docstring. A class inherits
+        the literals of base classes defined in the same file.
+
+    Raises:
+        BenchError: if the file cannot be parsed.
+    """
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise BenchError(f"{path}: cannot be read as Python: {_line(error)}") from error
+    found: dict[str, dict[str, Any]] = {}
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        literals: dict[str, Any] = {}
+        for base in node.bases:
+            inherited = found.get(base.id, {}) if isinstance(base, ast.Name) else {}
+            # a name is not inherited: a subclass without one of its own is not a plugin of its own
+            literals.update({k: v for k, v in inherited.items() if k not in ("name", "__doc__")})
+        literals["__doc__"] = (ast.get_docstring(node) or "").split("\n")[0]
+        for statement in node.body:
+            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+                target, value = statement.targets[0], statement.value
+            elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+                target, value = statement.target, statement.value
+            else:
+                continue
+            if isinstance(target, ast.Name):
+                with suppress(ValueError):  # not a literal
+                    literals[target.id] = ast.literal_eval(value)
+        found[node.name] = literals
+    return found
+
+
+def _built_in(kind: str) -> Iterator[Plugin]:
+    package, required = _BUILT_IN[kind]
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise BenchError(f"the package {package} is missing or shadowed; reinstall contrastbench")
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    for path in sorted(folder.glob("*.py")):
+        for class_name, literals in class_literals(path).items():
+            if all(literals.get(key) not in (None, "") for key in required):
+                yield Plugin(kind, literals["name"], class_name, path, f"{package}.{path.stem}", "built-in", literals)
+
+
+def _from_entry_points(kind: str) -> Iterator[Plugin]:
+    for point in sorted(entry_points(group=f"contrastbench.{_PLURAL[kind]}"), key=lambda p: (p.name, p.value)):
+        origin = f"{point.dist.name} {point.dist.version}" if point.dist else "an entry point"
+        path = _module_file(point.module)
+        literals: dict[str, Any] = {"name": point.name}
+        if path is not None:
+            try:
+                literals = class_literals(path).get(point.attr, {}) | {"name": point.name}
+            except BenchError as error:
+                literals["__doc__"] = f"cannot be read: {error}"
+        yield Plugin(kind, point.name, point.attr, path or Path(point.module), point.module, origin, literals)
+
+
+def _module_file(module: str) -> Path | None:
+    """Find a module's source without importing it (nor its parents, which might import torch)."""
+    top, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if not rest:
+        return Path(spec.origin) if spec.origin else None
+    for location in spec.submodule_search_locations or ():
+        base = Path(location).joinpath(*rest)
+        for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+@cache
+def plugins(kind: str) -> dict[str, Plugin]:
+    """Every installed plugin of a kind by name.
+
+    Raises:
+        BenchError: if two plugins claim one name; the message names both origins.
+    """
+    found: dict[str, Plugin] = {}
+    for plugin in [*_built_in(kind), *_from_entry_points(kind)]:
+        if not _NAME.fullmatch(plugin.name):
+            raise BenchError(
+                f"{kind} '{plugin.name}' of {plugin.origin} ({plugin.path}): a name may only hold letters, digits and ._-; "
+                "uninstall or rename it"
+            )
+        if plugin.name in found:
+            raise BenchError(
+                f"two {_PLURAL[kind]} are named '{plugin.name}': {found[plugin.name].origin} ({found[plugin.name].path}) "
+                f"and {plugin.origin} ({plugin.path}); uninstall or rename one"
+            )
+        found[plugin.name] = plugin
+    return found
+
+
+def find(kind: str, reference: str) -> Plugin:
+    """Look a plugin up by name or by `FILE.py:Class`.
+
+    Args:
+        kind: `method`, `loss` or `metric`.
+        reference: a plugin's name, or a file and the class in it.
+
+    Raises:
+        UsageError: if there is no such name, file or class.
+    """
+    file, _, class_name = reference.rpartition(":")
+    if file.endswith(".py"):
+        path = Path(file).expanduser().resolve()
+        if not path.is_file():
+            raise UsageError(f"{file}: no such file; a {kind} is given as a name or as FILE.py:Class")
+        classes = class_literals(path)
+        if class_name not in classes:
+            raise UsageError(f"{file} has no class '{class_name}'; it has: {', '.join(classes) or 'no class'}")
+        literals = classes[class_name]
+        name = str(literals.get("name") or class_name)
+        if not _NAME.fullmatch(name):  # it becomes the name of folders
+            raise UsageError(f"{file}: {class_name}: name {name!r} may only hold letters, digits and ._-; rename it")
+        return Plugin(kind, name, class_name, path, None, str(path), literals)
+    known = plugins(kind)
+    if reference.endswith(".py") and Path(reference).expanduser().is_file():
+        classes = class_literals(Path(reference).expanduser())
+        raise UsageError(f"{reference}: name the class too: {reference}:{next(iter(classes), 'CLASS')}")
+    if reference not in known and (":" in reference or "/" in reference):
+        raise UsageError(f"{reference}: a {kind} is given as a name or as FILE.py:Class")
+    if reference not in known:
+        raise unknown_name(kind, reference, known)
+    return known[reference]
+
+
+def file_hash(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_plugin(kind: str, reference: str, base: type) -> Any:
+    """Import a plugin and check that it is one.
+
+    Args:
+        kind: `method`, `loss`, `metric` or `task`.
+        reference: its name, or FILE.py:Class.
+        base: the class it must subclass.
+
+    Raises:
+        UsageError: if there is no such plugin, or it is no subclass.
+        BenchError: if it fails on import.
+    """
+    plugin = find(kind, reference)
+    loaded = plugin.load()
+    if not (isinstance(loaded, type) and issubclass(loaded, base)):
+        address = base.__module__.replace("bench.plugin.", "bench.")  # the short one that plugin authors import from
+        raise UsageError(
+            f"{kind} '{reference}' ({plugin.origin}): {plugin.class_name} must subclass {address}.{base.__name__}"
+        )
+    return loaded
+
+
+def load_method(reference: str) -> type[Method]:
+    """Import a method by name or `FILE.py:Class`."""
+    from bench.plugin.method import Method
+
+    return load_plugin("method", reference, Method)
+
+
+def load_loss(reference: str) -> type[PairLoss]:
+    """Import a loss by name or `FILE.py:Class`."""
+    from bench.plugin.loss import PairLoss
+
+    return load_plugin("loss", reference, PairLoss)

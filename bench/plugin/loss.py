@@ -1,0 +1,217 @@
+"""The two depths of a loss plugin: `PatchLoss` (one layer at a time) and `PairLoss` (the whole pair, all layers).
+
+The host, `methods/cut.py`, decides where patches are sampled, what is detached, the order of the updates and the weight
+of the whole; a loss only says how close two sets of patch features are. That is what makes "everything else equal" true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from bench.base.errors import BenchError
+from bench.base.randomness import Draws
+
+
+class LossConfig(BaseModel):
+    """Base of a loss's own options; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class LayerPair:
+    """The patches of one encoder layer.
+
+    Attributes:
+        query: (batch, patches, dim) unit rows, projected features of the generated image; gradients flow.
+        key: (batch, patches, dim) unit rows, projected features of the input image at the same places; detached.
+        ids: (patches,) int64, flattened row-major positions h*W+w, shared by every image of the minibatch.
+        query_map: (batch, C, H, W) encoder features of the generated image, attached to the graph.
+        key_map: (batch, C, H, W) encoder features of the input image; attached only if the loss sets
+            `needs_key_graph`, detached otherwise.
+    """
+
+    query: Tensor
+    key: Tensor
+    ids: Tensor
+    query_map: Tensor
+    key_map: Tensor
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A generated image against the image it was made from, at every chosen encoder layer.
+
+    Attributes:
+        kind: `translation` (real_A -> fake_B) or `identity` (real_B -> idt_B).
+        layers: one `LayerPair` per entry of nce_layers, in that order.
+    """
+
+    kind: Literal["translation", "identity"]
+    layers: Sequence[LayerPair]
+
+    def detached(self) -> Pair:
+        """The same pair without gradients, for the adversary's step."""
+        return Pair(
+            self.kind,
+            [
+                LayerPair(p.query.detach(), p.key.detach(), p.ids, p.query_map.detach(), p.key_map.detach())
+                for p in self.layers
+            ],
+        )
+
+
+@dataclass(frozen=True)
+class LossContext:
+    """What a loss may know about the moment it is called.
+
+    Attributes:
+        step: optimisation step, 0-based.
+        epoch: 1-based.
+        total_steps, total_epochs: of the whole run.
+        temperature: nce_T of the host.
+        layer: index into nce_layers, for `PatchLoss.forward`; None otherwise.
+        draw: random draws (`draw.permutation|normal|bernoulli(name, ...)`), keyed so that resuming is exact.
+    """
+
+    step: int
+    epoch: int
+    total_steps: int
+    total_epochs: int
+    temperature: float
+    draw: Draws
+    layer: int | None = None
+
+    def at_layer(self, layer: int) -> LossContext:
+        """The same context, saying which layer is being looked at."""
+        return replace(self, layer=layer)
+
+
+class PairLoss(nn.Module):
+    """A loss over all layers of a pair, with an optional adversary and state of its own.
+
+    Everything that must survive a restart (sub-networks, EMA, memory) belongs in the module's parameters and buffers.
+
+    Attributes:
+        name: how people call it (a literal, read without importing torch).
+        citation: where it comes from (a literal).
+        revision: raised whenever a change can move a number (a literal).
+        share_ids: draw one set of locations for the translation and the identity pair (SRC) instead of fresh ones (CUT).
+        needs_key_graph: keep `key_map` attached to the generator's graph (NEGCUT's negatives).
+    """
+
+    name: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
+    revision: ClassVar[int] = 1
+    Config: ClassVar[type[LossConfig]] = LossConfig
+    share_ids: ClassVar[bool] = False
+    needs_key_graph: ClassVar[bool] = False
+
+    def __init__(self, config: LossConfig | None = None) -> None:
+        super().__init__()
+        self.config = config if config is not None else self.Config()
+
+    @property
+    def depends_on_epoch(self) -> bool:
+        """Whether the loss reads `context.epoch` (a curriculum); a replay of recorded steps then has to be told it."""
+        return False
+
+    def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:
+        """Make sub-networks once the encoder is known.
+
+        Args:
+            channels: channels of the feature map at each of nce_layers.
+            make_head: builds another projection head like netF, freshly initialised from its own stream; a module
+                that maps (list of maps, list of ids or None) to a list of unit rows.
+        """
+
+    def forward(self, pair: Pair, context: LossContext) -> Tensor | dict[str, Tensor]:
+        """The loss of one pair.
+
+        Returns:
+            A scalar (logged as `NCE`), or named scalars. A term returned for both pairs is averaged over them; a term
+            returned for one pair only counts whole; an empty dict skips the pair. A term without gradient is logged
+            and is no part of the objective.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define forward(pair, context)")
+
+    def terms(self, pair: Pair, context: LossContext) -> dict[str, Tensor]:
+        """What the host calls: `forward`, checked, as named scalars.
+
+        Raises:
+            BenchError: if the loss returned something else than a scalar or named scalars.
+        """
+        return _named_scalars(self, "forward", self(pair, context))
+
+    def adversary_terms(self, pairs: Sequence[Pair], context: LossContext) -> dict[str, Tensor]:
+        """What the host calls for the adversary's step: `adversary_loss`, checked, as named scalars."""
+        return _named_scalars(self, "adversary_loss", self.adversary_loss(pairs, context), default="adversary")
+
+    def adversary_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the max player; if any, the host gives them an optimizer and a step between D's and G's."""
+        return []
+
+    def adversary_loss(self, pairs: Sequence[Pair], context: LossContext) -> Tensor | dict[str, Tensor]:
+        """What the max player minimises, on detached pairs with draws of their own.
+
+        Returns:
+            A scalar (logged as `adversary`), or named scalars, which are summed.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has adversary parameters but no adversary_loss")
+
+    def after_generator_step(self, networks: dict[str, nn.Module], context: LossContext) -> None:
+        """Called once after G and F were updated (EMA, enqueue); `networks` holds netG, netD, netF."""
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Sub-networks under the names people know (`N`, `F_`), for records and parameter counts."""
+        return {}
+
+
+def _named_scalars(loss: PairLoss, method: str, value: object, default: str = "NCE") -> dict[str, Tensor]:
+    """Turn what a plugin returned into named scalars, or say which plugin returned what."""
+    terms: dict[str, Any] = value if isinstance(value, dict) else {default: value}
+    for name, term in terms.items():
+        if not isinstance(term, Tensor) or term.ndim != 0:
+            got = f"shape {tuple(term.shape)}" if isinstance(term, Tensor) else type(term).__name__
+            raise BenchError(
+                f"loss {type(loss).__name__}: {method} must return a scalar tensor or named scalars, "
+                f"got {got} for '{name}'"
+            )
+    return terms
+
+
+class PatchLoss(PairLoss):
+    """The 20-line plugin: define `forward(query, key, context)` for one layer; patches, then layers, are averaged."""
+
+    def forward(self, query: Tensor, key: Tensor, context: LossContext) -> Tensor:  # type: ignore[override]
+        """One loss per patch.
+
+        Args:
+            query: (batch, patches, dim) unit rows of the generated image.
+            key: (batch, patches, dim) unit rows of the input image at the same places; no gradient.
+            context: the moment; `context.layer` is the layer's index, `context.temperature` nce_T.
+
+        Returns:
+            (batch, patches) losses.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define forward(query, key, context)")
+
+    def terms(self, pair: Pair, context: LossContext) -> dict[str, Tensor]:
+        """Average `forward` over patches, then over layers (CUT: calculate_NCE_loss)."""
+        means = []
+        for index, layer in enumerate(pair.layers):
+            losses = self(layer.query, layer.key, context.at_layer(index))
+            expected = tuple(layer.query.shape[:2])
+            if not isinstance(losses, Tensor) or tuple(losses.shape) != expected:
+                got = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
+                raise BenchError(
+                    f"loss {type(self).__name__}: forward must return one loss per patch, shape {expected}, got {got}"
+                )
+            means.append(losses.mean())
+        return {"NCE": torch.stack(means).mean()}

@@ -1,0 +1,204 @@
+"""One run in one process: prepare, train, sample, score; idempotent, locked, resumable.
+
+`python -m bench.run.process HOME DATASETS KEY` does what is left of the run in `HOME/KEY` and exits 0, or writes
+`error.json` and exits 1 (failed) or 3 (stopped on request, everything saved).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from bench.base.errors import BenchError
+from bench.base.home import Home, RunFolder
+from bench.base.storage import write_json
+from bench.run.restore import build_method, restore_method
+from bench.schema.run_spec import code_hash, read_spec
+
+STOPPED = 3
+PROGRESS_SECONDS = 0.5
+
+
+class ProgressFile:
+    """The run's `progress.json`, rewritten at most twice a second; also notices when the parent has died."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.path = folder.progress
+        self.content: dict[str, Any] = {"pid": os.getpid(), "phase": "starting"}
+        self.parent, self.starter = os.getppid(), multiprocessing.parent_process()
+        self.stop = False
+        self._written = 0.0
+
+    def __call__(self, update: dict[str, Any]) -> None:
+        """Merge `update` and write if the last writing is long enough ago or the phase is new."""
+        new_phase = update.get("phase", self.content["phase"]) != self.content["phase"]
+        self.content |= update
+        now = time.monotonic()
+        if now - self._written >= PROGRESS_SECONDS or (new_phase and now - self._written >= PROGRESS_SECONDS / 5):
+            self._written = now
+            write_json(self.path, self.content | {"updated": time.time()})
+            # nobody is left who would show this or start the next run; the fork server outlives whoever started it
+            if os.getppid() != self.parent or (self.starter is not None and not self.starter.is_alive()):
+                self.stop = True
+
+    def should_stop(self) -> bool:
+        """Whether a signal or the parent's death asks for an orderly end."""
+        return self.stop
+
+
+def execute(home: Home, key: str, progress: ProgressFile) -> None:
+    """Do what is left of a run.
+
+    Args:
+        home: the results root.
+        key: the run's train key; its `spec.json` exists.
+        progress: where progress goes and stop requests come from.
+
+    Raises:
+        BenchError: the run failed or was stopped; everything finished is on disk.
+    """
+    import torch
+
+    from bench.base.randomness import Draws
+    from bench.data.opening import open_dataset
+    from bench.data.training_images import TrainingImages
+    from bench.data.training_pairs import TrainingPairs
+    from bench.plugin.method import PairedConfig
+    from bench.run.checkpoint import Checkpoints
+    from bench.run.score_checkpoint import evaluate
+    from bench.run.train import MetricsLog, train
+
+    folder = home.run(key)
+    spec = read_spec(folder.spec)
+    if spec.train_key != key:
+        raise BenchError(f"{folder.spec}: describes run {spec.train_key}; remove the folder and run the command again")
+
+    # ---- prepare
+    torch.set_num_threads(spec.threads)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    progress({"phase": "opening data"})
+    dataset = open_dataset(spec.data, home.datasets, home.cache)
+    if dataset.fingerprint() != spec.fingerprint:
+        raise BenchError(
+            f"the pixels of data set {dataset.name} changed since this run was planned; run the command again"
+        )
+    method = build_method(spec)
+    for role, needed in spec.needs.items():
+        method.receive(role, restore_method(home, needed).to(device))
+    method.load_pretrained(home.weights)
+    method.to(device)
+    batches = TrainingPairs if isinstance(method.config, PairedConfig) else TrainingImages
+    images = batches(dataset, method.streams, method.config, Draws(spec.seed), home.cache, device)
+    checkpoints = Checkpoints(folder.checkpoints, report=lambda line: print(line, flush=True))
+    progress({"phase": "training", "total_steps": images.total_steps, "total_epochs": method.config.total_epochs})
+
+    # ---- train; each kept checkpoint is scored as soon as its weights are on disk
+    scorer = build_method(spec).to(device)
+
+    def score_epoch(epoch: int) -> None:
+        checkpoints.load_weights(scorer, epoch)
+        evaluate(folder, spec, scorer, dataset, epoch, home, progress)
+        progress({"phase": "training"})
+
+    seconds = train(
+        method, images, Draws(spec.seed), checkpoints, MetricsLog(folder.metrics), spec.scored_epochs, score_epoch, progress,
+        progress.should_stop,
+    )  # fmt: skip
+
+    # ---- say that it is done, last
+    write_json(
+        folder.result,
+        {
+            "key": key,
+            "code": code_hash(),
+            "train_seconds": seconds,
+            "steps": images.total_steps,
+            "scored_epochs": spec.scored_epochs,
+            "device": device.type,
+            "parameters": {n: sum(p.numel() for p in net.parameters()) for n, net in method.networks().items()},
+            "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        },
+    )
+    folder.error.unlink(missing_ok=True)
+    progress({"phase": "done"})
+
+
+@contextmanager
+def _owned(folder: RunFolder, progress: ProgressFile) -> Iterator[None]:
+    """Hold the run's lock; if another process owns the run, wait for it, since it does the same work."""
+    from bench.run.train import Stopped
+
+    lock = FileLock(folder.lock)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=PROGRESS_SECONDS)
+        except Timeout:
+            if progress.should_stop():
+                raise Stopped(f"stopped while another process owned run {folder.key}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def run_in_child(root: str, datasets: str, key: str) -> None:
+    """Run one run in a process of its own, apart from the terminal, with its output in the run's `log.txt`."""
+    os.setsid()  # Ctrl-C reaches the parent only, which asks its children to stop
+    log = os.open(Home(Path(root), Path(datasets)).run(key).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    raise SystemExit(main([root, datasets, key]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run one run; returns the exit status."""
+    root, datasets, key = arguments
+    home = Home(Path(root), Path(datasets))
+    folder = home.run(key)
+    progress = ProgressFile(folder)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: setattr(progress, "stop", True))
+    from bench.run.train import Stopped
+
+    try:
+        with _owned(folder, progress):
+            execute(home, key, progress)
+    except Stopped as stop:
+        print(stop, flush=True)
+        return STOPPED
+    except BenchError as error:
+        return _fail(folder, str(error))
+    except MemoryError:
+        return _fail(folder, f"run {key} ran out of memory; use fewer slots (--slots 1) or a smaller scale")
+    except (Exception, SystemExit) as error:  # a plugin may call exit()
+        traceback.print_exc()
+        first = str(error).strip().split("\n")[0]
+        return _fail(folder, f"run {key} crashed: {type(error).__name__}: {first} (traceback in {folder.log})")
+    return 0
+
+
+def _fail(folder: RunFolder, message: str) -> int:
+    print(message, file=sys.stderr, flush=True)
+    try:
+        write_json(folder.error, {"message": message, "traceback": traceback.format_exc(), "time": time.time()})
+    except BenchError as error:  # the disk may be what failed; the parent shows the log instead
+        print(error, file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+"""From a run's specification to its method: with freshly drawn weights, or with the last kept ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bench.base.errors import BenchError
+from bench.base.home import Home
+from bench.schema.run_spec import RunSpec, read_spec
+
+
+def build_method(spec: RunSpec) -> Any:
+    """Build a run's method with freshly drawn weights.
+
+    Raises:
+        BenchError: if a user's file is not the one the run was planned with, the plugin does not load or the
+            configuration does not fit it.
+    """
+    from pydantic import ValidationError
+
+    from bench.base.randomness import Draws
+    from bench.base.validation import validation_line
+    from bench.plugin.discovery import file_hash, load_method
+
+    for reference, sha256 in spec.plugins.items():
+        path = Path(reference.rpartition(":")[0])
+        if not path.is_file() or file_hash(path) != sha256:
+            raise BenchError(f"{path}: changed since this run was planned; run the command again")
+    method_class = load_method(spec.method)
+    try:
+        config = method_class.Config.model_validate(spec.config)
+    except ValidationError as error:
+        raise BenchError(validation_line(f"configuration of {spec.label}", error)) from error
+    return method_class(config, Draws(spec.seed))
+
+
+def restore_method(home: Home, key: str) -> Any:
+    """Build a finished run's method and load its last weights."""
+    from bench.run.checkpoint import Checkpoints
+
+    folder = home.run(key)
+    spec = read_spec(folder.spec)
+    method = build_method(spec)
+    Checkpoints(folder.checkpoints, report=print).load_weights(method, spec.total_epochs)
+    return method.eval()

@@ -1,0 +1,1 @@
+"""What files hold: protocols, tables, cells, run specifications, data sets, printed numbers."""

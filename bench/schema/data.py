@@ -1,0 +1,115 @@
+"""Which data set a protocol uses, and how it is cut and oriented. Imports neither torch nor PIL: `list` reads this."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Layer = Literal["relief", "land", "satellite"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EarthData(_Strict):
+    """Patches of global rasters (bench/data/earth.py), shipped with the dependencies and with this package.
+
+    Attributes:
+        A: the input domain: relief map, land cover labels, or none (unconditional generation).
+        B: the output domain.
+        paired: training patches of A and B show the same places, those of both kinds of training block.
+        size: side of a patch in pixels of 1/15 degree.
+        train_stride: distance of neighbouring training patches in pixels; less than `size` overlaps. Validation and
+            test patches never overlap.
+        train_one_in: train with one in so many of the training patches, the first of a fixed permutation, so that
+            smaller sets lie inside larger ones; 1: with all.
+    """
+
+    family: Literal["earth"] = "earth"
+    A: Literal["relief", "land"] | None
+    B: Literal["satellite"] = "satellite"
+    paired: bool = False
+    size: int = Field(64, ge=16, le=256)
+    train_stride: int = Field(32, ge=4, le=256)
+    train_one_in: int = Field(1, ge=1)
+
+    @property
+    def name(self) -> str:
+        """The data set's name for people: `earth-relief2sat`, `earth-land2sat`, `earth-sat`, `earth-land2sat-paired`."""
+        base = (f"earth-{self.A}2sat" if self.A else "earth-sat") + ("-paired" if self.paired else "")
+        return base if self.train_one_in == 1 else f"{base}-1of{self.train_one_in}"
+
+    @model_validator(mode="after")
+    def _pairs_need_labels(self) -> EarthData:
+        if self.paired and self.A != "land":
+            raise ValueError("paired needs A: land, whose classes are the condition")
+        return self
+
+
+class FolderData(_Strict):
+    """Images in `NAME/trainA`, `trainB`, `testA`, `testB`, as CycleGAN's and CUT's data sets are distributed.
+
+    Attributes:
+        name: the folder's name under the data root.
+        direction: `BtoA` swaps the folders, so that methods see A -> B all the same.
+        counts: published number of images per folder; another number is reported as a deviation.
+        test_labels: pattern, below the data root, of the label maps of the test images, if they have any: test image
+            `N_...` belongs to file N of the sorted ones, as Cityscapes is prepared.
+        validation: how many images of each training folder to hold out, the last in path order. The published data
+            sets have no validation split, so any but 0 is a deviation.
+    """
+
+    family: Literal["folder"] = "folder"
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    direction: Literal["AtoB", "BtoA"] = "AtoB"
+    counts: dict[Literal["trainA", "trainB", "testA", "testB"], int] | None = None
+    test_labels: str | None = Field(default=None, pattern=r"^[A-Za-z0-9].*\*[^/*]*$")
+    validation: int = Field(0, ge=0)
+
+
+class PairedFolderData(_Strict):
+    """Photographs and label maps of the same scenes, in the folders that the data set is published in.
+
+    A pattern is a glob below `NAME/` with `{split}` for the split's folder; what its last `*` stands for names the scene.
+
+    Attributes:
+        name: the folder's name under the data root.
+        images, labels, instances: patterns of photographs, class maps and maps of instance numbers (None: there are none).
+        train, test: the folders of the two splits.
+        first_class: the value in the class maps that is class 0; smaller values and 255 are unlabelled.
+        counts: published number of pairs per split; another number is reported as a deviation.
+    """
+
+    family: Literal["paired_folder"] = "paired_folder"
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    images: str = Field(pattern=r"\*[^/*]*$")
+    labels: str = Field(pattern=r"\*[^/*]*$")
+    instances: str | None = Field(None, pattern=r"\*[^/*]*$")
+    train: str = "train"
+    test: str = "val"
+    first_class: int = Field(0, ge=0)
+    counts: dict[Literal["train", "test"], int] | None = None
+
+
+class ImageFolderData(_Strict):
+    """One folder of images, `NAME/`, for unconditional generation (bench/data/one_folder.py).
+
+    Attributes:
+        name: the folder's name under the data root.
+        subset: train with this many images, the first of a fixed permutation; None: all.
+        compare_with: what generated images are compared with: all images, or the subset trained with.
+        compare_at_most: the first so many of those; FID is by custom computed with 50,000.
+        count: published number of images in the folder; another number is reported as a deviation.
+    """
+
+    family: Literal["image_folder"] = "image_folder"
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    subset: int | None = Field(None, ge=2)
+    compare_with: Literal["all", "subset"] = "all"
+    compare_at_most: int = Field(50_000, ge=2)
+    count: int | None = Field(None, ge=2)
+
+
+DataConfig = Annotated[EarthData | FolderData | PairedFolderData | ImageFolderData, Field(discriminator="family")]

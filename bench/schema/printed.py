@@ -1,0 +1,106 @@
+"""The numbers that the papers print, read from `results/published/*.csv`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
+
+from bench.base.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# How a table's footnotes call the papers of the CSV files' first column.
+PAPERS = {
+    "Andonian2021_CFL_main": "Andonian et al. 2021",
+    "Andonian2021_CFL_supp": "Andonian et al. 2021, supplement",
+    "Choi2020_StarGANv2_README": "Choi et al. 2020, repository",
+    "Jung2022_SRC": "Jung et al. 2022",
+    "Park2020_CUT_main": "Park et al. 2020",
+    "Park2020_CUT_supp": "Park et al. 2020, supplement",
+    "dual_contrastive_attention_gan_iccv2021_supp": "Yu et al. 2021, supplement",
+}
+SECOND_HAND = "second-hand"
+
+
+class Printed(NamedTuple):
+    """A printed number: its value (None: the paper leaves the cell blank), where it stands, a reading note, its digits."""
+
+    value: float | None
+    source: str
+    note: str
+    text: str
+
+
+def published_files() -> list[str]:
+    """The names of all files of printed numbers, sorted."""
+    return sorted(
+        entry.name for entry in files("results").joinpath("published").iterdir() if entry.name.endswith(".csv")
+    )
+
+
+@cache
+def _read(file: str) -> pd.DataFrame:
+    import pandas as pd
+
+    if file not in (known := published_files()):
+        raise unknown_name("file of printed numbers", file, known)
+    with files("results").joinpath("published", file).open(encoding="utf-8") as stream:
+        frame = pd.read_csv(stream, dtype=str, keep_default_na=False)
+    frame["text"] = frame["value"]
+    frame["value"] = pd.to_numeric(frame["value"])  # an empty cell becomes NaN
+    frame["row"] = frame["row"].astype(int)
+    frame["higher_is_better"] = (
+        frame["higher_is_better"].map({"true": True, "false": False, "": None}).astype("boolean")
+    )
+    return frame
+
+
+def published(file: str) -> pd.DataFrame:
+    """Read one file of printed numbers.
+
+    Args:
+        file: its name in `results/published`, such as `src_hdce_main_comparison.csv`.
+
+    Returns:
+        One row per printed number; `value` is NaN where the paper leaves the cell blank, all other text is as it stands.
+
+    Raises:
+        UsageError: if there is no such file; the message names the nearest ones.
+    """
+    return _read(file).drop(columns="text")
+
+
+def printed_value(file: str, filters: Mapping[str, str]) -> Printed:
+    """Find the one printed number that a table's cell refers to.
+
+    Args:
+        file: name in `results/published`.
+        filters: column -> text; all must match exactly.
+
+    Returns:
+        The number, its source, its reading note and its digits.
+
+    Raises:
+        UsageError: if the file has no such column, or if no row or more than one row matches.
+    """
+    frame = _read(file)
+    for column in filters:
+        if column not in frame.columns:
+            raise unknown_name(f"column in {file}", column, frame.columns)
+    matches = frame
+    for column, text in filters.items():
+        matches = matches[matches[column].astype(str) == text]
+    if len(matches) != 1:
+        wanted = ", ".join(f"{column}={text}" for column, text in filters.items())
+        found = "no row matches" if matches.empty else f"{len(matches)} rows match"
+        raise UsageError(f"{file}: {found} {wanted}; correct the `printed` selectors so that exactly one does")
+    row = matches.iloc[0]
+    value = None if row["value"] != row["value"] else float(row["value"])
+    table = f"Table {row['table']}" if row["table"].isdigit() else row["table"]
+    source = f"{PAPERS[row['paper']]}, {table}"
+    if file.endswith("_secondhand.csv") and SECOND_HAND not in source:
+        source = f"{source} ({SECOND_HAND})"
+    return Printed(value, source, row["note"], row["text"])

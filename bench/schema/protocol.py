@@ -1,0 +1,195 @@
+"""Protocols: what is measured, on what, how, and which checkpoint counts. YAML files, versioned, validated here.
+
+A change that could move a number bumps the version and adds a line to the file's `changes`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from bench.base.errors import UsageError, unknown_name
+from bench.base.validation import validation_line
+from bench.schema.cell import Checkpoint
+from bench.schema.data import DataConfig
+from bench.schema.yaml_files import protocol_files, read_yaml
+
+SCALES = ("smoke", "mini", "paper")
+Task = Literal[
+    "unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation", "segmentation"
+]
+TASKS = get_args(Task)  # bench.plugin.method says what each asks of a method
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MetricUse(_Strict):
+    """One metric of a protocol and its settings."""
+
+    metric: str
+    settings: dict[str, Any] = {}
+
+
+class SegmenterUse(_Strict):
+    """The segmentation network that scores a protocol's images; trained once, at the same scale, with seed 0.
+
+    Attributes:
+        method: which network.
+        protocol: the protocol whose real training images it learns from, `name@version`.
+    """
+
+    method: str
+    protocol: str
+
+
+class Scale(_Strict):
+    """How much of the published training a run does. Everything it changes is written down as a deviation.
+
+    Attributes:
+        available: False where nothing can be run at this scale; `why` says for what reason.
+        stand_in: protocol whose data, metrics and scale of the same name are used instead of this protocol's.
+        stand_in_one_in: train with one in so many of the stand-in's training images, so that protocols that differ in
+            how many images they train with still do; 1: with all.
+        overrides: configuration fields set for every method that has them (network width, crop size).
+        epoch_divisor: published epochs, constant and decaying, are each divided by this (at least one remains), so
+            that decay phases, curricula and switches still happen and methods keep their relative budgets.
+        images_per_epoch: images in one epoch; None: as the method's recipe says.
+        scored_checkpoints: how many evenly spaced checkpoints are scored, the last one among them.
+        test_images, validation_images: evenly spaced subset that is scored; None: all.
+        seeds: how many seeds a reproduction runs by default.
+        threads: threads of one run; part of the train key, since it changes bits.
+        why: what this scale is for, in one sentence.
+    """
+
+    available: bool = True
+    stand_in: str | None = None
+    stand_in_one_in: int = Field(1, ge=1)
+    overrides: dict[str, Any] = {}
+    epoch_divisor: int = Field(1, ge=1)
+    images_per_epoch: int | None = Field(None, ge=1)
+    scored_checkpoints: int = Field(1, ge=1)
+    test_images: int | None = Field(None, ge=2)
+    validation_images: int | None = Field(None, ge=2)
+    seeds: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1)
+    why: str
+
+    @model_validator(mode="after")
+    def _stand_in_takes_all(self) -> Scale:
+        if not self.available and self.model_fields_set - {"available", "why"}:
+            raise ValueError("a scale that is not available says why and nothing else")
+        if self.stand_in and self.model_fields_set - {"stand_in", "stand_in_one_in", "why", "seeds"}:
+            raise ValueError("a scale with stand_in takes everything else from the stand-in's scale of the same name")
+        if self.stand_in_one_in > 1 and not self.stand_in:
+            raise ValueError("stand_in_one_in needs a stand_in, whose training images it counts")
+        return self
+
+
+class Protocol(_Strict):
+    """One protocol file.
+
+    Attributes:
+        name, version: together `name@version`.
+        title: one line for people.
+        task: what a method must be able to do (design section 4).
+        recipe: the published protocol whose recipe methods train with.
+        data: the data set, its split and its direction; the data is oriented so that methods see A -> B only.
+        metrics: what is scored, in the order shown.
+        segmenter: the network behind the metrics that look at classes; None where no metric does.
+        select_by: the metric that chooses best-on-validation and best-on-test.
+        counts: the checkpoint rule whose value fills a cell.
+        not_measured: metrics that papers print and that cannot be measured on this data -> why.
+        stand_in_metrics: metric a paper prints -> metric measured where data or weights are stand-ins.
+        scales: smoke, mini and paper.
+        notes: reading notes shown by `info`.
+        changes: one line per version.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    version: int = Field(ge=1)
+    title: str
+    task: Task
+    recipe: str
+    data: DataConfig
+    metrics: list[MetricUse]
+    segmenter: SegmenterUse | None = None
+    select_by: str
+    counts: Checkpoint = "last"
+    not_measured: dict[str, str] = {}
+    stand_in_metrics: dict[str, str] = {}
+    scales: dict[str, Scale]
+    notes: list[str] = []
+    changes: dict[int, str]
+    _file: str = PrivateAttr("")
+
+    @property
+    def file(self) -> str:
+        """The file it was read from, for messages."""
+        return self._file or f"{self.name}.yaml"
+
+    @property
+    def id(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Protocol:
+        if unknown := set(self.scales) - set(SCALES):
+            raise ValueError(f"scales: unknown {', '.join(sorted(unknown))}; known: {', '.join(SCALES)}")
+        if self.select_by not in {use.metric for use in self.metrics}:
+            raise ValueError(f"select_by: {self.select_by} is not among the metrics")
+        if self.version not in self.changes:
+            raise ValueError(f"changes: no line for version {self.version}")
+        return self
+
+    def scale(self, name: str) -> Scale:
+        """The scale of that name, or a UsageError naming the scales there are."""
+        if name not in self.scales:
+            raise unknown_name(f"scale of {self.file}", name, self.scales)
+        return self.scales[name]
+
+    def content_hash(self) -> str:
+        """sha256 of the validated content: provenance of every result."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_protocol(path: Traversable) -> Protocol:
+    """Read and validate one protocol file."""
+    try:
+        protocol = Protocol.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise UsageError(validation_line(path.name, error)) from error
+    protocol._file = path.name
+    return protocol
+
+
+def load_protocol(reference: str) -> Protocol:
+    """Load a protocol by `name`, `name@version` or the path of a YAML file.
+
+    Raises:
+        UsageError: for an unknown name or version, or a file that is not a valid protocol.
+    """
+    if reference.endswith((".yaml", ".yml")):
+        path = Path(reference)
+        if not path.is_file():
+            raise UsageError(f"{reference}: no such protocol file")
+        return read_protocol(path)
+    known = protocol_files()
+    name, _, version = reference.partition("@")
+    if reference not in known and name not in known:
+        raise unknown_name("protocol", name, [n for n in known if "@" not in n])
+    file = reference if reference in known else name
+    protocol = read_protocol(known[file])
+    if protocol.name != name:
+        raise UsageError(f"{file}.yaml: its name is '{protocol.name}'; name and file must agree")
+    if version and str(protocol.version) != version:
+        raise UsageError(f"no version {version} of protocol '{name}'; there is {protocol.id}")
+    return protocol

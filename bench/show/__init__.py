@@ -1,0 +1,1 @@
+"""What people look at while runs work and afterwards: live view, curves, sample sheets, table files."""

@@ -1,0 +1,219 @@
+"""What runs logged while they trained: losses and test scores against the images seen, several seeds as one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.base.home import Home
+from bench.ledger.folders import read_metrics, scores_frame
+from bench.schema.run_spec import read_spec
+from bench.show.drawing import colours, dash, marker, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+CURVE_POINTS = 100  # a curve of more logged rows is averaged down to about this many
+COLUMNS = 3
+LEGEND_LINE = 120  # characters
+MARKED_POINTS = 8  # with more, markers would cover the line
+TOO_FAR_APART = 6.0  # of typical losses on one linear axis
+MOST_DECADES = 1000.0  # on a logarithmic one, where a loss near zero would press everything flat in turn
+
+
+@dataclass(frozen=True)
+class Series:
+    """One method's curves: frames of `loss_curves` and `score_curves`."""
+
+    label: str
+    losses: pd.DataFrame
+    scores: pd.DataFrame
+
+    @property
+    def loss_names(self) -> list[str]:
+        """The losses that it logs."""
+        return [name for name in self.losses.columns if name not in ("seed", "images")]
+
+
+def curves_figure(
+    series: Sequence[Series],
+    losses: Sequence[str],
+    metrics: Mapping[str, bool],
+    width: float,
+    columns: int = COLUMNS,
+    scores_against: str = "images",
+) -> Figure | None:
+    """Draw a panel per loss and per metric, all series in each.
+
+    Args:
+        series: in the order of the legend, which a single one does not need.
+        losses: which to draw, against the images seen.
+        metrics: metric -> whether higher is better; those that no series has are left out.
+        width: in inches.
+        columns: panels beside each other.
+        scores_against: `images` or `epoch`.
+
+    Returns:
+        The figure, None if there is nothing to draw.
+    """
+    scored = [metric for metric in metrics if any(metric in one.scores for one in series)]
+    panels = [*losses, *scored]
+    if not panels:
+        return None
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    alone = len(series) == 1
+    labels = [one.label for one in series]
+    more_legend = 0.2 * (-(-len(labels) // _legend_columns(labels)) - 1)  # inches
+    figure, axes = new_figure(width, 0.6 + 2.0 * rows + more_legend, rows, columns, arranged=not alone)
+    if alone:
+        _make_room(figure)
+    flat = list(axes.flat)
+    for place, (axis, name) in enumerate(zip(flat, panels, strict=False)):
+        is_loss = place < len(losses)
+        against = "images" if is_loss else scores_against
+        for number, one in enumerate(series):
+            draw_curve(axis, one.losses if is_loss else one.scores, name, number, len(series), one.label, against)
+        scale_axes(axis, is_loss)
+        short = name.rpartition(":")[2]  # of a user's FILE.py:Class the class
+        axis.set_title(short if is_loss else f"{short} {'↑' if metrics[name] else '↓'}", loc="left", fontweight="bold")
+        axis.spines[["top", "right"]].set_visible(False)
+        if scores_against != "images":
+            axis.set_xlabel("images seen" if is_loss else against, fontsize="small")
+    for axis in flat[len(panels) :]:
+        axis.set_visible(False)
+    if not alone:
+        handles, labels = flat[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=_legend_columns(labels), frameon=False)
+    return figure
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    """As many as fit beside each other: a line holds about LEGEND_LINE characters, a label's handle and gap take 9."""
+    return max(1, min(len(labels), 6, LEGEND_LINE // (9 + max(map(len, labels)))))
+
+
+def _make_room(figure: Figure) -> None:
+    """Fixed room for tick labels and titles around every panel."""
+    width, height = figure.get_size_inches()
+    left, right, top, bottom, between, above = 0.55, 0.12, 0.3, 0.5, 0.6, 0.75  # inches
+    grid = figure.axes[0].get_subplotspec()
+    assert grid is not None  # panels are made as a grid
+    rows, columns = grid.get_gridspec().get_geometry()
+    inner = (width - left - right - between * (columns - 1)) / columns
+    tall = (height - top - bottom - above * (rows - 1)) / rows
+    figure.subplots_adjust(
+        left / width, bottom / height, 1 - right / width, 1 - top / height, between / inner, above / tall
+    )
+
+
+def loss_curves(home: Home, train_keys: Mapping[int, str], batch_size: int, points: int = CURVE_POINTS) -> pd.DataFrame:
+    """Every logged loss of a method's runs.
+
+    Args:
+        home: whose run folders hold them.
+        train_keys: seed -> run.
+        batch_size: of its training, at least 1.
+        points: about how many a curve may have.
+
+    Returns:
+        A row per seed and moment: `seed`, `images` (seen, so that batch sizes do not matter), and a column per loss.
+    """
+    frames = []
+    for seed, key in train_keys.items():
+        folder = home.run(key)
+        frame = read_metrics(folder)
+        if frame.empty:
+            continue
+        width = max(1, len(frame) // points)
+        frame = (
+            frame.drop(columns="epoch")
+            .groupby(frame.index // width)
+            .agg({name: "max" if name == "step" else "mean" for name in frame.columns if name != "epoch"})
+        )
+        frame["images"] = frame.pop("step") * batch_size
+        frames.append(frame.assign(seed=seed))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def score_curves(home: Home, train_keys: Mapping[int, str], batch_size: int) -> pd.DataFrame:
+    """Every metric on the test images at every scored checkpoint.
+
+    Args:
+        home: whose run folders hold the scores.
+        train_keys: seed -> run.
+        batch_size: of its training, at least 1.
+
+    Returns:
+        A row per seed and checkpoint: `seed`, `images`, `epoch`, and a column per metric.
+    """
+    rows: list[dict[str, Any]] = []
+    for seed, key in train_keys.items():
+        folder = home.run(key)
+        logged = read_metrics(folder)
+        if logged.empty:
+            continue
+        last = {int(epoch): int(step) * batch_size for epoch, step in zip(logged["epoch"], logged["step"], strict=True)}
+        scores = scores_frame(folder, read_spec(folder.spec), ("test",))
+        done = scores[(scores["split"] == "test") & (scores["state"] == "done") & scores["epoch"].isin(list(last))]
+        rows += [
+            {"seed": seed, "images": last[epoch], "epoch": epoch, metric: value}
+            for epoch, metric, value in zip(done["epoch"], done["metric"], done["value"], strict=True)
+        ]
+    if not rows:
+        return pd.DataFrame()
+    return pd.DataFrame(rows).groupby(["seed", "images", "epoch"], as_index=False).first()
+
+
+def draw_curve(axis: Axes, frame: pd.DataFrame, name: str, place: int, count: int, label: str, against: str) -> None:
+    """Draw one column of a frame: a line through the mean over seeds, a band from the smallest to the largest.
+
+    Args:
+        axis: where to.
+        frame: from `loss_curves` or `score_curves`; where it has no such column only the legend gets an entry.
+        name: the column.
+        place: which series this is; decides colour, dashes and marker.
+        count: how many series there are.
+        label: of the legend.
+        against: the column of the horizontal axis.
+    """
+    colour = colours(count)[place]
+    if name not in frame:
+        axis.plot([], [], color=colour, linestyle=dash(place), label=label)
+        return
+    found = frame[[against, name]].dropna().groupby(against)[name].agg(["mean", "min", "max"])
+    shape = marker(place) if len(found) <= MARKED_POINTS else None
+    axis.plot(
+        found.index, found["mean"], color=colour, linestyle=dash(place), marker=shape, label=label,
+        linewidth=1.6, markersize=5,
+    )  # fmt: skip
+    axis.fill_between(found.index, found["min"], found["max"], color=colour, alpha=0.18, linewidth=0)
+
+
+def scale_axes(axis: Axes, is_loss: bool) -> None:
+    """From the first image on; logarithmic where one method's loss would press the others flat."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    curves = [heights for heights in map(_heights, axis.lines) if len(heights)]
+    typical = sorted(float(np.median(heights)) for heights in curves)
+    apart = is_loss and len(typical) > 1 and typical[0] > 0 and typical[-1] / typical[0] > TOO_FAR_APART
+    if apart and min(heights.min() for heights in curves) * MOST_DECADES > max(heights.max() for heights in curves):
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(ScalarFormatter())
+        axis.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axis.locator_params(axis="y", nbins=5)
+    axis.set_xlim(left=0)
+    axis.locator_params(axis="x", nbins=5)
+    axis.ticklabel_format(axis="x", style="sci", scilimits=(0, 4))
+
+
+def _heights(line: Line2D) -> np.ndarray:
+    return np.asarray(line.get_ydata(), dtype=float)

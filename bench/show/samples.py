@@ -1,0 +1,179 @@
+"""Samples of finished runs: every method's translation of the same test images, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bench.base.errors import BenchError
+from bench.base.home import Home
+from bench.base.storage import write_atomically
+from bench.data.contact_sheet import contact_sheet
+from bench.data.dataset import DataSet
+from bench.data.images import FileImages
+from bench.ledger.folders import read_result
+from bench.ledger.scores import evenly_spaced, scored_indices
+from bench.plan.grid import Grid, PlannedCell
+from bench.plan.resolve import Resolution
+from bench.plugin.discovery import find
+from bench.run.sampling import generated_files, sample_files
+from bench.run.score_checkpoint import real_images
+from bench.schema.run_spec import RunSpec
+from bench.schema.table import Table
+
+COLUMNS = 8  # images per row: enough to judge, few enough to see
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """One row: what it shows, and its images as uint8 (H, W, 3)."""
+
+    label: str
+    kind: Literal["input", "output", "truth"]
+    images: list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows over the same test images.
+
+    Attributes:
+        names: of the images, one per column.
+        rows: what was put in, what every finished run made of it, and the truth where there is one.
+        missing: label -> why a run has no row.
+    """
+
+    names: list[str]
+    rows: list[SampleRow]
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether any run has a row."""
+        return any(row.kind == "output" for row in self.rows)
+
+
+def sample_sheets(grid: Grid, table: Table, folder: Path) -> list[Path]:
+    """Write one sheet per data set that the table's finished runs used.
+
+    Args:
+        grid: the runs.
+        table: whose rows are shown, in its order.
+        folder: the table's folder.
+
+    Returns:
+        Paths of the PNG files, `samples-PROTOCOL.png`.
+    """
+    by_data: dict[str, list[PlannedCell]] = {}
+    for planned in grid.cells:
+        if planned.table.name == table.name and planned.keys and planned.resolution is not None:
+            by_data.setdefault(planned.resolution.ran.name, []).append(planned)
+    paths = []
+    for name, cells in by_data.items():
+        resolution = cells[0].resolution
+        assert resolution is not None  # only cells with runs get here
+        keys: dict[str, str] = {}
+        for planned in cells:
+            keys.setdefault(planned.entry.row, next(iter(planned.keys.values())))
+        if (path := sample_sheet(grid, resolution, keys, folder / f"samples-{name}.png")) is not None:
+            paths.append(path)
+    return paths
+
+
+def sample_sheet(grid: Grid, resolution: Resolution, keys: dict[str, str], path: Path) -> Path | None:
+    """Write one sheet: inputs, what each finished run made of them, and the truth where there is one.
+
+    Args:
+        grid: the runs.
+        resolution: of any of them; they share its data.
+        keys: label -> train key, in the order shown.
+        path: the PNG file.
+
+    Returns:
+        The path, None if no run is finished.
+    """
+    runs = {label: grid.runs[key] for label, key in keys.items()}
+    samples = collect_samples(grid.home, grid.dataset(resolution), runs)
+    if not samples.has_outputs:
+        return None
+    seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs.values()}))
+    title = f"{resolution.ran.id}, scale {resolution.scale_name}, seed {seeds}, last checkpoint"
+    sheet = contact_sheet([(row.label, row.images) for row in samples.rows], title)
+    write_atomically(path, lambda temporary: sheet.save(temporary, format="PNG"))
+    return path
+
+
+def collect_samples(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -> Samples:
+    """Read the samples of several runs on one data set.
+
+    Args:
+        home: whose run folders hold the samples.
+        dataset: of all the runs.
+        runs: label -> run, at least one, in the order shown; a run that is not finished, or whose images are gone, has
+            no row.
+    """
+    spec = next(iter(runs.values()))
+    from_noise = "A" not in dataset.streams
+    every = dataset.images("test", dataset.streams[0])
+    inputs = every.subset(scored_indices(spec, "test", len(every)))
+    shown = evenly_spaced(len(inputs), COLUMNS)
+    outputs: list[SampleRow] = []
+    missing: dict[str, str] = {}
+    for label, run in runs.items():
+        folder = home.run(run.train_key)
+        samples = folder.samples("test", run.total_epochs)
+        files = generated_files(samples, len(inputs)) if from_noise else sample_files(samples, inputs.names)
+        if read_result(folder) is None:
+            missing[label] = "the run is not finished"
+        elif not all(files[i].exists() for i in shown):
+            missing[label] = f"the images of run {run.train_key} are not in this results root any more"
+        else:
+            try:
+                outputs.append(SampleRow(label, "output", [FileImages(files).pixels(i) for i in shown]))
+            except BenchError as error:  # one damaged picture
+                missing[label] = str(error)
+    first = [inputs.pixels(i) for i in shown]
+    real = real_images(spec, dataset, "test")
+    if find("method", spec.method).literals["task"] == "segmentation":  # the other way round
+        given, truth = (
+            SampleRow("input B", "input", [real.pixels(i) for i in shown]),
+            SampleRow("truth A", "truth", first),
+        )
+        return Samples([inputs.names[i] for i in shown], [given, *outputs, truth], missing)
+    rows = [SampleRow("real images" if from_noise else "input A", "input", first), *outputs]
+    if dataset.aligned("test"):
+        rows.append(SampleRow("truth B", "truth", [real.pixels(i) for i in shown]))
+    return Samples([inputs.names[i] for i in shown], rows, missing)
+
+
+def samples_without_inputs(home: Home, runs: Mapping[str, RunSpec]) -> Samples:
+    """Read the samples of several runs whose data set is not on this machine: what they made, without what it was made of.
+
+    Args:
+        home: whose run folders hold the samples.
+        runs: label -> run, in the order shown.
+    """
+    files = {
+        label: sorted(home.run(run.train_key).samples("test", run.total_epochs).glob("*.png"))
+        for label, run in runs.items()
+    }
+    there = [{path.name for path in found} for found in files.values() if found]
+    # only images that every run has stand below each other
+    common = sorted(set.intersection(*there)) if there else []
+    names = [common[i] for i in evenly_spaced(len(common), COLUMNS)]
+    rows, missing = [], {}
+    for label, found in files.items():
+        by_name = {path.name: path for path in found}
+        if found and names:
+            images = FileImages([by_name[name] for name in names])
+            try:
+                rows.append(SampleRow(label, "output", [images.pixels(i) for i in range(len(names))]))
+            except BenchError as error:
+                missing[label] = str(error)
+        else:
+            missing[label] = "its images are not in this results root"
+    return Samples(names, rows, missing)

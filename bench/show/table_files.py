@@ -1,0 +1,76 @@
+"""Write a table's files, and show it on a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.base.storage import write_atomically
+from bench.schema.cell import Cell
+from bench.schema.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def write_table(table: Table, cells: Sequence[Cell], folder: Path) -> dict[str, Path]:
+    """Write one table in every format, each file atomically.
+
+    Args:
+        table: rows and columns.
+        cells: its cells.
+        folder: where the files go; made if needed.
+
+    Returns:
+        Format -> file: `csv` (tidy, every field), `markdown`, `latex`, and `cells` (JSON, everything that is known).
+
+    Raises:
+        BenchError: if the cells are not this table's, or a file cannot be written.
+    """
+    from results.tables.frame import cells_frame
+    from results.tables.layout import lay_out
+    from results.tables.writers.latex import latex
+    from results.tables.writers.markdown import markdown
+
+    document = lay_out(table, cells)
+    content = {
+        "csv": ("table.csv", cells_frame(cells).to_csv(index=False, lineterminator="\n")),
+        "markdown": ("table.md", markdown(document)),
+        "latex": ("table.tex", latex(document)),
+        "cells": ("cells.json", _json(table, cells)),
+    }
+    for name, text in content.values():
+        _write(folder / name, text)
+    return {kind: folder / name for kind, (name, _) in content.items()}
+
+
+def print_table(table: Table, cells: Sequence[Cell], console: Console) -> None:
+    """Show one table on a terminal.
+
+    Args:
+        table: rows and columns.
+        cells: its cells.
+        console: where to.
+
+    Raises:
+        BenchError: if the cells are not this table's.
+    """
+    from results.tables.layout import lay_out
+    from results.tables.writers.terminal import terminal
+
+    for part in terminal(lay_out(table, cells)):
+        console.print(part)
+
+
+def _json(table: Table, cells: Sequence[Cell]) -> str:
+    content = {"table": table.id, "cells": [cell.model_dump(mode="json") for cell in cells]}
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    def write(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+
+    write_atomically(path, write)

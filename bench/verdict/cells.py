@@ -1,0 +1,153 @@
+"""Fill cells from the ledger: per-seed values at each checkpoint rule, intervals, and the three verdict fields."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from bench.ledger.folders import chosen_epochs, is_older_code, run_state, scores_frame
+from bench.plan.grid import Grid, PlannedCell
+from bench.plugin.discovery import find
+from bench.schema.cell import CHECKPOINTS, Cell, Checkpoint, Interval, Measured, State
+from bench.verdict.stats import seed_interval, verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# which state a cell shows when its seeds differ: what a person has to know first
+_FIRST: tuple[State, ...] = ("failed", "running", "not run", "not available", "done")
+
+
+def fill(grid: Grid) -> list[Cell]:
+    """Every cell of the grid with what is known now."""
+    frames: dict[str, pd.DataFrame] = {}
+    for key, spec in grid.runs.items():
+        frames[key] = scores_frame(grid.home.run(key), spec, grid.splits[key])
+    return [_fill(grid, planned, frames) for planned in grid.cells]
+
+
+def _fill(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> Cell:
+    cell = planned.template()
+    if planned.blocked is not None:
+        state, reason = planned.blocked
+        return cell.model_copy(update={"state": state, "reason": reason})
+    resolution = planned.resolution
+    assert resolution is not None  # a cell that is not blocked has been resolved
+    select = resolution.ran.select_by
+    higher = bool(find("metric", select).literals["higher_is_better"])
+    chosen = {seed: chosen_epochs(frames[key], select, higher) for seed, key in planned.keys.items()}
+
+    stand_in = resolution.is_stand_in or cell.scored_as != cell.metric
+    comparability = "stand-in" if stand_in else "deviating" if cell.deviations else "as published"
+    measured: dict[Checkpoint, Measured] = {}
+    for rule in CHECKPOINTS:
+        found = measure(planned.keys, frames, chosen, str(cell.scored_as), rule)
+        if found is not None:
+            if comparability == "as published" and cell.published is not None:
+                judged = verdict(cell.published, list(found.values.values()), cell.higher_is_better)
+                found = found.model_copy(update={"verdict": judged})
+            measured[rule] = found
+    extra = {}
+    for use in resolution.ran.metrics:
+        if use.metric != cell.scored_as:
+            found = measure(planned.keys, frames, chosen, use.metric, cell.counts)
+            if found is not None:
+                extra[use.metric] = found
+
+    state, reason = _state(grid, planned, frames, chosen, str(cell.scored_as), cell.counts)
+    deviations = list(cell.deviations)
+    if any(is_older_code(grid.home.run(key)) for key in planned.keys.values()):
+        deviations.append("older code: the run was made by an earlier version of contrastbench")
+    return cell.model_copy(
+        update={
+            "state": state,
+            "reason": reason,
+            "comparability": comparability if state == "done" else None,
+            "measured": measured,
+            "extra": extra,
+            "deviations": deviations,
+        }
+    )
+
+
+def measure(
+    keys_by_seed: dict[int, str],
+    frames: dict[str, pd.DataFrame],
+    chosen: dict[int, dict[Checkpoint, int]],
+    metric: str,
+    rule: Checkpoint,
+) -> Measured | None:
+    """One metric at one checkpoint rule over the seeds that have it.
+
+    Args:
+        keys_by_seed: seed -> train key.
+        frames: train key -> `scores_frame`.
+        chosen: seed -> `chosen_epochs`.
+        metric: what is read.
+        rule: which checkpoint.
+
+    Returns:
+        The measurement, None if no seed has it.
+    """
+    values: dict[int, float] = {}
+    keys: dict[int, str] = {}
+    interval: Interval | None = None
+    ceiling: float | None = None
+    for seed, key in keys_by_seed.items():
+        epoch = chosen[seed].get(rule)
+        frame = frames[key]
+        found = frame[
+            (frame["epoch"] == epoch)
+            & (frame["split"] == "test")
+            & (frame["metric"] == metric)
+            & (frame["state"] == "done")
+        ]
+        if len(found):
+            row = found.iloc[0]
+            values[seed], keys[seed] = float(row["value"]), str(row["key"])
+            if stored := row["score"].get("interval"):
+                interval = Interval.model_validate(stored)
+            ceiling = row["score"].get("ceiling")  # one network and one test set score all seeds
+    if not values:
+        return None
+    numbers = list(values.values())
+    return Measured(
+        metric=metric,
+        checkpoint=rule,
+        values=values,
+        score_keys=keys,
+        mean=sum(numbers) / len(numbers),
+        interval=seed_interval(numbers) if len(numbers) > 1 else interval,
+        ceiling=ceiling,
+    )
+
+
+def _state(
+    grid: Grid,
+    planned: PlannedCell,
+    frames: dict[str, pd.DataFrame],
+    chosen: dict[int, dict[Checkpoint, int]],
+    metric: str,
+    rule: Checkpoint,
+) -> tuple[State, str]:
+    """The cell's state over its seeds, and the reason of the first seed that has that state."""
+    found: list[tuple[State, str]] = []
+    for seed, key in planned.keys.items():
+        state, reason = run_state(grid.home.run(key))
+        frame = frames[key]
+        if state == "done":
+            score = frame[
+                (frame["epoch"] == chosen[seed].get(rule)) & (frame["split"] == "test") & (frame["metric"] == metric)
+            ]
+            if len(score):
+                state, reason = score.iloc[0]["state"], score.iloc[0]["reason"]
+            else:
+                state, reason = "not available", f"no checkpoint is {rule}: the data set has no validation images"
+        found.append((state, reason))
+    counts = Counter(state for state, _ in found)
+    for state in _FIRST:
+        if counts[state]:
+            reason = next(why for what, why in found if what == state)
+            seeds = f"{counts[state]} of {len(found)} seeds {state}; " if state != "done" and len(found) > 1 else ""
+            return state, f"{seeds}{reason}".strip("; ")
+    return "not run", ""

@@ -1,0 +1,218 @@
+"""Intervals over seeds, verdicts against published numbers, and comparisons paired by seed.
+
+Pure functions. What they answer, and how few seeds say how little: design, section 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from scipy.optimize import brentq
+from scipy.special import nctdtr, stdtr, stdtrit
+
+from bench.base.errors import BenchError
+from bench.schema.cell import Interval, Verdict
+
+LEVEL = 0.95
+POWER = 0.80
+SEEDS_FOR_A_VERDICT = 3
+
+
+class PairedComparison(BaseModel):
+    """Method a against method b over the same seeds.
+
+    Attributes:
+        seeds: the seeds that both have, sorted; other seeds are left out.
+        difference: mean of a - b.
+        interval: Student's interval of the mean difference.
+        effect_size: Cohen's d_z, mean over standard deviation of the differences; None if they are all equal.
+        p_value: two-sided paired t test, not corrected for the number of comparisons (see `holm`).
+        detectable: smallest true mean difference that this many seeds, scattering like this, show with 80 % power.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    seeds: tuple[int, ...]
+    difference: float
+    interval: Interval
+    effect_size: float | None
+    p_value: float
+    detectable: float
+
+
+def seed_interval(values: Sequence[float]) -> Interval | None:
+    """Student's 95 % interval of the mean over seeds.
+
+    Args:
+        values: one value per seed.
+
+    Returns:
+        The interval of kind `seeds`, None for fewer than two values.
+
+    Raises:
+        BenchError: if a value is not finite.
+    """
+    return _interval(_finite(values), 0.0, "seeds", "t over seeds")
+
+
+def prediction_interval(values: Sequence[float] | np.ndarray) -> Interval | None:
+    """The interval that holds the value of one further run 95 times in 100: m +- t(n-1) s sqrt(1 + 1/n).
+
+    A published number is one run; it is compared with this, not with the interval of the mean.
+
+    Args:
+        values: one value per seed.
+
+    Returns:
+        The interval of kind `prediction`, None for fewer than two values.
+
+    Raises:
+        BenchError: if a value is not finite.
+    """
+    return _interval(_finite(values), 1.0, "prediction", "t for one further run")
+
+
+def verdict(published: float, values: Sequence[float], higher_is_better: bool) -> Verdict:
+    """Say whether a published number could be one more of our runs, and if not, on which side we are.
+
+    Args:
+        published: the printed number.
+        values: ours, one per seed.
+        higher_is_better: the metric's direction.
+
+    Returns:
+        `underpowered` below three seeds, `consistent` inside the prediction interval, else whether *we* are `better`
+        or `worse` than published.
+
+    Raises:
+        BenchError: if a value is not finite.
+    """
+    predicted = prediction_interval(_finite([published, *values])[1:])
+    if predicted is None or len(values) < SEEDS_FOR_A_VERDICT:
+        return "underpowered"
+    if predicted.low <= published <= predicted.high:
+        return "consistent"
+    return "better" if (published < predicted.low) == higher_is_better else "worse"
+
+
+def kendall_tau(published: Sequence[float], reproduced: Sequence[float]) -> float | None:
+    """Kendall's tau-b between two rankings of the same rows: 1 the same order, -1 the reverse (Kendall 1945).
+
+    Args:
+        published: one value per row.
+        reproduced: ours, in the same order of rows.
+
+    Returns:
+        tau-b, None if it is undefined: fewer than two rows, or all rows tied on one side.
+
+    Raises:
+        BenchError: if the lengths differ or a value is not finite.
+    """
+    x, y = _finite(published), _finite(reproduced)
+    if len(x) != len(y):
+        raise BenchError(f"a ranking of {len(x)} rows against one of {len(y)}; compare the rows that both have")
+    upper = np.triu_indices(len(x), k=1)
+    order_x = np.sign(np.subtract.outer(x, x))[upper]
+    order_y = np.sign(np.subtract.outer(y, y))[upper]
+    untied = np.sqrt(np.count_nonzero(order_x) * float(np.count_nonzero(order_y)))
+    return float(order_x @ order_y / untied) if untied else None
+
+
+def paired_comparison(a: Mapping[int, float], b: Mapping[int, float]) -> PairedComparison | None:
+    """Compare two methods over the seeds that both were run with.
+
+    Equal seeds see the same images, crops and flips, so the differences scatter less than the values.
+
+    Args:
+        a: seed -> value.
+        b: seed -> value.
+
+    Returns:
+        The comparison, None if they share fewer than two seeds.
+
+    Raises:
+        BenchError: if a value is not finite.
+    """
+    seeds = tuple(sorted(a.keys() & b.keys()))
+    differences = _finite([a[seed] - b[seed] for seed in seeds])
+    interval = _interval(differences, 0.0, "seeds", "paired t over seeds")
+    if interval is None:
+        return None
+    n, mean, deviation = len(seeds), float(differences.mean()), float(differences.std(ddof=1))
+    return PairedComparison(
+        seeds=seeds,
+        difference=mean,
+        interval=interval,
+        effect_size=mean / deviation if deviation > 0 else None,
+        p_value=_two_sided_p(mean, deviation, n),
+        detectable=detectable_effect(n) * deviation,
+    )
+
+
+def detectable_effect(n: int) -> float:
+    """The smallest effect size d_z that a two-sided paired t test at 5 % finds with 80 % power.
+
+    Args:
+        n: number of seeds, at least 2.
+
+    Returns:
+        Mean over standard deviation of the differences: 3.26 for 3 seeds, 1.68 for 5, 1.00 for 10.
+
+    Raises:
+        BenchError: for fewer than 2 seeds.
+    """
+    if n < 2:
+        raise BenchError(f"{n} seeds show no difference of any size; run at least 2")
+    critical = float(stdtrit(n - 1, (1 + LEVEL) / 2))
+
+    def missing_power(noncentrality: float) -> float:
+        # the other tail adds less than 1e-4 where the power is 80 %
+        return POWER - (1 - float(nctdtr(n - 1, noncentrality, critical)))
+
+    return float(brentq(missing_power, 0.0, 10 * critical)) / n**0.5
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p values for the number of comparisons (Holm 1979): the family-wise error stays below the level.
+
+    Args:
+        p_values: of every comparison of a table.
+
+    Returns:
+        Adjusted p values, at most 1, in the given order.
+
+    Raises:
+        BenchError: if one is not a probability.
+    """
+    p = _finite(p_values)
+    if ((p < 0) | (p > 1)).any():
+        raise BenchError(f"{p.tolist()} are not p values; give numbers from 0 to 1")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(adjusted, 1.0).tolist()
+
+
+def _two_sided_p(mean: float, deviation: float, n: int) -> float:
+    if deviation == 0:
+        return 0.0 if mean else 1.0
+    return 2 * float(stdtr(n - 1, -abs(mean) / deviation * np.sqrt(n)))
+
+
+def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    array = np.asarray(values, np.float64)
+    if not np.isfinite(array).all():
+        raise BenchError(f"{array.tolist()}: not all are finite numbers; leave failed runs out")
+    return array
+
+
+def _interval(values: np.ndarray, further: float, kind: str, method: str) -> Interval | None:
+    """Return m +- t(n-1) s sqrt(further + 1/n); None below two values."""
+    n = len(values)
+    if n < 2:
+        return None
+    margin = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * float(values.std(ddof=1)) * np.sqrt(further + 1 / n)
+    mean = float(values.mean())
+    return Interval(low=mean - margin, high=mean + margin, level=LEVEL, kind=kind, method=method)  # type: ignore[arg-type]

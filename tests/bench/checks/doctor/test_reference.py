@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from bench.checks.reference import make
+
+GOLDEN = Path(__file__).parents[3] / "golden"
+
+
+def test_stored_numbers_are_those_of_the_records() -> None:
+    expected = make.collect(GOLDEN)
+    with np.load(make.NUMBERS) as found:
+        assert set(found.files) == expected.keys() | {"efflite0/features"}
+        for key, value in expected.items():
+            np.testing.assert_array_equal(found[key], value, err_msg=key)
+
+
+def test_stored_step_is_that_of_the_record() -> None:
+    record, found = load_file(GOLDEN / "unpaired" / "trainstep_cut.safetensors"), load_file(make.STEP)
+    assert {key for key in found if key.startswith("grad_step0/G.")} == {
+        key for key in record if key.startswith("grad_step0/G.")
+    }
+    for key, value in found.items():
+        np.testing.assert_allclose(value, record[key], rtol=1e-7, atol=0, err_msg=key)
+        if key.startswith("init/"):
+            np.testing.assert_array_equal(value, record[key])
+
+
+def test_the_package_stays_small() -> None:
+    assert make.NUMBERS.stat().st_size + make.STEP.stat().st_size < 1_100_000

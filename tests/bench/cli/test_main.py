@@ -1,0 +1,308 @@
+"""The command line, in this process where possible: exit statuses, one-line errors, valid JSON, quick listing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.base.errors import BenchError
+from bench.cli.main import app, main
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+TABLE = "src-hdce/main"
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys, tmp_path):
+    """Run a command below a folder of its own: (status, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["contrastbench", *arguments])
+        status = 0
+        try:
+            main()
+        except SystemExit as exit_:
+            status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def test_list_shows_everything_by_kind(cli):
+    status, out, err = cli("list")
+    assert (status, err) == (0, "")
+    for word in ("methods:", "losses:", "metrics:", "protocols:", "tables:", "cut", "patchnce", "horse2zebra@1", TABLE):
+        assert word in out
+    status, out, _ = cli("list", "losses")
+    assert "patchnce" in out
+    assert "methods:" not in out
+
+
+@pytest.mark.parametrize("kind", ["methods", "losses", "metrics", "protocols", "tables"])
+def test_list_as_json(cli, kind):
+    status, out, _ = cli("list", kind, "--json")
+    assert status == 0
+    entries = json.loads(out)[kind]
+    assert entries
+    assert all(entry["name"] and entry["title"] for entry in entries)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["--help"], ["reproduce", "--help"], ["report", "--help"], ["list", "--json"]]
+)
+def test_listing_and_help_import_nothing_heavy(arguments):
+    """Under half a second, which torch (3 s) or pandas (1 s) would not allow."""
+    code = (
+        "import sys, bench.cli.main\n"
+        f"sys.argv = ['contrastbench', *{arguments!r}]\n"
+        "try:\n    bench.cli.main.main()\nexcept SystemExit as exit_:\n    assert not exit_.code, exit_.code\n"
+        "heavy = {'torch', 'torchvision', 'pandas', 'mlflow', 'scipy', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_status_of_its_own_for_the_shell(tmp_path):
+    program = Path(sys.executable).with_name("contrastbench")
+    command = [str(program)] if program.exists() else [sys.executable, "-c", "from bench.cli.main import main; main()"]
+    done = subprocess.run([*command, "list", "nothing"], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "error: no kind named 'nothing'; known: losses, methods, metrics, protocols, tables\n"
+
+
+WRONG = {
+    "unknown verb": (["reprduce"], "reprduce"),
+    "unknown option": (["list", "--jsn"], "--jsn"),
+    "unknown kind": (["list", "method"], "no kind named 'method'; did you mean methods"),
+    "unknown name": (["info", "cutt"], "no method, loss, metric, protocol or table named 'cutt'; did you mean cut"),
+    "unknown table": (["plan", "src-hdce/mian"], "no table named 'src-hdce/mian'; did you mean src-hdce/main"),
+    "unknown scale": (["plan", TABLE, "--scale", "smok"], "no scale named 'smok'; did you mean smoke?"),
+    "unknown method": (["plan", TABLE, "--method", "cutt"], "no method named 'cutt'; did you mean cut"),
+    "missing file": (["info", "gone.py:A"], "gone.py: no such file"),
+    "missing class": (["info", f"{PLUGINS / 'toy.py'}:Tory"], "has no class 'Tory'"),
+    "no seeds": (["plan", TABLE, "--seeds", "0"], "--seeds"),
+    "seeds in words": (["plan", TABLE, "--seeds", "many"], "--seeds"),
+    "no table": (["plan"], "Missing argument"),
+    "setting without value": (["plan", TABLE, "--set", "ngf"], "--set ngf: write KEY=VALUE, for example --set ngf=16"),
+    "setting without key": (["plan", TABLE, "--set", "=3"], "--set =3: write KEY=VALUE"),
+    "setting of a wrong type": (
+        ["plan", TABLE, "--set", "ngf=wide", "--method", "cut"],
+        "method cut at scale smoke: ngf: Input should be a valid integer",
+    ),
+    "unknown setting": (
+        ["plan", TABLE, "--set", "nfg=8", "--method", "cut"],
+        "--set nfg: no setting of cut named 'nfg'; did you mean ngf",
+    ),
+    "setting that is not YAML": (["plan", TABLE, "--set", "ngf=[1"], "--set ngf=[1: the value is not valid YAML"),
+    "unknown protocol": (
+        ["data", "verify", "earth-relif2sat"],
+        "no protocol named 'earth-relif2sat'; did you mean earth",
+    ),
+    "missing protocol file": (["data", "verify", "gone.yaml"], "gone.yaml: no such protocol file"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_used_wrongly_is_named_and_ends_with_status_2(cli, what):
+    arguments, message = WRONG[what]
+    status, out, err = cli(*arguments)
+    assert status == 2
+    assert message in " ".join(err.split())
+    assert "Traceback" not in err
+    assert out == ""
+    if err.startswith("error: "):
+        assert len(err.splitlines()) == 1
+
+
+def test_a_wrong_protocol_file_is_named_with_key(cli, toys):
+    toys.edit(titel="toys")
+    status, _, err = cli("data", "verify", str(toys.protocol_file))
+    assert (status, err) == (2, "error: toys.yaml: titel: unknown key; remove it or correct its spelling\n")
+    toys.protocol_file.write_text("name: [")
+    status, _, err = cli("data", "verify", str(toys.protocol_file))
+    assert status == 2
+    assert err.startswith("error: toys.yaml line 1: not valid YAML")
+
+
+def test_what_fails_ends_with_status_1(cli, toys):
+    status, _, err = cli("info", f"{PLUGINS / 'broken.py'}:Broken")
+    assert status == 1
+    assert err.startswith("error: plugin 'broken' (")
+    assert err.endswith("fails on import: RuntimeError: this plugin is broken; mend it or leave it out\n")
+    for file in (toys.home.datasets / "toys" / "testA").iterdir():
+        file.unlink()
+    status, _, err = cli("data", "verify", str(toys.protocol_file), "--data", str(toys.home.datasets))
+    assert status == 1
+    assert "testA: holds no image" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_damaged_images_are_all_named(cli, toys):
+    names = [toys.home.datasets / "toys" / folder / "001.png" for folder in ("trainA", "testB")]
+    for name in names:
+        name.write_bytes(name.read_bytes()[:90])
+    status, out, err = cli("data", "verify", str(toys.protocol_file), "--data", str(toys.home.datasets), "--json")
+    assert (status, err) == (1, "")
+    problems = json.loads(out)["problems"]
+    assert [problem.split(":")[0] for problem in problems] == [str(name) for name in names]
+
+
+def test_debug_shows_where_an_error_comes_from(cli):
+    with pytest.raises(BenchError, match="fails on import"):
+        cli("info", f"{PLUGINS / 'broken.py'}:Broken", "--debug")
+
+
+def test_an_error_of_the_operating_system_is_one_line(cli, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, os.strerror(13), "/some/file")
+
+    monkeypatch.setattr("bench.commands.list.catalogue", refuse)
+    status, _, err = cli("list")
+    assert (status, err) == (1, "error: /some/file: Permission denied; add --debug for details\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), "stopped; run the same command to go on"),
+        (MemoryError(), "error: out of memory; use fewer"),
+    ],
+)
+def test_an_end_from_outside_is_one_line(cli, monkeypatch, error, message):
+    def stop(*_):
+        raise error
+
+    monkeypatch.setattr("bench.commands.list.catalogue", stop)
+    status, _, err = cli("list")
+    assert status == 1
+    assert err.startswith(message)
+    assert len(err.splitlines()) == 1
+
+
+def test_a_home_that_cannot_be_written(cli, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    status, _, err = cli("plan", TABLE, "--home", "file")
+    assert status == 2
+    assert (
+        err
+        == f"error: --home {tmp_path / 'file'}: cannot be written (File exists); choose another place with --home DIR\n"
+    )
+
+    def refuse(*_, **__):
+        raise OSError(30, os.strerror(30))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    status, _, err = cli("plan", TABLE, "--home", "runs")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "cannot be written (Read-only file system)" in err
+
+
+def test_status_of_an_empty_home(cli):
+    status, out, err = cli("status", "--home", "nowhere")
+    assert (status, err) == (0, "")
+    assert "no runs under nowhere; start with: contrastbench reproduce" in " ".join(out.split())
+    assert not Path("nowhere").exists()
+    assert json.loads(cli("status", "--home", "nowhere", "--json")[1]) == []
+
+
+def test_status_with_a_damaged_run(cli, tmp_path):
+    (tmp_path / "runs" / "cut-1").mkdir(parents=True)
+    (tmp_path / "runs" / "cut-1" / "spec.json").write_text("{}")
+    status, out, err = cli("status", "--json")
+    assert (status, err) == (0, "")
+    row = json.loads(out)[0]
+    assert row["state"] == "unreadable"
+    assert row["reason"].startswith(f"{tmp_path / 'runs' / 'cut-1' / 'spec.json'}: ")
+    assert row["reason"].endswith("run the command that started it again, which writes it anew")
+
+
+@pytest.mark.parametrize(
+    "name", ["patchnce", "FID", "horse2zebra", "horse2zebra@1", TABLE, f"{PLUGINS / 'toy.py'}:Toy"]
+)
+def test_info(cli, name):
+    status, out, err = cli("info", name, "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["kind"] in ("loss", "metric", "protocol", "table", "method")
+    status, out, err = cli("info", name)
+    assert (status, err) == (0, "")
+    assert out.startswith("kind: ")
+
+
+RESNET, PATCHGAN, HEAD = "11,378,179", "2,764,737", "560,384"  # as CUT's code base prints them
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("negcut", {"G": RESNET, "D": PATCHGAN, "F": HEAD, "N": "739,840", "F_": HEAD}),
+        # SPADE on Cityscapes, both discriminators
+        pytest.param("contrastive_feature", {"G": "93,048,003", "D": "5,601,410"}, marks=pytest.mark.slow),
+    ],
+)
+def test_info_counts_parameters_of_the_published_networks(cli, method, parameters):
+    found = json.loads(cli("info", method, "--json")[1])
+    assert found["parameters"].items() >= parameters.items()
+    assert found["published settings"]["num_patches"] == 256
+
+
+def verbs(app, *before):
+    """Every verb, those of sub-commands included."""
+    for command in app.registered_commands:
+        yield [*before, command.name or command.callback.__name__]
+    for group in app.registered_groups:
+        yield from verbs(group.typer_instance, *before, group.name)
+
+
+@pytest.mark.parametrize("verb", list(verbs(app)), ids=" ".join)
+def test_every_verb_explains_itself_with_an_example(cli, verb):
+    status, out, _ = cli(*verb, "--help")
+    assert status == 0
+    assert "Example:" in out
+    assert f"contrastbench {' '.join(verb)}" in " ".join(out.split())
+
+
+def test_a_mistake_nobody_foresaw_is_one_line_that_names_the_place(cli, monkeypatch):
+    def broken(*_: object) -> None:
+        raise KeyError("gone")
+
+    monkeypatch.setattr("bench.commands.info.describe", broken)
+    status, out, err = cli("info", "cut")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"error: KeyError: 'gone' at {__file__}:")
+    assert err.count("\n") == 1
+    assert "add --debug for the traceback" in err
+    with pytest.raises(KeyError):
+        cli("info", "cut", "--debug")
+
+
+def test_a_home_and_data_folder_below_the_users_own(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    (tmp_path / "me").mkdir()
+    status, out, err = cli("data", "sheet", "earth-sat", "--home", "~/runs", "--data", "~/images")
+    assert (status, err) == (0, "")
+    assert out.strip() == str(tmp_path / "me" / "runs" / "sheets" / "earth-sat.png")
+    _, out, _ = cli("data", "list", "--home", "~/runs", "--data", "~/images")
+    assert str(tmp_path / "me" / "images" / "horse2zebra") in out.replace("\n", "")
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("name", [TABLE, "earth-land2sat", "patchnce"])
+def test_info_is_text_for_people(cli, name):
+    status, out, _ = cli("info", name)
+    assert status == 0
+    for python in ("{", "None", "': "):
+        assert python not in out
+
+
+def test_info_of_a_table_says_what_each_row_runs(cli):
+    _, out, _ = cli("info", TABLE)
+    assert "  - label: CUT, method: cut, variant: released, printed: method: CUT\n" in out
+    _, out, _ = cli("info", "patchnce")
+    assert "options: none" in out

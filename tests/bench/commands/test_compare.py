@@ -1,0 +1,101 @@
+import json
+
+import pandas as pd
+import pytest
+
+from bench.base.errors import BenchError, UsageError
+from bench.base.storage import write_atomically, write_json
+from bench.commands.compare import Comparison, compare, default_name, plan_comparison, settle_name
+from bench.compare.contenders import choose, enter
+from bench.plan.grid import Grid
+
+
+def comparison(toys, candidate="Toy", against="NeedsTeacher", seeds=2, **settings):
+    file = toys.method.rpartition(":")[0]
+    contenders = choose(None, f"{file}:{candidate}", {}, "cut", [f"{file}:{against}"])
+    entrants = enter(contenders, toys.protocol, "smoke", "equal", settings)
+    name = default_name(entrants, "toys", "smoke", "equal")
+    return plan_comparison(Comparison(name, "smoke", "equal", entrants, Grid(toys.home)), seeds)
+
+
+def test_runs_are_made_once_and_everything_is_written(toys, capsys):
+    planned = comparison(toys)
+    assert planned.folder == toys.home.root / "comparisons" / "toy-vs-needs_teacher-toys-smoke"
+    assert len(planned.grid.runs) == 6  # two seeds of two methods, and of the teacher that one of them needs
+    assert not compare(planned, slots=2, as_json=True, debug=False)
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads((planned.folder / "comparison.json").read_text())
+    assert [c["label"] for c in found["contenders"]] == ["toy", "needs-teacher"]
+    files = {path.name for path in planned.folder.iterdir()}
+    assert files == {
+        "comparison.json", "table.md", "table.tex", "scores.csv", "differences.csv", "samples.png",
+        "intervals.png", "intervals.svg", "curves.png", "curves.svg",
+    }  # fmt: skip
+    scores = pd.read_csv(planned.folder / "scores.csv")
+    last = scores[scores["counts"]]
+    assert sorted(last["contender"]) == ["needs-teacher"] * 2 + ["toy"] * 2
+    differences = pd.read_csv(planned.folder / "differences.csv")
+    means = last.groupby("contender")["value"].mean()
+    assert differences["difference"][0] == pytest.approx(means["toy"] - means["needs-teacher"])
+
+    # the same command again runs nothing; a third seed adds its three runs only
+    again = comparison(toys)
+    assert not again.grid.unfinished()
+    assert len(comparison(toys, seeds=3).grid.unfinished()) == 3
+
+
+def test_another_comparison_of_the_same_name_keeps_its_folder(toys):
+    first = comparison(toys)
+    settle_name(first, chosen=False)
+    write_json(first.folder / "comparison.json", first.findings().model_dump(mode="json"))
+    more, other = comparison(toys, seeds=3), comparison(toys, lr=0.9)
+    settle_name(more, chosen=False)
+    assert more.folder == first.folder  # more seeds of the same lose nothing
+    settle_name(other, chosen=False)
+    assert other.name.startswith(f"{first.name}-")
+    again = comparison(toys, lr=0.9)
+    settle_name(again, chosen=False)
+    assert again.folder == other.folder
+    fewer = comparison(toys, seeds=1)
+    settle_name(fewer, chosen=False)
+    assert fewer.folder != first.folder
+    chosen = comparison(toys, lr=0.9)
+    with pytest.raises(UsageError, match=r"--name toy-vs.* holds a comparison of other runs; choose another name"):
+        settle_name(chosen, chosen=True)
+
+
+def test_a_damaged_record_holds_no_name(toys):
+    first = comparison(toys)
+    for content in ("", "[]", "{", '{"contenders": 5}', '{"contenders": [1, {"train_keys": 2}]}'):
+        write_atomically(first.folder / "comparison.json", lambda path, text=content: path.write_text(text))
+        settle_name(first, chosen=True)
+    assert first.name == comparison(toys).name
+
+
+def test_a_candidate_that_does_not_work_stops_the_rest(toys):
+    planned = comparison(toys, candidate="Crash", against="Toy", stall=2.0)
+    with pytest.raises(BenchError, match=r"crash fails from the start, so nothing else is run: run crash-.* SIGSEGV"):
+        compare(planned, slots=2, as_json=True, debug=False)
+    assert not any(toys.home.run(key).result.exists() for key in planned.keys["toy"].values())
+
+
+def test_contenders_that_are_the_same_run(toys):
+    entrants = comparison(toys).entrants
+    twin = type(entrants[0])("twin", entrants[0].resolution, [])
+    with pytest.raises(UsageError, match="twin and toy are the same run"):
+        plan_comparison(Comparison("n", "smoke", "equal", [entrants[0], twin], Grid(toys.home)), 1)
+
+
+def test_a_metric_that_the_protocol_lacks(toys):
+    planned = comparison(toys)
+    planned.metrics = ["FID"]
+    with pytest.raises(UsageError, match="no metric of toys@1 named 'FID'"):
+        plan_comparison(planned, 1)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "/tmp/elsewhere", "", ".", "a/b"])
+def test_a_name_that_would_lead_out_of_the_comparisons(toys, name):
+    planned = comparison(toys)
+    other = Comparison(name, "smoke", "equal", planned.entrants, Grid(toys.home))
+    with pytest.raises(UsageError, match=r"^--name .* may only hold letters, digits and \._-; choose another name$"):
+        plan_comparison(other, 1)

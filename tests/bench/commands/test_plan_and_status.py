@@ -1,0 +1,140 @@
+import shutil
+
+import pytest
+
+from bench.base.storage import write_json
+from bench.commands.plan_and_status import plan_rows, print_plan, print_status, status_rows
+from bench.plan.grid import Grid
+from bench.plan.resolve import resolve
+from bench.schema.run_spec import code_hash
+from bench.schema.table import load_table
+
+
+@pytest.fixture
+def grid(toys) -> Grid:
+    """Two seeds of one setting and one of another."""
+    grid = Grid(toys.home)
+    for seed, lr in ((0, 0.05), (1, 0.05), (0, 0.9)):
+        grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings={"lr": lr}), seed)
+    grid.write_specs()
+    return grid
+
+
+def finish(toys, key, seconds=90.0) -> None:
+    write_json(toys.home.run(key).result, {"code": code_hash(), "steps": 16, "train_seconds": seconds})
+
+
+def test_a_plan_has_a_row_per_run(toys, grid):
+    rows = plan_rows(grid)
+    assert [row["key"] for row in rows] == list(grid.runs)
+    assert [(row["method"], row["data"], row["seed"], row["state"]) for row in rows] == [
+        ("toy", "toys", 0, "not run"),
+        ("toy", "toys", 1, "not run"),
+        ("toy", "toys", 0, "not run"),
+    ]
+    assert {row["expected_seconds"] for row in rows} == {None}
+
+
+def test_a_finished_run_tells_what_its_like_will_take(toys, grid):
+    first, second, other = grid.runs
+    finish(toys, first)
+    rows = {row["key"]: row for row in plan_rows(grid)}
+    assert rows[first]["state"] == "done"
+    assert (rows[first]["step"], rows[first]["total_steps"]) == (16, 16)
+    assert rows[second]["expected_seconds"] == 90.0
+    assert rows[other]["expected_seconds"] is None
+
+
+def test_status_shows_what_the_folders_say(toys, grid):
+    first, second, other = grid.runs
+    finish(toys, first)
+    write_json(toys.home.run(second).progress, {"step": 3, "total_steps": 16})
+    write_json(toys.home.run(other).error, {"message": "loss G is not finite at step 3"})
+    rows = {row["key"]: row for row in status_rows(toys.home)}
+    assert (rows[first]["state"], rows[first]["train_seconds"]) == ("done", 90.0)
+    assert (rows[second]["state"], rows[second]["reason"]) == ("not run", "3 of 16 steps are done")
+    assert (rows[other]["state"], rows[other]["reason"]) == ("failed", "loss G is not finite at step 3")
+    assert rows[first]["asked_by"] == ["toys@1 smoke"]
+    assert rows[first]["folder"] == str(toys.home.run(first).path)
+
+
+def test_tables_for_people(toys, grid, capsys):
+    first, second, _ = grid.runs
+    finish(toys, first, 125.0)
+    write_json(toys.home.run(second).error, {"message": "[bold]loss[/] is not finite"})
+    print_status(status_rows(toys.home), toys.home.root)
+    shown = capsys.readouterr().out
+    assert "2 min 05 s" in shown
+    assert "[bold]" in shown  # a message is text, not markup
+    assert "3 runs, 2 not done" in shown
+    print_plan(grid, plan_rows(grid))
+    shown = capsys.readouterr().out
+    assert "0 cells" in shown
+    assert "3 runs, 2 left to do" in shown
+
+
+def test_a_narrow_terminal_cuts_nothing_off(toys, grid, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    keys = list(grid.runs)
+    finish(toys, keys[0], 3.0)
+    print_plan(grid, plan_rows(grid))
+    shown = capsys.readouterr().out
+    assert all(key in shown for key in keys)
+    assert shown.splitlines()[0].split() == ["run", "data", "seed", "state", "steps", "expected"]
+    assert max(map(len, shown.splitlines()[:4])) <= 80
+
+
+def test_a_plan_of_finished_runs_says_that_nothing_is_left(toys, grid, capsys):
+    for key in grid.runs:
+        finish(toys, key)
+    print_plan(grid, plan_rows(grid))
+    assert capsys.readouterr().out.endswith("nothing is left to run\n")
+
+
+def test_a_plan_says_which_cells_would_have_no_score(toys, capsys):
+    shutil.copytree(toys.home.datasets / "toys", toys.home.datasets / "horse2zebra")
+    grid = Grid(toys.home)
+    grid.add_table(load_table("src-hdce/main"), "paper", [0], ["fastcut"])
+    print_plan(grid, plan_rows(grid))
+    assert "1 of the planned cells would have no score: FID needs pt_inception-2015" in capsys.readouterr().out
+
+
+def test_older_code_is_said(toys, grid, capsys):
+    write_json(toys.home.run(next(iter(grid.runs))).result, {"code": "0", "steps": 16, "train_seconds": 1.0})
+    print_status(status_rows(toys.home), toys.home.root)
+    assert "older" in capsys.readouterr().out
+
+
+def test_an_empty_home_says_how_to_start(toys, capsys):
+    assert status_rows(toys.home) == []
+    print_status([], toys.home.root)
+    assert "start with: contrastbench reproduce" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
+    newer, damaged, good = (toys.home.run(key) for key in grid.runs)
+    newer.spec.write_text('{"format": 2, "other": 1}')
+    damaged.spec.write_text("{")
+    rows = {row["key"]: row for row in status_rows(toys.home)}
+    assert {key: row["state"] for key, row in rows.items()} == {
+        newer.key: "unreadable",
+        damaged.key: "unreadable",
+        good.key: "not run",
+    }
+    assert len({tuple(row) for row in rows.values()}) == 1  # the same keys for whoever reads --json
+    assert rows[newer.key]["reason"] == (
+        f"{newer.spec}: written by another version of contrastbench (format 2, this one reads 1); "
+        "use that version, or another --home"
+    )
+    assert rows[damaged.key]["reason"].endswith("run the command that started it again, which writes it anew")
+    print_status(list(rows.values()), toys.home.root)
+    assert "3 runs, 3 not done" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["[1]", "null", "{}", "{"])
+def test_a_record_that_is_none_is_read_as_missing(toys, grid, content):
+    folder = toys.home.run(next(iter(grid.runs)))
+    for file in (folder.progress, folder.error, folder.result):
+        file.write_text(content)
+        (row,) = [row for row in status_rows(toys.home) if row["key"] == folder.key]
+        assert row["total_steps"] is None

@@ -1,0 +1,79 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from bench.base.errors import BenchError, UsageError
+from bench.commands.rerun import compare_runs, print_rerun, rerun
+from bench.plan.grid import Grid
+from bench.plan.resolve import resolve
+from bench.run.process import ProgressFile, execute
+
+
+@pytest.fixture
+def finished(toys, tmp_path):
+    """A finished run of a user's file, and its specification."""
+    file = tmp_path / "mine.py"
+    file.write_text(Path(toys.method.rpartition(":")[0]).read_text())
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(f"{file}:Toy", toys.protocol, "smoke"), 0)
+    grid.write_specs()
+    execute(toys.home, key, ProgressFile(toys.home.run(key)))
+    return toys.home.run(key), grid.runs[key], file
+
+
+def test_once_more_from_the_record_is_the_same_to_the_bit(toys, finished, capsys):
+    folder, spec, file = finished
+    found = rerun(toys.home, folder, debug=False, quiet=True)
+    assert found["identical"], found
+    assert found["weights"] == {"epoch 2": "same", "epoch 4": "same"}
+    assert found["losses"] == {"16 rows": "same"}
+    assert set(found["scores"].values()) == {"same"}
+    assert len(found["scores"]) == 4
+    assert found["rerun"] == str(toys.home.root / "reruns" / folder.key / "1" / folder.key)
+    assert found["rerun"] != found["run"]
+    print_rerun(found)
+    assert "weights: bit-identical (epoch 2, epoch 4)" in capsys.readouterr().out
+
+    # what differs is found: one weight by its last bit, one loss, one score
+    again = type(folder)(type(folder.path)(found["rerun"]))
+    weights = again.checkpoints / "epoch-000004.safetensors"
+    tensors = load_file(weights)
+    tensors["netG.bias"][1] = torch.nextafter(tensors["netG.bias"][1], torch.tensor(9.0))
+    save_file(tensors, weights)
+    rows = again.metrics.read_text().splitlines()
+    again.metrics.write_text("\n".join([*rows[:6], rows[6].replace("1", "2"), *rows[7:]]) + "\n")
+    score = next(path for path in sorted(again.scores.iterdir()) if json.loads(path.read_text())["split"] == "test")
+    score.write_text(json.dumps(json.loads(score.read_text()) | {"value": 1e9}))
+    found = compare_runs(folder, again, spec)
+    assert not found["identical"]
+    assert found["weights"]["epoch 2"] == "same"
+    assert found["weights"]["epoch 4"].startswith("1 of 3 tensors differ, by ")
+    assert found["losses"] == {"16 rows": "differ from row 7 of 16"}
+    assert sum(text != "same" for text in found["scores"].values()) == 1
+    print_rerun(found)
+    assert "the run is not deterministic" in capsys.readouterr().out
+
+    file.write_text(file.read_text() + "\n# another idea\n")
+    with pytest.raises(BenchError, match=r"mine\.py: is gone or has changed since run toy-"):
+        rerun(toys.home, folder, debug=False, quiet=True)
+
+
+def test_an_unfinished_run_is_refused(toys):
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(toys.method, toys.protocol, "smoke"), 0)
+    grid.write_specs()
+    with pytest.raises(UsageError, match="is not finished; finish it first"):
+        rerun(toys.home, toys.home.run(key), debug=False, quiet=True)
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut short"])
+def test_a_run_whose_weights_are_lost_is_refused_before_anything_is_trained(toys, finished, damage):
+    folder, _, _ = finished
+    weights = folder.checkpoints / "epoch-000002.safetensors"
+    weights.unlink() if damage == "gone" else weights.write_bytes(weights.read_bytes()[:20])
+    with pytest.raises(BenchError, match=r"epoch-000002\.safetensors: is missing or damaged, so a rerun has nothing"):
+        rerun(toys.home, folder, debug=False, quiet=True)
+    assert not (toys.home.root / "reruns").exists()

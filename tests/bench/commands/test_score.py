@@ -1,0 +1,93 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from bench.base.errors import UsageError
+from bench.commands.score import print_scored, published_scores, score_images, score_weights
+from bench.data.transforms import quantise, test_transform
+from bench.schema.protocol import load_protocol
+from methods.networks.resnet_generator import ResnetGenerator
+
+SMALL = {"ngf": 4, "ndf": 4, "n_blocks": 1, "netF_nc": 8, "load_size": 16, "crop_size": 16}
+
+
+def mean_colour_distance(fake, real):
+    """What tests/plugins/colour.py measures, worked out from the files."""
+    means = [np.mean([np.asarray(Image.open(path)).mean((0, 1)) for path in paths], axis=0) for paths in (fake, real)]
+    return np.sqrt(((means[0] - means[1]) ** 2).sum())
+
+
+def test_images_of_any_program(toys):
+    real = toys.home.datasets / "toys" / "testB"
+    found = score_images(toys.protocol, real, toys.home)
+    files = sorted(real.iterdir())
+    assert found.scores[0].value == pytest.approx(mean_colour_distance(files[:3], files))
+    assert (found.scores[0].n_fake, found.scores[0].n_real) == (3, 4)
+    assert found.deviations == [
+        "1 images are named like no test image and not scored: 003.png",
+        "3 of 3 images are 20x20 pixels, the protocol's are 256x256",
+    ]
+    assert found.comparability == "deviating"
+    toys.edit(data={"family": "folder", "name": "toys", "counts": {"trainA": 9, "testA": 3, "testB": 5}})
+    assert score_images(toys.protocol, real, toys.home).deviations[-1] == "toys: 4 test images of domain B, published 5"
+
+
+def test_what_was_found_is_kept(toys):
+    real = toys.home.datasets / "toys" / "testB"
+    found = score_images(toys.protocol, real, toys.home)
+    stored = json.loads((toys.home.root / "scored" / found.key / "result.json").read_text())
+    assert stored == found.model_dump(mode="json")
+    again = score_images(toys.protocol, real, toys.home)
+    assert again.key == found.key
+
+
+def test_an_official_checkpoint_translates_the_whole_test_set_as_the_original_does(toys, tmp_path):
+    toys.edit(recipe="horse2zebra")  # one that CUT has
+    torch.manual_seed(0)
+    network = ResnetGenerator(ngf=4, n_blocks=1)
+    weights = tmp_path / "latest_net_G.pth"
+    torch.save({f"module.{key}": value for key, value in network.state_dict().items()}, weights)
+    seen = []
+    found = score_weights(
+        toys.protocol, "cut", weights, SMALL, toys.home, lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(0, 3), (1, 3), (2, 3)]
+    folder = toys.home.root / "scored" / found.key / "images"
+    assert sorted(path.name for path in folder.iterdir()) == ["000.png", "001.png", "002.png"]
+    with Image.open(toys.home.datasets / "toys" / "testA" / "001.png") as image:
+        inputs = test_transform(image.convert("RGB"), 16)
+    with torch.no_grad():
+        expected = quantise(network(inputs[None]))[0]
+    assert np.array_equal(np.asarray(Image.open(folder / "001.png")), expected)
+    assert "ngf 64 -> 4" in found.deviations
+    assert found.config["n_blocks"] == 1
+    # its own images, scored as images, give the same number
+    by_folder = score_images(toys.protocol, folder, toys.home)
+    assert by_folder.scores[0].value == found.scores[0].value
+
+
+def test_weights_of_another_network_are_refused_before_anything_is_written(toys, tmp_path):
+    toys.edit(recipe="horse2zebra")
+    weights = tmp_path / "latest_net_G.pth"
+    torch.save(ResnetGenerator(ngf=5, n_blocks=1).state_dict(), weights)
+    with pytest.raises(UsageError, match="of another network than cut's generator"):
+        score_weights(toys.protocol, "cut", weights, SMALL, toys.home, lambda *_: None)
+    assert not (toys.home.root / "scored").exists()
+
+
+def test_published_numbers_stand_apart(toys, capsys):
+    rows = {(one.metric, one.row): one.value for one in published_scores(load_protocol("horse2zebra"))}
+    assert rows["FID", "CUT"] == 45.5
+    assert published_scores(toys.protocol) == []
+    found = score_images(toys.protocol, toys.home.datasets / "toys" / "testB", toys.home)
+    print_scored(
+        found.model_copy(update={"published": published_scores(load_protocol("horse2zebra"))}), Console(width=100)
+    )
+    lines = capsys.readouterr().out.splitlines()
+    apart = next(i for i, line in enumerate(lines) if line.startswith("published by the papers"))
+    assert any("45.5" in line for line in lines[apart:])
+    assert not any("45.5" in line for line in lines[:apart])

@@ -1,0 +1,127 @@
+"""All metrics of one evaluation: values, sharing of features, and what is said when something is missing."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bench.base.errors import UsageError
+from bench.features.efficientnet_lite0 import EfficientNetLite0
+from bench.metrics.metric import Evaluation, score
+from bench.plugin.discovery import plugins
+
+BUILT_IN = {
+    "FID": False, "FD-EffLite0": False, "KD-EffLite0": False, "L1": False, "SSIM": True,
+    "mAP": True, "pixAcc": True, "classAcc": True, "land-mIoU": True, "land-pAcc": True, "land-cAcc": True,
+}  # fmt: skip
+
+
+class ArrayImages:
+    def __init__(self, arrays):
+        self.arrays = arrays
+        self.names = [f"{i}.png" for i in range(len(arrays))]
+
+    def __len__(self):
+        return len(self.arrays)
+
+    def pixels(self, index):
+        return self.arrays[index]
+
+
+def images(n, seed, side=16):
+    return ArrayImages(np.random.default_rng(seed).integers(0, 256, (n, side, side, 3), np.uint8))
+
+
+@pytest.fixture
+def evaluation(tmp_path, monkeypatch):
+    for variable in ("CONTRASTBENCH_WEIGHTS", "TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "empty"))
+    return Evaluation(images(5, 0), images(6, 1), images(5, 2), tmp_path / "cache", tmp_path / "weights")
+
+
+@pytest.fixture
+def quick_features(monkeypatch):
+    """Channel means and deviations in place of the network; counts the images it was given."""
+    seen = []
+
+    def features(self, pixels):
+        rows = []
+        for image in pixels:
+            seen.append(image)
+            row = np.zeros(self.dimension, np.float32)
+            row[:6] = [*image.mean((0, 1)), *image.std((0, 1))]
+            rows.append(row)
+        return np.stack(rows)
+
+    monkeypatch.setattr(EfficientNetLite0, "features", features)
+    return seen
+
+
+def test_the_built_in_metrics_say_their_direction():
+    assert {name: p.literals["higher_is_better"] for name, p in plugins("metric").items()} == BUILT_IN
+    for plugin in plugins("metric").values():
+        assert plugin.literals["description"]
+        assert plugin.literals["revision"] >= 1
+
+
+def test_scores_of_one_evaluation(evaluation, quick_features):
+    scores = {s.metric: s for s in score([(name, {}) for name in BUILT_IN], evaluation)}
+    assert list(scores) == list(BUILT_IN)
+    assert len(quick_features) == 11  # each image once, although two metrics use the features
+    for name in ("FD-EffLite0", "KD-EffLite0"):
+        assert scores[name].state == "done"
+        assert scores[name].extractor == "efficientnet-lite0@1"
+        assert (scores[name].n_fake, scores[name].n_real) == (5, 6)
+        assert scores[name].interval.low <= scores[name].value <= scores[name].interval.high
+    per_image = [
+        np.mean(np.abs(a.astype(int) - b)) / 255
+        for a, b in zip(evaluation.fake.arrays, evaluation.truth.arrays, strict=True)
+    ]
+    assert scores["L1"].value == pytest.approx(np.mean(per_image))
+    assert scores["L1"].interval.kind == "evaluation"
+    assert scores["SSIM"].value < 0.5
+
+
+def test_fid_without_its_weights_is_not_available_and_never_another_number(evaluation):
+    (fid,) = score([("FID", {})], evaluation)
+    assert (fid.state, fid.value) == ("not available", None)
+    assert "pt_inception-2015-12-05-6726825d.pth" in fid.reason
+    assert str(evaluation.weights) in fid.reason
+
+
+def test_no_aligned_truth(evaluation):
+    unpaired = Evaluation(evaluation.fake, evaluation.real, None, evaluation.cache)
+    for result in score([("L1", {}), ("SSIM", {})], unpaired):
+        assert (result.state, result.value) == ("not available", None)
+        assert "aligned truth" in result.reason
+
+
+def test_truth_that_does_not_fit_fails_with_the_image_named(evaluation):
+    other = Evaluation(evaluation.fake, evaluation.real, images(4, 2), evaluation.cache)
+    assert "5 translated images against 4" in score([("L1", {})], other)[0].reason
+    other = Evaluation(evaluation.fake, evaluation.real, images(5, 2, side=20), evaluation.cache)
+    (result,) = score([("SSIM", {})], other)
+    assert (result.state, result.value) == ("failed", None)
+    assert "'0.png'" in result.reason
+
+
+def test_too_few_images_fail_alone(evaluation, quick_features):
+    few = Evaluation(images(1, 0), evaluation.real, images(1, 2), evaluation.cache)
+    states = {s.metric: s.state for s in score([("FD-EffLite0", {}), ("L1", {})], few)}
+    assert states == {"FD-EffLite0": "failed", "L1": "done"}
+
+
+def test_wrong_names_and_settings_are_usage_errors(evaluation):
+    with pytest.raises(UsageError, match="FD-EffLite0"):
+        score([("FD-EfLite0", {})], evaluation)
+    with pytest.raises(UsageError, match="'window'"):
+        score([("SSIM", {"window": 7})], evaluation)
+
+
+def test_listing_metrics_imports_neither_torch_nor_numpy():
+    code = (
+        "import sys; from bench.plugin.discovery import plugins; plugins('metric'); "
+        "print({'torch', 'numpy'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -1,0 +1,152 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.base.storage import read_json
+from bench.ledger.folders import run_state
+from bench.plan.grid import Grid
+from bench.plan.resolve import resolve
+from bench.run.executors.executor import Interrupted
+from bench.run.executors.local import LocalExecutor, _start_server
+from bench.tracking.store import ENVIRONMENT
+
+
+def grid_of(toys, *runs):
+    """A grid of (class, settings) of the toy plugins."""
+    grid = Grid(toys.home)
+    file = toys.method.rpartition(":")[0]
+    keys = [
+        grid.add_run(resolve(f"{file}:{name}", toys.protocol, "smoke", settings=settings), 0) for name, settings in runs
+    ]
+    grid.write_specs()
+    return grid, keys
+
+
+def test_runs_fail_alone_and_the_needed_run_comes_first(toys):
+    grid, (good, exploding, crashing, student) = grid_of(
+        toys, ("Toy", {}), ("Toy", {"explode_at": 3}), ("Crash", {}), ("NeedsTeacher", {})
+    )
+    teacher = grid.runs[student].needs["teacher"]
+    assert list(grid.runs).index(teacher) < list(grid.runs).index(student)
+    together: list[set[str]] = []
+    outcomes = LocalExecutor(toys.home, slots=2).run(grid.runs, lambda active, _: together.append(set(active)))
+    assert {key: outcome.state for key, outcome in outcomes.items()} == {
+        good: "done",
+        exploding: "failed",
+        crashing: "failed",
+        teacher: "done",
+        student: "done",
+    }
+    assert "loss G is not finite at step 3" in outcomes[exploding].reason
+    assert "killed by SIGSEGV" in outcomes[crashing].reason
+    assert max(len(active) for active in together) == 2
+    assert not any({teacher, student} <= active for active in together)
+    assert run_state(toys.home.run(good)) == ("done", "")
+    assert run_state(toys.home.run(exploding))[0] == "failed"
+    assert grid.unfinished().keys() == {exploding, crashing}
+
+
+def test_a_run_whose_needed_run_failed_is_not_started(toys):
+    grid, (student,) = grid_of(toys, ("NeedsTeacher", {}))
+    teacher = grid.runs[student].needs["teacher"]
+    toys.home.run(teacher).spec.write_text("{}")
+    outcomes = LocalExecutor(toys.home, slots=2).run(grid.runs, lambda *_: None)
+    assert outcomes[teacher].state == "failed"
+    assert "spec.json" in outcomes[teacher].reason
+    assert outcomes[student].reason == f"needs run {teacher}, which failed"
+    assert not toys.home.run(student).log.exists()
+
+
+def test_ctrl_c_saves_every_run_and_the_same_command_goes_on(toys):
+    grid, keys = grid_of(toys, ("Toy", {"stall": 0.2}), ("Toy", {"stall": 0.21}))
+    started = threading.Event()
+
+    def update(active, outcomes):
+        steps = [(read_json(toys.home.run(key).progress) or {}).get("step", 0) for key in keys]
+        if min(steps) >= 2 and not started.is_set():
+            started.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="run the same command to go on"):
+        LocalExecutor(toys.home, slots=2).run(grid.runs, update)
+    for key in keys:
+        folder = toys.home.run(key)
+        assert list(folder.checkpoints.glob("state-*.json"))
+        assert run_state(folder)[0] == "not run"
+    assert {o.state for o in LocalExecutor(toys.home, slots=2).run(grid.runs, lambda *_: None).values()} == {"done"}
+
+
+def test_a_second_command_waits_for_the_owner_of_a_run(toys):
+    grid, (key,) = grid_of(toys, ("Toy", {"stall": 0.1}))
+    results = []
+
+    def command():
+        results.append(LocalExecutor(toys.home, slots=1).run(grid.runs, lambda *_: None))
+
+    threads = [threading.Thread(target=command) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.3)
+    for thread in threads:
+        thread.join()
+    assert [r[key].state for r in results] == ["done", "done"]
+    rows = toys.home.run(key).metrics.read_text().splitlines()
+    assert len(rows) == 16
+
+
+def test_ctrl_c_while_the_server_still_imports_prints_no_traceback(toys, tmp_path):
+    """The terminal sends SIGINT to the whole group; the server, importing torch for seconds, must not die loudly."""
+    grid_of(toys, ("Toy", {"stall": 0.2}))
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from bench.base.errors import BenchError\n"
+        "from bench.run.executors.local import LocalExecutor\n"
+        "from bench.base.home import Home\n"
+        "from bench.schema.run_spec import read_spec\n"
+        "home = Home(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "specs = {folder.key: read_spec(folder.spec) for folder in home.runs()}\n"
+        "print('ready', flush=True)\n"
+        "try:\n    LocalExecutor(home, slots=1).run(specs, lambda *_: None)\n"
+        "except BenchError as error:\n    print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(toys.home.root), str(toys.home.datasets)]
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(1)
+    os.killpg(child.pid, signal.SIGINT)
+    told = child.communicate(timeout=120)[0]
+    assert told == "stopped; every run has saved its state: run the same command to go on\n"
+
+
+def test_folders_of_the_same_names_in_the_working_directory_are_not_imported(tmp_path, monkeypatch):
+    for name in ("bench", "methods", "mlflow"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"raise RuntimeError('the wrong {name}')\n")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    found = []
+    command, show = [sys.executable], ["-c", "import bench, methods; print(bench.__file__)"]
+
+    def server() -> None:
+        """What Python imports that is started as multiprocessing starts its server."""
+        found.append(subprocess.run([*command, *show], cwd=tmp_path, capture_output=True, text=True, check=False))
+
+    monkeypatch.setattr("bench.run.executors.local.forkserver.ensure_running", server)
+    server()
+    assert "the wrong bench" in found[0].stderr
+    _start_server()
+    assert found[1].stderr == ""
+    installed = subprocess.run([*command, "-P", *show], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found[1].stdout == installed.stdout
+    assert not Path(found[1].stdout.strip()).is_relative_to(tmp_path)
+    assert "PYTHONSAFEPATH" not in os.environ
+    assert ENVIRONMENT["PYTHONSAFEPATH"] == "1"  # of the processes that show runs in MLflow

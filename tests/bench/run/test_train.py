@@ -1,0 +1,204 @@
+import json
+import math
+import multiprocessing
+import os
+import random
+import signal
+import time
+
+import pytest
+from safetensors.torch import load_file
+
+from bench.base.home import Home
+from bench.base.storage import read_json
+from bench.plan.grid import Grid
+from bench.plan.resolve import resolve
+from bench.run.process import ProgressFile, execute, run_in_child
+from bench.run.train import NonFinite, Stopped
+
+
+def planned(toys, seed=0, **settings):
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings=settings), seed)
+    grid.write_specs()
+    return key
+
+
+def run(home: Home, key: str, stop_after: int | None = None) -> None:
+    progress = ProgressFile(home.run(key))
+    calls = 0
+
+    def should_stop() -> bool:
+        nonlocal calls
+        calls += 1
+        return stop_after is not None and calls >= stop_after
+
+    progress.should_stop = should_stop  # type: ignore[method-assign]
+    execute(home, key, progress)
+
+
+def artefacts(home: Home, key: str) -> dict[str, bytes]:
+    """Everything a run must reproduce bit for bit: weights, losses, scores."""
+    folder = home.run(key)
+    files = [
+        folder.metrics,
+        *sorted(folder.scores.glob("*.json")),
+        *sorted(folder.checkpoints.glob("epoch-*.safetensors")),
+    ]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def test_stopping_at_every_step_changes_nothing(toys, tmp_path):
+    key = planned(toys)
+    run(toys.home, key)
+    whole = artefacts(toys.home, key)
+    other = Home.open(tmp_path / "other", toys.home.datasets)
+    grid = Grid(other)
+    grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings={}), 0)
+    grid.write_specs()
+    stops = 0
+    while not other.run(key).result.exists():
+        try:
+            run(other, key, stop_after=3)
+        except Stopped:
+            stops += 1
+    assert stops >= 4
+    assert artefacts(other, key) == whole
+    assert len(whole) == 1 + 2 * 2 + 2  # losses; 2 checkpoints x (validation, test); 2 checkpoints
+
+
+def test_a_run_has_a_curve_scores_and_a_result_written_last(toys):
+    key = planned(toys)
+    run(toys.home, key)
+    folder = toys.home.run(key)
+    rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, 17))
+    assert [row["epoch"] for row in rows] == [1] * 4 + [2] * 4 + [3] * 4 + [4] * 4
+    assert len({row["G"] for row in rows}) == 16
+    result = read_json(folder.result)
+    assert result["steps"] == 16
+    assert result["scored_epochs"] == [2, 4]
+    assert result["parameters"] == {"G": 12}
+    others = {"progress.json", ".lock"}
+    files = [path for path in folder.path.rglob("*") if path.is_file() and path.name not in others]
+    newest = max(path.stat().st_mtime_ns for path in files)
+    assert folder.result.stat().st_mtime_ns == newest
+    assert len(list(folder.samples("test", 4).glob("*.png"))) == 3
+
+
+def test_the_decay_phase_lowers_the_learning_rate(toys):
+    key = planned(toys)
+    run(toys.home, key)
+    states = sorted(toys.home.run(key).checkpoints.glob("state-*.json"))
+    assert read_json(states[-1])["state"]["schedulers"]["G"]["_last_lr"] == [0.05 * (1 - 2 / 10)]
+
+
+def test_a_non_finite_loss_ends_the_run_naming_step_and_loss_and_keeps_the_last_good_checkpoint(toys):
+    key = planned(toys, explode_at=9)
+    with pytest.raises(NonFinite, match=r"loss G is not finite at step 9"):
+        run(toys.home, key)
+    folder = toys.home.run(key)
+    assert not folder.result.exists()
+    weights = load_file(folder.checkpoints / "epoch-000002.safetensors")
+    assert all(math.isfinite(value) for tensor in weights.values() for value in tensor.flatten().tolist())
+    for path in folder.checkpoints.glob("*.safetensors"):
+        assert all(bool(t.isfinite().all()) for t in load_file(path).values())
+
+
+def test_a_damaged_state_is_reported_and_the_one_before_it_used(toys, capfd):
+    key = planned(toys)
+    folder = toys.home.run(key)
+    run(toys.home, key)
+    whole = artefacts(toys.home, key)
+    folder.result.unlink()
+    for path in [*folder.scores.iterdir(), *folder.checkpoints.iterdir()]:
+        path.unlink()
+    for stop in (5, 3):  # states at steps 5 and 8
+        with pytest.raises(Stopped):
+            run(toys.home, key, stop_after=stop)
+    newest = max(folder.checkpoints.glob("state-*.safetensors"))
+    data = bytearray(newest.read_bytes())
+    data[-1] ^= 1
+    newest.write_bytes(data)
+    run(toys.home, key)
+    assert "checkpoint is damaged" in capfd.readouterr().out
+    assert artefacts(toys.home, key) == whole
+
+
+def test_damaged_kept_weights_are_made_again(toys, capfd):
+    key = planned(toys)
+    folder = toys.home.run(key)
+    run(toys.home, key)
+    whole = artefacts(toys.home, key)
+    (folder.checkpoints / "epoch-000002.safetensors").write_bytes(b"not a checkpoint")
+    folder.result.unlink()
+    run(toys.home, key)
+    assert "it will be made again" in capfd.readouterr().out
+    assert artefacts(toys.home, key) == whole
+
+
+def test_a_lost_metrics_file_is_an_error_that_says_what_to_do(toys):
+    from bench.base.errors import BenchError
+
+    key = planned(toys)
+    with pytest.raises(Stopped):
+        run(toys.home, key, stop_after=6)
+    toys.home.run(key).metrics.unlink()
+    with pytest.raises(BenchError, match=r"metrics\.jsonl: shorter than its checkpoint says; remove the run's folder"):
+        run(toys.home, key)
+
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["bench.run.preload"])
+
+
+def start(home: Home, key: str) -> multiprocessing.process.BaseProcess:
+    child = CONTEXT.Process(target=run_in_child, args=(str(home.root), str(home.datasets), key))
+    child.start()
+    return child
+
+
+def ended(child: multiprocessing.process.BaseProcess) -> int | None:
+    child.join(60)
+    return child.exitcode
+
+
+def test_sigterm_saves_the_state_and_sigkill_loses_nothing(toys, tmp_path, monkeypatch):
+    """A run killed at random moments, in its own process, ends bit-identical to one that was left alone."""
+    settings = {"stall": 0.15, "images_per_epoch": 12}  # 48 steps; three attempts come to about half of them
+    key = planned(toys, **settings)
+    folder = toys.home.run(key)
+    rng = random.Random(0)
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+        child = start(toys.home, key)
+        before = (read_json(folder.progress) or {}).get("step", 0)
+        deadline = time.monotonic() + 60
+        while (read_json(folder.progress) or {}).get("step", 0) <= before and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(rng.random() * 0.5)
+        os.kill(child.pid, number)
+        assert ended(child) == (3 if number == signal.SIGTERM else -signal.SIGKILL)
+    assert ended(start(toys.home, key)) == 0
+    killed = artefacts(toys.home, key)
+
+    other = Home.open(tmp_path / "other", toys.home.datasets)
+    grid = Grid(other)
+    assert grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings=settings), 0) == key
+    grid.write_specs()
+    run(other, key)
+    assert artefacts(other, key) == killed
+
+
+def test_a_full_disk_is_one_clear_line(toys, monkeypatch):
+    import errno
+
+    from bench.base.errors import BenchError
+
+    key = planned(toys)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("bench.run.checkpoint.save_file", full)
+    with pytest.raises(BenchError, match=r"the disk is full; free some space and run the same command again"):
+        run(toys.home, key)

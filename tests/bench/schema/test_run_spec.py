@@ -1,0 +1,190 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench.base.errors import BenchError
+from bench.ledger.scores import score_key
+from bench.plan.grid import Grid
+from bench.plan.resolve import resolve
+from bench.schema.protocol import MetricUse, load_protocol
+from bench.schema.run_spec import Evaluation, RunSpec, code_hash, read_spec
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+
+
+def spec_of(toys, method=None, seed=0, overrides=None, **settings) -> RunSpec:
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(method or toys.method, toys.protocol, "smoke", overrides, settings), seed)
+    return grid.runs[key]
+
+
+def test_the_key_is_the_same_for_the_same_run_and_starts_with_the_methods_name(toys):
+    spec = spec_of(toys)
+    assert spec.train_key == spec_of(toys).train_key
+    name, _, digits = spec.train_key.partition("-")
+    assert name == "toy"
+    assert len(digits) == 16
+    assert int(digits, 16) >= 0
+
+
+def test_what_can_change_a_bit_changes_the_key(toys):
+    spec = spec_of(toys)
+    changes = {
+        "seed": 1,
+        "threads": 2,
+        "config": spec.config | {"lr": 0.5},
+        "revisions": spec.revisions | {"method": 2},
+        "fingerprint": "another",
+        "needs": {"teacher": "toy-0000000000000000"},
+        "plugins": dict.fromkeys(spec.plugins, "another"),
+    }
+    keys = {name: spec.model_copy(update={name: value}).train_key for name, value in changes.items()}
+    assert len({spec.train_key, *keys.values()}) == 1 + len(keys)
+
+
+def test_what_changes_no_weight_does_not_change_the_key(toys):
+    spec = spec_of(toys)
+    more = spec.evaluation.model_copy(update={"scored_checkpoints": 4, "test_images": 2, "metrics": []})
+    changed = spec.model_copy(update={"evaluation": more, "asked_by": ["somebody"]})
+    assert changed.train_key == spec.train_key
+
+
+def test_a_setting_written_out_with_its_default_is_the_same_run(toys):
+    assert spec_of(toys, lr=0.05).train_key == spec_of(toys).train_key
+    assert spec_of(toys, lr=0.06).train_key != spec_of(toys).train_key
+    assert spec_of(toys, overrides={"lr": 0.06}).train_key == spec_of(toys, lr=0.06).train_key
+
+
+def test_a_users_file_counts_by_its_content_not_its_place(toys, tmp_path):
+    source = (PLUGINS / "toy.py").read_text()
+    files = []
+    for place, text in (("here", source), ("there", source), ("changed", source + "\n# changed\n")):
+        (tmp_path / place).mkdir()
+        files.append(tmp_path / place / "toy.py")
+        files[-1].write_text(text)
+    here, there, changed = (spec_of(toys, f"{file}:Toy").train_key for file in files)
+    assert here == there == spec_of(toys).train_key
+    assert changed != here
+
+
+def test_two_classes_of_one_file_are_two_runs(toys):
+    assert spec_of(toys, f"{PLUGINS / 'toy.py'}:Crash").train_key != spec_of(toys).train_key
+
+
+def test_a_loss_named_in_the_configuration_counts_by_content_too(toys, tmp_path):
+    source = (PLUGINS / "bad_losses.py").read_text()
+    keys = []
+    for place, text in (("here", source), ("there", source), ("changed", source + "\n# changed\n")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "mine.py").write_text(text)
+        keys.append(spec_of(toys, "cut", loss=f"{tmp_path / place / 'mine.py'}:Good").train_key)
+    assert keys[0] == keys[1] != keys[2]
+    assert spec_of(toys, "cut").train_key not in keys
+    assert spec_of(toys, "cut", loss=f"{tmp_path / 'here' / 'mine.py'}:GoodAdversary").train_key not in keys
+
+
+def test_the_pixels_decide_not_the_files(toys):
+    first = spec_of(toys)
+    folder = toys.home.datasets / "toys" / "trainA"
+    (folder / "000.png").touch()
+    assert spec_of(toys).fingerprint == first.fingerprint
+    shutil.copy(folder / "000.png", folder / "001.png")
+    assert spec_of(toys).train_key != first.train_key
+
+
+def test_the_direction_decides_too(toys):
+    first = spec_of(toys)
+    toys.edit(data={"family": "folder", "name": "toys", "validation": 2, "direction": "BtoA"})
+    assert spec_of(toys).train_key != first.train_key
+
+
+def test_two_protocols_with_one_stand_in_are_one_run(toys, tmp_path):
+    content = yaml.safe_load(toys.protocol_file.read_text())
+    grid = Grid(toys.home)
+    keys = []
+    for name in ("horses", "cats"):
+        file = tmp_path / f"{name}.yaml"
+        stand_in = {"smoke": {"stand_in": str(toys.protocol_file), "why": "a test"}}
+        file.write_text(yaml.safe_dump(content | {"name": name, "scales": stand_in}))
+        keys.append(grid.add_run(resolve(toys.method, load_protocol(str(file)), "smoke"), 0))
+    assert keys[0] == keys[1]
+    assert len(grid.runs) == 1
+    assert grid.runs[keys[0]].asked_by == ["horses@1 smoke", "cats@1 smoke"]
+
+
+def test_a_run_that_two_ask_for_is_scored_for_both(toys):
+    spec = spec_of(toys)
+    more = spec.evaluation.model_copy(update={"scored_checkpoints": 3, "metrics": [MetricUse(metric="L1")]})
+    merged = spec.merged(spec.model_copy(update={"evaluation": more, "asked_by": ["other"]}))
+    assert [use.metric for use in merged.evaluation.metrics] == [spec.evaluation.metrics[0].metric, "L1"]
+    assert merged.evaluation.scored_checkpoints == 3
+    assert merged.asked_by == ["toys@1 smoke", "other"]
+    assert merged.train_key == spec.train_key
+
+
+def test_the_score_key_changes_with_what_is_measured(toys):
+    spec = spec_of(toys)
+    fewer = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"test_images": 2})})
+    fid, kd = MetricUse(metric="FID"), MetricUse(metric="KD-EffLite0")
+    keys = {
+        score_key(spec, 4, "test", kd),
+        score_key(spec, 2, "test", kd),
+        score_key(spec, 4, "validation", kd),
+        score_key(spec, 4, "test", fid),
+        score_key(spec, 4, "test", MetricUse(metric="KD-EffLite0", settings={"subsets": 7})),
+        score_key(spec_of(toys, seed=1), 4, "test", kd),
+        score_key(fewer, 4, "test", kd),
+    }  # fmt: skip
+    assert len(keys) == 7
+    assert score_key(spec, 4, "test", kd) == score_key(spec_of(toys), 4, "test", kd)
+
+
+def test_a_users_metric_counts_by_its_content_not_its_place(toys, tmp_path):
+    spec = spec_of(toys)
+    source = (PLUGINS / "colour.py").read_text()
+    keys = []
+    for place, text in (("here", source), ("there", source), ("changed", source + "\n# changed\n")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "colour.py").write_text(text)
+        use = MetricUse(metric=f"{tmp_path / place / 'colour.py'}:MeanColour")
+        keys.append(score_key(spec, 4, "test", use))
+    assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "epochs"),
+    [(1, 7, [7]), (2, 4, [2, 4]), (3, 10, [3, 7, 10]), (80, 400, list(range(5, 401, 5))), (9, 4, [1, 2, 3, 4])],
+)
+def test_scored_checkpoints_are_spread_and_end_with_the_last(toys, count, total, epochs):
+    evaluation = Evaluation(
+        metrics=[], select_by="", counts="last", scored_checkpoints=count, test_images=None, validation_images=None
+    )
+    assert evaluation.epochs(total) == epochs
+
+
+def test_a_spec_survives_its_file(toys, tmp_path):
+    spec = spec_of(toys)
+    file = tmp_path / "spec.json"
+    file.write_text(spec.model_dump_json(indent=1))
+    assert read_spec(file) == spec
+    assert read_spec(file).train_key == spec.train_key
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format": 1', b"\xff\xfe"])
+def test_a_damaged_spec_is_one_line_with_the_way_out(tmp_path, content):
+    file = tmp_path / "spec.json"
+    file.write_bytes(content)
+    with pytest.raises(
+        BenchError, match=r"spec\.json: .*; run the command that started it again, which writes it anew"
+    ) as caught:
+        read_spec(file)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(BenchError, match=r"gone\.json: cannot be read: No such file"):
+        read_spec(tmp_path / "gone.json")
+
+
+def test_the_code_hash_is_of_the_installed_source():
+    assert len(code_hash()) == 64
+    assert code_hash() == code_hash()

@@ -1,0 +1,59 @@
+import shutil
+
+import numpy as np
+
+from bench.data.opening import open_dataset
+from bench.schema.run_spec import read_spec
+from bench.show.samples import collect_samples, samples_without_inputs
+
+
+def specs(trained):
+    keys = {label: seeds[0] for label, seeds in trained.keys.items()}
+    return {label: read_spec(trained.home.run(key).spec) for label, key in keys.items()}
+
+
+def test_every_method_on_the_same_inputs(trained):
+    runs = specs(trained)
+    first = next(iter(runs.values()))
+    dataset = open_dataset(first.data, trained.home.datasets, trained.home.cache)
+    samples = collect_samples(trained.home, dataset, runs)
+    assert [row.label for row in samples.rows] == ["input A", "toy", "needs-teacher"]
+    assert samples.has_outputs
+    inputs = dataset.images("test", "A")
+    assert samples.names == list(inputs.names)
+    for i, pixels in enumerate(samples.rows[0].images):
+        assert np.array_equal(pixels, inputs.pixels(i))
+    assert not np.array_equal(samples.rows[1].images[0], samples.rows[2].images[0])
+
+
+def test_a_run_without_images_is_said(trained, tmp_path):
+    runs = specs(trained)
+    elsewhere = type(trained.home)(tmp_path, trained.home.datasets)
+    first = next(iter(runs.values()))
+    dataset = open_dataset(first.data, trained.home.datasets, trained.home.cache)
+    samples = collect_samples(elsewhere, dataset, runs)
+    assert not samples.has_outputs
+    assert samples.missing == {"toy": "the run is not finished", "needs-teacher": "the run is not finished"}
+
+
+def test_without_the_data_what_was_made_is_shown_alone(trained):
+    runs = specs(trained)
+    samples = samples_without_inputs(trained.home, runs)
+    assert [(row.label, row.kind, len(row.images)) for row in samples.rows] == [
+        ("toy", "output", len(samples.names)), ("needs-teacher", "output", len(samples.names))
+    ]  # fmt: skip
+    assert samples.names == ["000.png", "001.png", "002.png"]
+
+
+def test_a_damaged_picture_leaves_its_method_out_and_is_said(trained, tmp_path):
+    runs = specs(trained)
+    shutil.copytree(trained.home.root, tmp_path / "runs")
+    home = type(trained.home)(tmp_path / "runs", trained.home.datasets)
+    first = next(iter(runs.values()))
+    picture = sorted(home.run(first.train_key).samples("test", first.total_epochs).glob("*.png"))[0]
+    picture.write_bytes(b"no picture")
+    dataset = open_dataset(first.data, home.datasets, home.cache)
+    samples = collect_samples(home, dataset, runs)
+    assert [row.label for row in samples.rows] == ["input A", "needs-teacher"]
+    assert samples.missing["toy"].startswith(f"{picture}: cannot be read as an image")
+    assert [row.label for row in samples_without_inputs(home, runs).rows] == ["needs-teacher"]

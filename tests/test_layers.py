@@ -1,0 +1,76 @@
+"""Which package may import which: each one only what stands below it. A new arrow upwards fails here, with its file."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# from the ground up; packages on one floor know nothing of each other
+FLOORS = (
+    ("bench.base",),
+    ("bench.plugin",),
+    ("bench.features", "bench.schema", "methods"),
+    ("bench.data",),
+    ("bench.metrics",),
+    ("bench.tasks",),
+    ("bench.ledger",),
+    ("bench.run",),
+    ("bench.checks", "bench.tracking"),
+    ("bench.plan",),
+    ("bench.verdict",),
+    ("results.tables",),
+    ("bench.show",),
+    ("bench.compare",),
+    ("bench.report", "bench.commands"),
+    ("bench.cli",),
+)
+# short addresses for plugin authors: each has the floor of what it hands on
+FACES = {
+    "bench.method": "bench.plugin",
+    "bench.loss": "bench.plugin",
+    "bench.replay": "bench.checks",
+    "bench.conformance": "bench.checks",
+}
+FLOOR = {package: number for number, floor in enumerate(FLOORS) for package in floor}
+
+
+def package(module: str) -> str | None:
+    """The room of a module, None if it is in none."""
+    module = FACES.get(module, module)
+    return next((name for name in FLOOR if module == name or module.startswith(f"{name}.")), None)
+
+
+def imports(path: Path, module: str) -> set[str]:
+    """Every module named by an import, wherever it stands in the file: lazy, typing and relative imports are arrows too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+            base = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
+            source = ".".join(filter(None, (base, node.module)))
+            found |= {source} | {f"{source}.{alias.name}" for alias in node.names}
+    return found
+
+
+def files() -> list[tuple[Path, str]]:
+    """Every source file with its module's name."""
+    paths = sorted(path for top in ("bench", "methods", "results") for path in ROOT.glob(f"{top}/**/*.py"))
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    return list(zip(paths, names, strict=True))
+
+
+def test_every_file_is_in_a_room():
+    homeless = [name for _, name in files() if package(name) is None and name not in ("bench", "results")]
+    assert not homeless, "\n".join(homeless)
+
+
+def test_every_package_imports_only_what_stands_below_it():
+    wrong = []
+    for path, module in files():
+        own = package(module)
+        for other_module in sorted(imports(path, module)):
+            other = package(other_module)
+            if own and other and own != other and FLOOR[other] >= FLOOR[own]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {other_module}")
+    assert not wrong, "\n".join(wrong)
