@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.base.embedded_weights import weight_file as efficientnet_lite0_file
 from bench.base.weight_files import find
-from bench.base.weight_files import weight_file as efficientnet_lite0_file
 from methods.networks.conv_encoder import ConvEncoder
 from methods.networks.efficientnet_lite0_features import EfficientNetLite0Features
 from methods.networks.pixel_patches import PixelPatches
