@@ -76,8 +76,9 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
     from bench.data.training_pairs import TrainingPairs
     from bench.plugin.method import PairedConfig
     from bench.run.checkpoint import Checkpoints
+    from bench.run.loss_log import LossLog
     from bench.run.score_checkpoint import evaluate
-    from bench.run.train import MetricsLog, train
+    from bench.run.train import Session
 
     folder = home.run(key)
     spec = read_spec(folder.spec)
@@ -108,15 +109,22 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
     # ---- train; each kept checkpoint is scored as soon as its weights are on disk
     scorer = build_method(spec).to(device)
 
-    def score_epoch(epoch: int) -> None:
-        checkpoints.load_weights(scorer, epoch)
-        evaluate(folder, spec, scorer, dataset, epoch, home, progress)
-        progress({"phase": "training"})
+    class Scoring:
+        """Scores what is kept, and passes progress and stop requests on."""
 
-    seconds = train(
-        method, images, Draws(spec.seed), checkpoints, MetricsLog(folder.metrics), spec.scored_epochs, score_epoch, progress,
-        progress.should_stop,
-    )  # fmt: skip
+        def kept(self, epoch: int) -> None:
+            checkpoints.load_weights(scorer, epoch)
+            evaluate(folder, spec, scorer, dataset, epoch, home, progress)
+            progress({"phase": "training"})
+
+        def progress(self, update: dict[str, Any]) -> None:
+            progress(update)
+
+        def should_stop(self) -> bool:
+            return progress.should_stop()
+
+    log = LossLog(folder.metrics)
+    seconds = Session(method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, Scoring()).run()
 
     # ---- say that it is done, last
     write_json(

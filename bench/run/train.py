@@ -1,4 +1,4 @@
-"""The training loop: one function, from wherever the last good checkpoint is to the end.
+"""Training as a session: from wherever the last good checkpoint is to the end of the last epoch.
 
 Stopping anywhere and starting again gives bit-identical weights and metrics on the CPU: every draw is keyed by its step,
 checkpoints hold all other state, and the append-only metrics file is cut back to where the checkpoint was taken.
@@ -6,23 +6,18 @@ checkpoints hold all other state, and the append-only metrics file is cut back t
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
-from bench.base.storage import explained
 from bench.data.training_images import TrainingImages
 from bench.plugin.method import Method, StepContext
 from bench.run.checkpoint import Checkpoints
+from bench.run.loss_log import LossLog, NonFinite, Window
 
 MAX_LOG_STEPS = 100  # losses are averaged over windows of at most this many steps; one host synchronisation each
 LOG_ROWS = 200  # and about this many rows a run, so that curves of short runs have points too
@@ -34,195 +29,173 @@ class Stopped(BenchError):
     """Training was asked to stop and has saved its state; the same command goes on from there."""
 
 
-class NonFinite(BenchError):
-    """A loss or a weight is not a finite number any more."""
+class Listener(Protocol):
+    """Who wants to know how training goes, and may ask it to stop."""
+
+    def kept(self, epoch: int) -> None:
+        """The weights of a kept epoch are on disk (1-based), so that they can be scored."""
+
+    def progress(self, update: dict[str, Any]) -> None:
+        """A step is done: step, epoch, losses, seconds_per_step. Called after each; decides itself how often to act."""
+
+    def should_stop(self) -> bool:
+        """Asked after each step; True saves the state and raises Stopped."""
 
 
-class MetricsLog:
-    """The run's append-only `metrics.jsonl`: one JSON object a line, no clock times, so that reruns compare equal."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def append(self, row: dict[str, Any]) -> None:
-        """Add one row."""
-        with explained(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-
-    def length(self) -> int:
-        """Bytes so far."""
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    def truncate(self, length: int) -> None:
-        """Cut back to a checkpoint's length.
-
-        Raises:
-            BenchError: if the file is shorter than that, so rows are missing that nothing can bring back.
-        """
-        if self.length() < length:
-            raise BenchError(f"{self.path}: shorter than its checkpoint says; remove the run's folder and run again")
-        with explained(self.path), self.path.open("ab") as file:
-            file.truncate(length)
-
-
-@dataclass
-class Window:
-    """Losses since the last row: first as tensors on the device, then as numbers once someone needs them."""
-
-    first_step: int
-    rows: list[dict[str, float]] = field(default_factory=list)
-    tensors: list[dict[str, Tensor]] = field(default_factory=list)
-
-    def settle(self) -> None:
-        """Bring the pending losses to the host in one transfer and check that they are finite.
-
-        Raises:
-            NonFinite: naming the first bad step and its losses.
-        """
-        if not self.tensors:
-            return
-        flat = torch.stack([value.double() for losses in self.tensors for value in losses.values()]).tolist()
-        numbers = iter(flat)
-        for losses in self.tensors:
-            self.rows.append({name: next(numbers) for name in losses})
-            bad = [name for name, value in self.rows[-1].items() if not math.isfinite(value)]
-            if bad:
-                step = self.first_step + len(self.rows) - 1
-                raise NonFinite(
-                    f"loss {', '.join(bad)} is not finite at step {step}; the last good checkpoint is kept; "
-                    "lower the learning rate or mend the loss"
-                )
-        self.tensors = []
-
-    def means(self) -> dict[str, float]:
-        """The mean of each loss over the steps that reported it."""
-        names = dict.fromkeys(name for row in self.rows for name in row)
-        return {name: _mean([row[name] for row in self.rows if name in row]) for name in names}
-
-
-def _mean(values: list[float]) -> float:
-    return math.fsum(values) / len(values)
-
-
-def train(
-    method: Method,
-    images: TrainingImages,
-    draws: Draws,
-    checkpoints: Checkpoints,
-    log: MetricsLog,
-    kept_epochs: list[int],
-    after_kept_epoch: Callable[[int], None],
-    progress: Callable[[dict[str, Any]], None],
-    should_stop: Callable[[], bool],
-) -> float:
-    """Train to the end of the last epoch, resuming if a state was saved.
+class Session:
+    """One run's training.
 
     Args:
-        method: the method, built but not restored.
+        method: built, not restored.
         images: training batches as a function of the step.
         draws: the run's random streams.
         checkpoints: where states and weights are kept.
-        log: the append-only metrics file.
+        log: the append-only file of losses.
         kept_epochs: epochs (1-based, ascending, the last one included) whose weights are kept.
-        after_kept_epoch: called with each kept epoch once its weights are on disk (scoring).
-        progress: called after each step with plain numbers; decides itself how often to act.
-        should_stop: asked after each step; True saves the state and raises Stopped.
+        listener: told of steps and kept epochs.
 
-    Returns:
-        Seconds spent in training steps, over all sessions.
-
-    Raises:
-        NonFinite: the run cannot go on; the last good checkpoint is untouched.
-        Stopped: the state is saved.
+    Attributes:
+        step: how many steps are done.
+        seconds: spent in training steps, over all sessions of the run.
     """
-    per_epoch, total_steps = images.steps_per_epoch, images.total_steps
-    total_epochs = method.config.total_epochs
-    log_steps = max(1, min(MAX_LOG_STEPS, total_steps // LOG_ROWS))
 
-    # ---- go back to the newest good state that does not skip weights which are missing
-    done = [epoch for epoch in kept_epochs if checkpoints.has_weights(epoch)]
-    missing = [epoch for epoch in kept_epochs if epoch not in done]
-    if not missing:
+    def __init__(
+        self,
+        method: Method,
+        images: TrainingImages,
+        draws: Draws,
+        checkpoints: Checkpoints,
+        log: LossLog,
+        kept_epochs: Sequence[int],
+        listener: Listener,
+    ) -> None:
+        self.method, self.images, self.draws = method, images, draws
+        self.checkpoints, self.log, self.listener = checkpoints, log, listener
+        self.kept_epochs = kept_epochs
+        self.log_steps = max(1, min(MAX_LOG_STEPS, images.total_steps // LOG_ROWS))
+        self.step = 0
+        self.seconds = 0.0
+        self._window = Window(0)
+        self._latest: dict[str, float] = {}
+        self._last_save, self._save_cost = time.monotonic(), 0.0
+
+    def run(self) -> float:
+        """Train to the end of the last epoch, going on from the newest good state.
+
+        Returns:
+            Seconds spent in training steps, over all sessions of the run.
+
+        Raises:
+            NonFinite: the run cannot go on; the last good checkpoint is untouched.
+            Stopped: the state is saved.
+        """
+        if not self._resume():
+            return self.checkpoints.seconds()
+        self._last_save = time.monotonic()
+        while self.step < self.images.total_steps:
+            epoch = self._train_one_step()
+            stop = self.listener.should_stop()
+            if self._at_end_of_epoch and epoch in self.kept_epochs:
+                self._keep(epoch)
+            if stop or self.step == self.images.total_steps or self._save_is_due:
+                self._save()
+            if stop and self.step < self.images.total_steps:
+                raise Stopped(
+                    f"stopped at step {self.step} of {self.images.total_steps}; run the same command to go on"
+                )
+        return self.seconds
+
+    def _resume(self) -> bool:
+        """Go back to the newest good state that does not skip kept weights which are missing.
+
+        Returns:
+            Whether anything is left to train.
+        """
+        per_epoch = self.images.steps_per_epoch
+        done = [epoch for epoch in self.kept_epochs if self.checkpoints.has_weights(epoch)]
+        missing = [epoch for epoch in self.kept_epochs if epoch not in done]
+        if not missing:
+            for epoch in done:
+                self.listener.kept(epoch)
+            return False
+        self.checkpoints.forget_states_after(missing[0] * per_epoch)
+        log_bytes = 0
+        restored = self.checkpoints.restore_state(self.method)
+        if restored is not None:
+            self.step, saved = restored
+            self.seconds, log_bytes = saved["seconds"], saved["log_bytes"]
+            self._window = Window(saved["window_start"], saved["window_rows"])
+        self.log.truncate(log_bytes)
         for epoch in done:
-            after_kept_epoch(epoch)
-        return checkpoints.seconds()
-    checkpoints.forget_states_after(missing[0] * per_epoch)
-    step, seconds, window = 0, 0.0, Window(0)
-    restored = checkpoints.restore_state(method)
-    if restored is not None:
-        step, saved = restored
-        seconds = saved["seconds"]
-        window = Window(saved["window_start"], saved["window_rows"])
-    log.truncate(restored[1]["log_bytes"] if restored is not None else 0)
-    for epoch in done:
-        if epoch * per_epoch <= step:
-            after_kept_epoch(epoch)
+            if epoch * per_epoch <= self.step:
+                self.listener.kept(epoch)
+        if missing[0] * per_epoch == self.step:
+            self._keep(missing[0])
+        return True
 
-    def keep(epoch: int) -> None:
-        _require_finite_weights(method, step)
-        checkpoints.save_weights(method, epoch)
-        after_kept_epoch(epoch)
+    def _train_one_step(self) -> int:
+        """Make one step, end the epoch if it was its last, and write a row when a window is full.
 
-    def save() -> None:
-        window.settle()
-        _require_finite_weights(method, step)
-        checkpoints.save_state(
-            method,
-            step,
-            {
-                "seconds": seconds,
-                "window_start": window.first_step,
-                "window_rows": window.rows,
-                "log_bytes": log.length(),
-            },
-        )
-
-    if missing[0] * per_epoch == step:
-        keep(missing[0])
-
-    # ---- train
-    latest: dict[str, float] = {}
-    last_save, save_cost = time.monotonic(), 0.0
-    while step < total_steps:
+        Returns:
+            The epoch it belongs to, 1-based.
+        """
         started = time.perf_counter()
-        epoch = images.epoch(step)
-        context = StepContext(step, epoch, total_steps, total_epochs, draws.at(step))
-        window.tensors.append(method.training_step(images.batch(step), context))
-        step += 1
-        end_of_epoch = step % per_epoch == 0
-        if end_of_epoch:
-            method.end_epoch()
+        epoch = self.images.epoch(self.step)
+        total_epochs = self.method.config.total_epochs
+        context = StepContext(self.step, epoch, self.images.total_steps, total_epochs, self.draws.at(self.step))
+        self._window.tensors.append(self.method.training_step(self.images.batch(self.step), context))
+        self.step += 1
+        if self._at_end_of_epoch:
+            self.method.end_epoch()
+        if self.step % self.log_steps == 0 or self._at_end_of_epoch:
+            self._write_row(epoch)
+        self.seconds += time.perf_counter() - started
+        self.listener.progress(
+            {"step": self.step, "epoch": epoch, "losses": self._latest, "seconds_per_step": self.seconds / self.step}
+        )
+        return epoch
 
-        # ---- one row, one host synchronisation
-        if step % log_steps == 0 or end_of_epoch:
-            window.settle()
-            latest = window.means()
-            log.append({"step": step, "epoch": epoch, **latest})
-            window = Window(step)
-        seconds += time.perf_counter() - started
+    @property
+    def _at_end_of_epoch(self) -> bool:
+        return self.step % self.images.steps_per_epoch == 0
 
-        progress({"step": step, "epoch": epoch, "losses": latest, "seconds_per_step": seconds / step})
+    def _write_row(self, epoch: int) -> None:
+        """One row of mean losses: the one host synchronisation of a window."""
+        self._window.settle()
+        self._latest = self._window.means()
+        self.log.append({"step": self.step, "epoch": epoch, **self._latest})
+        self._window = Window(self.step)
 
-        # ---- keep weights for scoring, and states for going on
-        stop = should_stop()
-        if end_of_epoch and epoch in kept_epochs:
-            keep(epoch)
-        since = time.monotonic() - last_save
-        if stop or step == total_steps or since > max(SAVE_SECONDS, save_cost / SAVE_SHARE):
-            started = time.monotonic()
-            save()
-            last_save = time.monotonic()
-            save_cost = last_save - started
-        if stop and step < total_steps:
-            raise Stopped(f"stopped at step {step} of {total_steps}; run the same command to go on")
-    return seconds
+    def _keep(self, epoch: int) -> None:
+        """Keep weights for scoring."""
+        self._require_finite_weights()
+        self.checkpoints.save_weights(self.method, epoch)
+        self.listener.kept(epoch)
 
+    @property
+    def _save_is_due(self) -> bool:
+        return time.monotonic() - self._last_save > max(SAVE_SECONDS, self._save_cost / SAVE_SHARE)
 
-def _require_finite_weights(method: Method, step: int) -> None:
-    """Refuse to keep weights that are not finite: a checkpoint of them would be of no use to anyone."""
-    for name, parameter in method.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
-            raise NonFinite(
-                f"weight {name} is not finite after step {step}; the last good checkpoint is kept; "
-                "lower the learning rate or mend the loss"
-            )
+    def _save(self) -> None:
+        """Save everything needed to go on from here."""
+        started = time.monotonic()
+        self._window.settle()
+        self._require_finite_weights()
+        progress = {
+            "seconds": self.seconds,
+            "window_start": self._window.first_step,
+            "window_rows": self._window.rows,
+            "log_bytes": self.log.length(),
+        }
+        self.checkpoints.save_state(self.method, self.step, progress)
+        self._last_save = time.monotonic()
+        self._save_cost = self._last_save - started
+
+    def _require_finite_weights(self) -> None:
+        """Refuse to keep weights that are not finite: a checkpoint of them would be of no use to anyone."""
+        for name, parameter in self.method.named_parameters():
+            if not bool(torch.isfinite(parameter).all()):
+                raise NonFinite(
+                    f"weight {name} is not finite after step {self.step}; the last good checkpoint is kept; "
+                    "lower the learning rate or mend the loss"
+                )

@@ -13,7 +13,8 @@ from bench.data.opening import open_dataset
 from bench.data.training_images import TrainingImages
 from bench.plugin.discovery import load_method
 from bench.run.checkpoint import Checkpoints
-from bench.run.train import MetricsLog, train
+from bench.run.loss_log import LossLog
+from bench.run.train import Session
 from bench.schema.protocol import load_protocol
 
 
@@ -38,8 +39,22 @@ class Stopwatch:
         return timed
 
 
+class _Silent:
+    """A listener that listens to nothing."""
+
+    def kept(self, epoch: int) -> None:
+        """Score nothing."""
+
+    def progress(self, update: dict[str, Any]) -> None:
+        """Show nothing."""
+
+    def should_stop(self) -> bool:
+        """Go on to the end."""
+        return False
+
+
 def run(size: int = 64, width: int = 64, steps: int = 40) -> dict[str, float]:
-    """Train through `bench.run.train.train` on one thread, without scoring.
+    """Train through `bench.run.train.Session` on one thread, without scoring.
 
     Writing checkpoints is told apart: a run this short ends before the loop has spread its writes out, which it does
     so that they take no more than `bench.run.train.SAVE_SHARE` of the time.
@@ -71,10 +86,8 @@ def run(size: int = 64, width: int = 64, steps: int = 40) -> dict[str, float]:
         checkpoints.save_state = in_saving.on(checkpoints.save_state)  # type: ignore[method-assign]
         checkpoints.save_weights = in_saving.on(checkpoints.save_weights)  # type: ignore[method-assign]
         started = time.perf_counter()
-        train(
-            method, images, Draws(0), checkpoints, MetricsLog(Path(folder) / "metrics.jsonl"), [config.total_epochs],
-            lambda epoch: None, lambda update: None, lambda: False,
-        )  # fmt: skip
+        log = LossLog(Path(folder) / "metrics.jsonl")
+        Session(method, images, Draws(0), checkpoints, log, [config.total_epochs], _Silent()).run()
         total = time.perf_counter() - started
     rest = total - in_steps.seconds - in_saving.seconds
     return {

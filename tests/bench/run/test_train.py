@@ -5,16 +5,21 @@ import os
 import random
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from bench.base.home import Home
+from bench.base.randomness import Draws
 from bench.base.storage import read_json
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
+from bench.plugin.discovery import load_method
+from bench.run.loss_log import LossLog, NonFinite
 from bench.run.process import ProgressFile, execute, run_in_child
-from bench.run.train import NonFinite, Stopped
+from bench.run.train import Session, Stopped
 
 
 def planned(toys, seed=0, **settings):
@@ -103,6 +108,25 @@ def test_a_non_finite_loss_ends_the_run_naming_step_and_loss_and_keeps_the_last_
     assert all(math.isfinite(value) for tensor in weights.values() for value in tensor.flatten().tolist())
     for path in folder.checkpoints.glob("*.safetensors"):
         assert all(bool(t.isfinite().all()) for t in load_file(path).values())
+
+
+@pytest.mark.parametrize("place", ["kept", "saved"])
+def test_weights_that_are_not_finite_are_neither_kept_nor_saved(toys, tmp_path, place):
+    """The losses may be finite when a weight is not: one that no loss reads, or the last update's."""
+    method = load_method(toys.method)(load_method(toys.method).Config(n_epochs=1, n_epochs_decay=0), Draws(0))
+    with torch.no_grad():
+        next(method.parameters()).fill_(math.nan)
+    kept = []
+    checkpoints = SimpleNamespace(
+        save_weights=lambda *_: kept.append("weights"), save_state=lambda *_: kept.append("state")
+    )
+    images = SimpleNamespace(total_steps=4, steps_per_epoch=4)
+    session = Session(method, images, Draws(0), checkpoints, LossLog(tmp_path / "log"), [1], SimpleNamespace())
+    with pytest.raises(
+        NonFinite, match=r"weight netG\..* is not finite after step 0; the last good checkpoint is kept"
+    ):
+        session._keep(1) if place == "kept" else session._save()
+    assert kept == []
 
 
 def test_a_damaged_state_is_reported_and_the_one_before_it_used(toys, capfd):
