@@ -15,7 +15,7 @@ from bench.schema.cell import Cell
 from bench.schema.table import Table
 from bench.show.samples import sample_sheets
 from bench.show.table_files import print_table, write_table
-from bench.verdict.cells import fill
+from bench.verdict.cells import cells_of
 
 
 def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow: str | None = None) -> bool:
@@ -37,13 +37,13 @@ def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow:
     written: dict[str, list[Path]] = {}
     with work.shown_in_mlflow():
         if work.todo:
-            known = fill(grid)
+            known = cells_of(grid)
             for table, scale in _tables(grid):  # from the start its cells say which runs are its own
                 mine = [cell for cell in known if cell.table == table.name]
                 write_table(table, mine, grid.home.table(table.name, scale))
             failed = any(outcome.state != "done" for outcome in work.run().values())
 
-        cells = fill(grid)
+        cells = cells_of(grid)
         for table, scale in _tables(grid):
             mine = [cell for cell in cells if cell.table == table.name]
             folder = grid.home.table(table.name, scale)

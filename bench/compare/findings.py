@@ -12,7 +12,7 @@ from bench.ledger.folders import chosen_epochs, run_state, scores_frame
 from bench.plan.grid import Grid
 from bench.plugin.discovery import find
 from bench.schema.cell import CHECKPOINTS, Checkpoint, Measured
-from bench.verdict.cells import measure
+from bench.verdict.cells import over_seeds
 from bench.verdict.stats import LEVEL, PairedComparison, holm, paired_comparison
 
 Judgement = Literal["better", "worse", "not shown", "too few seeds"]
@@ -128,7 +128,7 @@ def collect(
         chosen = {seed: chosen_epochs(frames[key], select, higher) for seed, key in mine.items()}
         scores: dict[str, dict[Checkpoint, Measured]] = {}
         for metric in uses:
-            found = {rule: measure(mine, frames, chosen, metric, rule) for rule in CHECKPOINTS}
+            found = {rule: over_seeds(mine, frames, chosen, metric, rule) for rule in CHECKPOINTS}
             scores[metric] = {rule: value for rule, value in found.items() if value is not None}
             for frame in frames.values():
                 for row in frame[(frame["metric"] == metric) & (frame["state"] == "not available")].itertuples():

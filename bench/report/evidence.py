@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.report.anchors import Anchors
 from bench.report.contents import TableResult
-from bench.report.figures import Shown
+from bench.report.figures import StoredFigure
 from bench.report.run_material import RunMaterial, SampleGrid
 from bench.report.wording import (
     CHECKPOINT_WORDS,
@@ -95,7 +95,7 @@ class Evidence:
     gap: str
     ceiling: str
     samples: SampleGrid | None
-    curves: Shown | None
+    curves: StoredFigure | None
     missing: list[str]
 
 
@@ -192,7 +192,7 @@ def _other(name: str, measured: Measured) -> OtherLine:
     )
 
 
-def _of_runs(cell: Cell, material: RunMaterial) -> tuple[SampleGrid | None, Shown | None, list[str]]:
+def _of_runs(cell: Cell, material: RunMaterial) -> tuple[SampleGrid | None, StoredFigure | None, list[str]]:
     """Samples of the first seed's run and curves of all; what cannot be shown is said."""
     if not cell.train_keys:
         return None, None, []

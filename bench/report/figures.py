@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shown:
+class StoredFigure:
     """A stored figure: its name in the page, its box, and what it shows for those who cannot see it."""
 
     name: str
@@ -29,9 +29,9 @@ class Figures:
     """Collects figures while a page is put together; the same figure is drawn and stored once."""
 
     def __init__(self) -> None:
-        self._stored: dict[Hashable, tuple[Shown, str]] = {}
+        self._stored: dict[Hashable, tuple[StoredFigure, str]] = {}
 
-    def add(self, identity: Hashable, figure: Figure, label: str) -> Shown:
+    def add(self, identity: Hashable, figure: Figure, label: str) -> StoredFigure:
         """Store a figure.
 
         Args:
@@ -45,7 +45,7 @@ class Figures:
         if identity not in self._stored:
             name = f"f-{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}"
             drawing = inline_svg(figure, name)
-            self._stored[identity] = Shown(name, drawing.box, round(drawing.width), label), drawing.content
+            self._stored[identity] = StoredFigure(name, drawing.box, round(drawing.width), label), drawing.content
         return self._stored[identity][0]
 
     def store(self) -> Markup:

@@ -60,7 +60,7 @@ class GridLine:
 
 
 @dataclass(frozen=True)
-class Grid:
+class TableGrid:
     """One block: caption, headings with spans, lines."""
 
     title: str
@@ -76,7 +76,7 @@ class Grid:
 Link = Callable[[tuple[str, str]], str]
 
 
-def grid(block: Block, note: Callable[[str], str], link: Link, anchor: Link) -> Grid:
+def grid(block: Block, note: Callable[[str], str], link: Link, anchor: Link) -> TableGrid:
     """Prepare a block.
 
     Args:
@@ -88,7 +88,7 @@ def grid(block: Block, note: Callable[[str], str], link: Link, anchor: Link) -> 
     # from below: where a row has a line for the paper's number and one for ours, the way back leads to ours
     lines = [_line(line, note, link, anchor) for line in reversed(block.lines)][::-1]
     groups = [(name, len(list(same))) for name, same in groupby(block.groups)] if any(block.groups) else []
-    return Grid(
+    return TableGrid(
         title=block.title,
         intro=block.intro,
         stubs=block.stubs,

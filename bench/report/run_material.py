@@ -12,7 +12,7 @@ from bench.base.home import Home
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
 from bench.plugin.discovery import find
-from bench.report.figures import Figures, Shown
+from bench.report.figures import Figures, StoredFigure
 from bench.report.pictures import Picture, Pictures
 from bench.schema.run_spec import RunSpec, read_spec
 from bench.show.curves import Series, curves_figure, loss_curves, score_curves
@@ -129,7 +129,7 @@ class RunMaterial:
         except BenchError as error:
             return str(error)
 
-    def cell_curves(self, label: str, train_keys: Mapping[int, str]) -> Shown | str:
+    def cell_curves(self, label: str, train_keys: Mapping[int, str]) -> StoredFigure | str:
         """Losses and scores of one method's runs, small; or why there is nothing to draw."""
         found = self.series(label, train_keys)
         if isinstance(found, str):
@@ -142,7 +142,7 @@ class RunMaterial:
         described = f"{label}: {_listed(found.loss_names)} against the images seen; scores against the epoch"
         return self.figures.add(("curves", *sorted(train_keys.values())), figure, described)
 
-    def loss_figure(self, name: str, methods: Mapping[str, Mapping[int, str]]) -> Shown | None:
+    def loss_figure(self, name: str, methods: Mapping[str, Mapping[int, str]]) -> StoredFigure | None:
         """The losses that several methods log, all methods in each panel."""
         series = self._drawable(methods)
         logged = [name for one in series for name in one.loss_names]
@@ -152,7 +152,7 @@ class RunMaterial:
         described = f"{name}: {_listed(names)} against the images seen, for {_listed([one.label for one in series])}"
         return None if figure is None else self.figures.add(("losses", name), figure, described)
 
-    def score_figure(self, name: str, methods: Mapping[str, Mapping[int, str]]) -> Shown | None:
+    def score_figure(self, name: str, methods: Mapping[str, Mapping[int, str]]) -> StoredFigure | None:
         """Every metric on the test images at every scored checkpoint, all methods in each panel."""
         series = self._drawable(methods)
         metrics = self._directions([one.scores for one in series])

@@ -12,8 +12,8 @@ from bench.compare.findings import ContenderFindings, Findings
 from bench.report.anchors import Anchors
 from bench.report.contents import TableResult
 from bench.report.evidence import Evidence, evidences
-from bench.report.figures import Shown
-from bench.report.grids import Grid, grid
+from bench.report.figures import StoredFigure
+from bench.report.grids import TableGrid, grid
 from bench.report.interval_plot import interval_plot, panels
 from bench.report.run_material import RunMaterial, SampleGrid
 from bench.report.wording import number
@@ -26,7 +26,7 @@ from results.tables.layout import lay_out
 class Plot:
     """A figure with its caption."""
 
-    figure: Shown
+    figure: StoredFigure
     title: str
     note: str
 
@@ -40,7 +40,7 @@ class TableSection:
     scale: str
     title: str
     source: str
-    grids: list[Grid]
+    grids: list[TableGrid]
     paragraphs: tuple[str, ...]
     notes: list[tuple[str, str, str]]
     intervals: list[Plot]
@@ -120,7 +120,7 @@ def table_section(
     )
 
 
-def _plots(*drawn: tuple[Shown | None, str, str]) -> list[Plot]:
+def _plots(*drawn: tuple[StoredFigure | None, str, str]) -> list[Plot]:
     return [Plot(figure, title, note) for figure, title, note in drawn if figure is not None]
 
 
@@ -134,7 +134,7 @@ def _methods(cells: list[Cell]) -> dict[str, dict[str, Mapping[int, str]]]:
 
 
 @dataclass(frozen=True)
-class Score:
+class SeedScores:
     """One metric of a contender, seed by seed: what is counted, and the value of each seed."""
 
     metric: str
@@ -142,7 +142,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Contender:
+class ContenderRow:
     """One contender of a comparison: what it is, its scores, and its runs with their anchors."""
 
     label: str
@@ -150,7 +150,7 @@ class Contender:
     differences: list[str]
     deviations: list[str]
     problems: list[str]
-    scores: list[Score]
+    scores: list[SeedScores]
     runs: list[tuple[int, str, str]]
 
 
@@ -163,12 +163,12 @@ class ComparisonSection:
     scale: str
     title: str
     source: str
-    grids: list[Grid]
+    grids: list[TableGrid]
     paragraphs: tuple[str, ...]
     plots: list[Plot]
     samples: SampleGrid
     missing: list[str]
-    contenders: list[Contender]
+    contenders: list[ContenderRow]
 
 
 def comparison_section(
@@ -217,15 +217,15 @@ def comparison_section(
     )
 
 
-def _contender(contender: ContenderFindings, findings: Findings, anchors: Anchors) -> Contender:
+def _contender(contender: ContenderFindings, findings: Findings, anchors: Anchors) -> ContenderRow:
     scores = []
     for metric, rules in contender.scores.items():
         if (measured := rules.get(findings.counts)) is not None:
             decimals = decimals_for(measured.values.values())
             scores.append(
-                Score(metric, [(seed, number(value, decimals)) for seed, value in sorted(measured.values.items())])
+                SeedScores(metric, [(seed, number(value, decimals)) for seed, value in sorted(measured.values.items())])
             )
-    return Contender(
+    return ContenderRow(
         label=contender.label,
         method=contender.method,
         differences=contender.differences,

@@ -24,7 +24,7 @@ from bench.schema.cell import State
 from bench.schema.protocol import load_protocol
 from bench.schema.run_spec import RunSpec, read_spec
 from bench.tracking.groups import Group, Standing, read_comparison, read_table
-from bench.tracking.record import DataName, Point, Record
+from bench.tracking.mlflow_run import DataName, MlflowRun, Point
 
 Found = TypeVar("Found")
 
@@ -90,7 +90,7 @@ class Ledger:
             seen.append((path.name, status.st_size, status.st_mtime_ns))
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
-    def run(self, key: str) -> Record:
+    def run(self, key: str) -> MlflowRun:
         """The record of one run."""
         folder, spec, place = self.home.run(key), self.specs[key], self.places[key]
         state, reason = self.states[key]
@@ -124,7 +124,7 @@ class Ledger:
         files = {path.name: path for path in (folder.spec, folder.result, folder.error) if path.exists()}
         ended = max([last_time, *(path.stat().st_mtime for name, path in files.items() if name != "spec.json")])
         has_samples = state == "done" and folder.samples("test", spec.total_epochs).is_dir()
-        return Record(
+        return MlflowRun(
             identity=key,
             experiment=place.experiment,
             name=f"{label}, seed {spec.seed}",
@@ -141,7 +141,7 @@ class Ledger:
             data=DataName(spec.data.name, spec.fingerprint[:12], spec.data.model_dump_json()),
         )
 
-    def parents(self) -> Iterator[Record]:
+    def parents(self) -> Iterator[MlflowRun]:
         """The records of groups, one for each experiment in which a group has a run that has begun."""
         begun = self.begun()
         for group in self.groups:
@@ -150,7 +150,7 @@ class Ledger:
                 mine = [key for key in keys if self.places[key].experiment == experiment]
                 yield self._parent(group, experiment, mine)
 
-    def _parent(self, group: Group, experiment: str, keys: list[str]) -> Record:
+    def _parent(self, group: Group, experiment: str, keys: list[str]) -> MlflowRun:
         counts = Counter(self.states[key][0] for key in keys)
         status = next((STATUS[state] for state in ("running", "failed", "not run") if counts[state]), "FINISHED")
         elsewhere = {place.experiment for place in self.places.values()} - {experiment}
@@ -171,7 +171,7 @@ class Ledger:
             "part_of": "",
             "mlflow.note.content": _group_note(group, experiment, sorted(files)),
         }
-        return Record(
+        return MlflowRun(
             identity=group.identity(experiment),
             experiment=experiment,
             name=f"{group.name}, {group.scale}",

@@ -21,9 +21,9 @@ from filelock import FileLock
 from bench.base.errors import BenchError
 from bench.base.home import Home
 from bench.tracking.ledger_view import Ledger
-from bench.tracking.record import DataName, Point, Record
+from bench.tracking.mlflow_run import DataName, MlflowRun, Point
 from bench.tracking.sheet import sample_sheet
-from bench.tracking.shown import DONE_TAG, FILES_TAG, HOME_TAG, IDENTITY_TAG, Shown, read_history, read_shown
+from bench.tracking.shown import DONE_TAG, FILES_TAG, HOME_TAG, IDENTITY_TAG, InMlflow, read_history, read_shown
 from bench.tracking.store import (
     TrackingDown,
     experiment_id,
@@ -72,7 +72,7 @@ class Projector:
         self.client: Any = None
         self.identity = ""
         self.experiments: dict[str, str] = {}
-        self.shown: dict[str, Shown] = {}
+        self.shown: dict[str, InMlflow] = {}
 
     def project(self) -> Report:
         """Bring MLflow up to date; waits while another process does so.
@@ -126,7 +126,7 @@ class Projector:
             self._project(key, lambda key=key: ledger.run(key), ledger.fingerprint(key), report)  # type: ignore[misc]
         return report
 
-    def _project(self, identity: str, make: Callable[[], Record], fingerprint: str, report: Report) -> None:
+    def _project(self, identity: str, make: Callable[[], MlflowRun], fingerprint: str, report: Report) -> None:
         shown = self.shown.get(identity)
         if shown is not None and shown.fingerprint == fingerprint:
             return
@@ -142,7 +142,7 @@ class Projector:
             report.problems.append(f"{identity}: {reason(error)}")
             self._reread(identity)
 
-    def _write(self, record: Record, fingerprint: str) -> int:
+    def _write(self, record: MlflowRun, fingerprint: str) -> int:
         """Write one record's news; returns how many metric values that were."""
         from mlflow.entities import Metric
 
@@ -182,7 +182,7 @@ class Projector:
             self.client.set_tag(shown.run_id, DONE_TAG, fingerprint)
         return sum(len(point.values) for point in [*losses, *scores])
 
-    def _create(self, record: Record) -> Shown:
+    def _create(self, record: MlflowRun) -> InMlflow:
         tags = {
             HOME_TAG: self.identity,
             IDENTITY_TAG: record.identity,
@@ -194,14 +194,14 @@ class Projector:
         run = self.client.create_run(
             self._experiment(record.experiment), round(record.started * 1000), tags=tags, run_name=record.name
         )
-        return Shown(run.info.run_id, run.info.status, dict(run.data.tags), {}, has_history=True)
+        return InMlflow(run.info.run_id, run.info.status, dict(run.data.tags), {}, has_history=True)
 
     def _experiment(self, name: str) -> str:
         if name not in self.experiments:
             self.experiments[name] = experiment_id(self.client, self.home, self.uri, name)
         return self.experiments[name]
 
-    def _set_up(self, record: Record, shown: Shown) -> None:
+    def _set_up(self, record: MlflowRun, shown: InMlflow) -> None:
         """Parameters that are missing, tags that changed, tags that ceased to hold."""
         from mlflow.entities import Param, RunTag
 
@@ -225,14 +225,14 @@ class Projector:
         shown.tags |= wanted
         shown.params |= {param.key: param.value for param in params}
 
-    def _name_data(self, data: DataName, shown: Shown) -> None:
+    def _name_data(self, data: DataName, shown: InMlflow) -> None:
         from mlflow.entities import Dataset, DatasetInput
 
         dataset = Dataset(data.name, data.digest, source_type="contrastbench", source=data.config)
         self.client.log_inputs(shown.run_id, datasets=[DatasetInput(dataset)])
         shown.has_data = True
 
-    def _attach(self, record: Record, shown: Shown) -> None:
+    def _attach(self, record: MlflowRun, shown: InMlflow) -> None:
         """Files that are new or changed, and the sample grid of a finished run."""
         before = dict(shown.files)
         for name, path in record.files.items():
@@ -255,7 +255,7 @@ class Projector:
         if shown.files != before:
             self.client.set_tag(shown.run_id, FILES_TAG, json.dumps(shown.files))
 
-    def _ask(self, client: Any) -> dict[str, Shown]:
+    def _ask(self, client: Any) -> dict[str, InMlflow]:
         """What MLflow has of this results root."""
         try:
             return read_shown(client, own_experiments(client, self.home, self.uri), self.identity)
@@ -270,7 +270,7 @@ class Projector:
             self.shown[identity] = found[identity]
 
 
-def _is_news(shown: Shown, point: Point, name: str) -> bool:
+def _is_news(shown: InMlflow, point: Point, name: str) -> bool:
     return shown.scores.get((name, point.step)) != point.values[name]
 
 
@@ -288,7 +288,7 @@ def _batches(points: list[Point]) -> Iterable[list[Point]]:
         yield batch
 
 
-def _fingerprint(record: Record) -> str:
+def _fingerprint(record: MlflowRun) -> str:
     """Of a table's record: it has no metrics, so that all of it can be compared."""
     files = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in record.files.items()]
     return _digest(repr([record.name, record.status, sorted(record.tags.items()), files]).encode())

@@ -14,7 +14,7 @@ FILES_TAG, DONE_TAG = "mlflow.contrastbench.files", "mlflow.contrastbench.finger
 
 
 @dataclass
-class Shown:
+class InMlflow:
     """What MLflow has of one record.
 
     Attributes:
@@ -39,7 +39,7 @@ class Shown:
     has_data: bool = False
 
 
-def read_shown(client: Any, experiments: list[str], home: str) -> dict[str, Shown]:
+def read_shown(client: Any, experiments: list[str], home: str) -> dict[str, InMlflow]:
     """Every run of one results root that MLflow has, by identity, without histories.
 
     Args:
@@ -47,13 +47,13 @@ def read_shown(client: Any, experiments: list[str], home: str) -> dict[str, Show
         experiments: ids of the experiments to look in.
         home: the results root's identity.
     """
-    found: dict[str, Shown] = {}
+    found: dict[str, InMlflow] = {}
     if not experiments:
         return found
     mine = f"tags.`{HOME_TAG}` = '{home}'"
     for run in pages(client.search_runs, experiment_ids=experiments, filter_string=mine):
         tags = dict(run.data.tags)
-        found[tags[IDENTITY_TAG]] = Shown(
+        found[tags[IDENTITY_TAG]] = InMlflow(
             run.info.run_id,
             run.info.status,
             tags,
@@ -66,7 +66,7 @@ def read_shown(client: Any, experiments: list[str], home: str) -> dict[str, Show
     return found
 
 
-def read_history(client: Any, shown: Shown) -> None:
+def read_history(client: Any, shown: InMlflow) -> None:
     """Find out which steps MLflow has of a run, so that none is written twice."""
     for name in client.get_run(shown.run_id).data.metrics:
         for metric in client.get_metric_history(shown.run_id, name):

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # which state a cell shows when its seeds differ: what a person has to know first
-_FIRST: tuple[State, ...] = ("failed", "running", "not run", "not available", "done")
+MOST_URGENT_FIRST: tuple[State, ...] = ("failed", "running", "not run", "not available", "done")
 
 
-def fill(grid: Grid) -> list[Cell]:
+def cells_of(grid: Grid) -> list[Cell]:
     """Every cell of the grid with what is known now."""
     frames: dict[str, pd.DataFrame] = {}
     for key, spec in grid.runs.items():
         frames[key] = scores_frame(grid.home.run(key), spec, grid.splits[key])
-    return [_fill(grid, planned, frames) for planned in grid.cells]
+    return [_cell_of(grid, planned, frames) for planned in grid.cells]
 
 
-def _fill(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> Cell:
+def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> Cell:
     cell = planned.template()
     if planned.blocked is not None:
         state, reason = planned.blocked
@@ -41,7 +41,7 @@ def _fill(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> 
     comparability = "stand-in" if stand_in else "deviating" if cell.deviations else "as published"
     measured: dict[Checkpoint, Measured] = {}
     for rule in CHECKPOINTS:
-        found = measure(planned.keys, frames, chosen, str(cell.scored_as), rule)
+        found = over_seeds(planned.keys, frames, chosen, str(cell.scored_as), rule)
         if found is not None:
             if comparability == "as published" and cell.published is not None:
                 judged = verdict(cell.published, list(found.values.values()), cell.higher_is_better)
@@ -50,7 +50,7 @@ def _fill(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> 
     extra = {}
     for use in resolution.ran.metrics:
         if use.metric != cell.scored_as:
-            found = measure(planned.keys, frames, chosen, use.metric, cell.counts)
+            found = over_seeds(planned.keys, frames, chosen, use.metric, cell.counts)
             if found is not None:
                 extra[use.metric] = found
 
@@ -70,7 +70,7 @@ def _fill(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> 
     )
 
 
-def measure(
+def over_seeds(
     keys_by_seed: dict[int, str],
     frames: dict[str, pd.DataFrame],
     chosen: dict[int, dict[Checkpoint, int]],
@@ -145,7 +145,7 @@ def _state(
                 state, reason = "not available", f"no checkpoint is {rule}: the data set has no validation images"
         found.append((state, reason))
     counts = Counter(state for state, _ in found)
-    for state in _FIRST:
+    for state in MOST_URGENT_FIRST:
         if counts[state]:
             reason = next(why for what, why in found if what == state)
             seeds = f"{counts[state]} of {len(found)} seeds {state}; " if state != "done" and len(found) > 1 else ""

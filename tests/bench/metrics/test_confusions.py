@@ -25,7 +25,7 @@ from bench.run.restore import restore_method
 from bench.run.segmenter import trained_segmenter
 from bench.schema.protocol import Protocol, load_protocol
 from bench.show.samples import collect_samples
-from bench.verdict.cells import measure
+from bench.verdict.cells import over_seeds
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 TOY = f"{PLUGINS / 'toy.py'}:Toy"
@@ -184,9 +184,9 @@ def test_from_images_to_scores(streets):
         assert scores[metric]["interval"]["low"] <= scores[metric]["value"] <= scores[metric]["interval"]["high"]
     assert not grid.unfinished()
     frames = {toy: scores_frame(streets.home.run(toy), grid.runs[toy], grid.splits[toy])}
-    found = measure({0: toy}, frames, {0: {"last": 4}}, "land-pAcc", "last")
+    found = over_seeds({0: toy}, frames, {0: {"last": 4}}, "land-pAcc", "last")
     assert found.ceiling == scores["land-pAcc"]["ceiling"]
-    assert measure({0: toy}, frames, {0: {"last": 4}}, f"{PLUGINS / 'colour.py'}:MeanColour", "last").ceiling is None
+    assert over_seeds({0: toy}, frames, {0: {"last": 4}}, f"{PLUGINS / 'colour.py'}:MeanColour", "last").ceiling is None
 
 
 def test_pictures_of_a_network_are_what_it_sees(streets):

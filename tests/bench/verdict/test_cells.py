@@ -13,7 +13,7 @@ from bench.schema.cell import CHECKPOINTS
 from bench.schema.protocol import load_protocol
 from bench.schema.run_spec import code_hash
 from bench.schema.table import Table, TableCell
-from bench.verdict.cells import fill
+from bench.verdict.cells import cells_of
 
 MEAN = f"{Path(__file__).parents[2] / 'plugins' / 'colour.py'}:MeanColour"
 TABLE = Table.model_construct(name="toys/main", paper="toys")
@@ -47,7 +47,7 @@ def finish(grid: Grid, seed: int, test: dict[int, float], validation: dict[int, 
 
 
 def filled(grid: Grid):
-    (cell,) = fill(grid)
+    (cell,) = cells_of(grid)
     return cell
 
 

@@ -34,7 +34,7 @@ class DataName:
 
 
 @dataclass
-class Record:
+class MlflowRun:
     """One MLflow run.
 
     Attributes:
