@@ -1,5 +1,6 @@
 """The page as text: complete, self-contained, escaped, the same twice."""
 
+import html
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -81,7 +82,20 @@ def test_headings_landmarks_and_table_headers(page):
 
 def test_every_cell_has_evidence(page, cells):
     articles = [attributes for attributes in page.all("article") if attributes["class"] == "evidence"]
-    assert len(articles) == len(cells)
+    assert len(articles) == len({attributes["id"] for attributes in articles}) == len(cells)
+
+
+def test_evidence_is_that_of_its_cell(source, cells):
+    texts = [
+        html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", article)))
+        for article in re.findall(r'<article class="evidence".*?</article>', source, re.DOTALL)
+    ]
+    for cell, text in zip(cells, texts, strict=True):
+        assert cell.row in text
+        assert cell.metric in text
+        assert cell.state in text
+        if cell.published_text:
+            assert cell.published_text in text
 
 
 def evidence(source, row, column):
