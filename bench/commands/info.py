@@ -64,8 +64,15 @@ def _method(plugin: Plugin) -> dict[str, Any]:
     return _common("method", plugin) | {
         "parameters": counts,
         "published settings": config.model_dump(mode="json"),
-        "recipes": {name: changes or "the published settings" for name, changes in method_class.recipes.items()},
+        "recipes": _recipes(method_class.recipes),
     }
+
+
+def _recipes(recipes: dict[str, dict[str, Any]]) -> dict[str, Any] | str:
+    """For which protocols the settings are published, and what differs there from those shown."""
+    shown = {"every data set" if name == "*" else name: recipe for name, recipe in recipes.items()}
+    named = {name: recipe or "the published settings" for name, recipe in shown.items()}
+    return named or "none: under every protocol its own defaults, which is listed as a deviation"
 
 
 def _loss(plugin: Plugin) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bench.base.errors import NotAvailable, UsageError, unknown_name
 from bench.base.validation import validation_line
-from bench.plan.deviations import config_deviations, protocol_deviations
+from bench.plan.deviations import config_deviations, missing_recipe, protocol_deviations
 from bench.plugin.discovery import Plugin, file_hash, find, load_method
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale, load_protocol
@@ -17,6 +17,8 @@ from bench.schema.run_spec import Evaluation
 
 if TYPE_CHECKING:
     from bench.plugin.method import Method, MethodConfig
+
+EVERY_DATA_SET = "*"  # the recipe of a method that one command trains on all of them
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,9 @@ def resolve(
             raise UsageError(f"{ran.file}: scale {scale_name} is itself a stand-in; name the final one")
     require_capability(method_class, protocol)
 
-    recipe = _changed(method_class, {}, method_class.recipes.get(protocol.recipe, {}))
-    published = _validated(method_class, _changed(method_class, recipe, overrides or {}), f"method {plugin.name}")
+    recipe = _published_recipe(method_class, protocol)
+    values = _changed(method_class, _changed(method_class, {}, recipe or {}), overrides or {})
+    published = _validated(method_class, values, f"method {plugin.name}")
     changed: dict[str, Any] = {k: v for k, v in scale.overrides.items() if k in method_class.Config.model_fields}
     changed["n_epochs"] = max(1, round(published.n_epochs / scale.epoch_divisor))
     if published.n_epochs_decay:
@@ -146,7 +149,11 @@ def resolve(
         ran=ran,
         scale=scale,
         scale_name=scale_name,
-        deviations=protocol_deviations(protocol, ran, scale) + config_deviations(published, config),
+        deviations=[
+            *protocol_deviations(protocol, ran, scale),
+            *([missing_recipe(protocol)] if recipe is None else []),
+            *config_deviations(published, config),
+        ],
     )
 
 
@@ -159,6 +166,11 @@ def _stand_in(protocol: Protocol, scale: Scale) -> Protocol:
     if not isinstance(ran.data, EarthData):
         raise UsageError(f"{protocol.file}: stand_in_one_in needs an embedded stand-in; {ran.id} is a folder of files")
     return ran.model_copy(update={"data": ran.data.model_copy(update={"train_one_in": scale.stand_in_one_in})})
+
+
+def _published_recipe(method_class: type[Method], protocol: Protocol) -> dict[str, Any] | None:
+    """What was published for this protocol, or for every data set; None: nothing was."""
+    return method_class.recipes.get(protocol.recipe, method_class.recipes.get(EVERY_DATA_SET))
 
 
 def _changed(method_class: type[Method], values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
