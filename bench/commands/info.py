@@ -7,7 +7,8 @@ from typing import Any
 from bench.base.errors import UsageError, unknown_name
 from bench.metrics.metric import load_metric
 from bench.plugin.discovery import Plugin, find, load_loss, load_method, plugins
-from bench.schema.protocol import load_protocol
+from bench.schema.parameters import open_title, parameters, protocols_in
+from bench.schema.protocol import load_protocol, protocol_names
 from bench.schema.yaml_files import protocol_files, read_yaml, table_files
 
 
@@ -22,16 +23,32 @@ def describe(name: str) -> dict[str, Any]:
     for kind, explain in (("method", _method), ("loss", _loss), ("metric", _metric)):
         if name in plugins(kind):
             return explain(find(kind, name))
-    protocols = {stem for stem in protocol_files() if "@" not in stem}
+    protocols = [known for known in protocol_names() if "@" not in known]
     if name.partition("@")[0] in protocols:
         return {"kind": "protocol"} | load_protocol(name).model_dump(mode="json")
+    if name.partition("@")[0] in protocol_files():
+        return _protocols(name)
     tables = {str(read_yaml(path).get("name")) for path in table_files().values()}
     if name in tables:
         from bench.schema.table import load_table
 
         return {"kind": "table"} | load_table(name).model_dump(mode="json")
-    known = {*plugins("method"), *plugins("loss"), *plugins("metric"), *protocols, *tables}
+    known = {*plugins("method"), *plugins("loss"), *plugins("metric"), *protocols, *protocol_files(), *tables}
     raise unknown_name("method, loss, metric, protocol or table", name, known)
+
+
+def _protocols(name: str) -> dict[str, Any]:
+    """What a file of several protocols leaves open, and the names to choose from."""
+    path = protocol_files().get(name) or protocol_files()[name.partition("@")[0]]
+    content = read_yaml(path)
+    found = {
+        "kind": "protocols",
+        "name": content["name"],
+        "title": open_title(content, path.name),
+        "parameters": parameters(content, path.name),
+        "protocols": [load_protocol(inside).id for inside in protocols_in(content, path.name)],
+    }
+    return found | {key: value for key, value in content.items() if key not in found}
 
 
 def _user_file(reference: str) -> dict[str, Any]:
