@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.base.errors import UsageError, unknown_name
 from bench.metrics.metric import load_metric
-from bench.plugin.discovery import Plugin, find, load_loss, load_method, plugins
+from bench.plugin.discovery import Plugin, find_plugin, load_loss, load_method, plugins
 from bench.schema.parameters import open_title, parameters, protocols_in
 from bench.schema.protocol import load_protocol, protocol_names
 from bench.schema.yaml_files import protocol_files, read_yaml, table_files
@@ -22,7 +22,7 @@ def describe(name: str) -> dict[str, Any]:
         return _user_file(name)
     for kind, explain in (("method", _method), ("loss", _loss), ("metric", _metric)):
         if name in plugins(kind):
-            return explain(find(kind, name))
+            return explain(find_plugin(kind, name))
     protocols = [known for known in protocol_names() if "@" not in known]
     if name.partition("@")[0] in protocols:
         return {"kind": "protocol"} | load_protocol(name).model_dump(mode="json")
@@ -55,7 +55,7 @@ def _user_file(reference: str) -> dict[str, Any]:
     from bench.plugin.loss import PairLoss
     from bench.plugin.method import Method
 
-    plugin = find("plugin", reference)
+    plugin = find_plugin("plugin", reference)
     loaded = plugin.load()
     if issubclass(loaded, Method):
         return _method(plugin)

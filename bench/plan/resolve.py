@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bench.base.errors import NotAvailable, UsageError, unknown_name
+from bench.base.hashing import file_sha256
 from bench.base.validation import validation_line
 from bench.plan.deviations import config_deviations, missing_recipe, protocol_deviations
-from bench.plugin.discovery import Plugin, file_hash, find, load_method
+from bench.plugin.discovery import Plugin, find_plugin, load_method
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale, load_protocol
 from bench.schema.run_spec import Evaluation
@@ -64,14 +65,14 @@ class Resolution:
         """sha256 of every user-supplied plugin file this configuration uses, by reference."""
         used = {self.reference: self.plugin}
         for name, kind in self.method_class.Config.plugin_fields.items():
-            used[getattr(self.config, name)] = find(kind, getattr(self.config, name))
-        return {reference: file_hash(plugin.path) for reference, plugin in used.items() if plugin.is_user_file}
+            used[getattr(self.config, name)] = find_plugin(kind, getattr(self.config, name))
+        return {reference: file_sha256(plugin.path) for reference, plugin in used.items() if plugin.is_user_file}
 
     def revisions(self) -> dict[str, int]:
         """Revision numbers of the method and of every plugin its configuration names."""
         found = {"method": self.plugin.revision}
         for name, kind in self.method_class.Config.plugin_fields.items():
-            found[name] = find(kind, getattr(self.config, name)).revision
+            found[name] = find_plugin(kind, getattr(self.config, name)).revision
         return found
 
 
@@ -95,7 +96,7 @@ def resolve(
         UsageError: for unknown names, keys or wrong types, and for a method that cannot do the protocol's task.
         NotAvailable: if the protocol has nothing to run at this scale, or what is published does not fit it.
     """
-    plugin = find("method", reference)
+    plugin = find_plugin("method", reference)
     method_class = load_method(reference)
     scale = protocol.scale(scale_name)
     if not scale.available:
@@ -190,7 +191,7 @@ def _changed(method_class: type[Method], values: dict[str, Any], changes: dict[s
 
 def _absolute(kind: str, reference: str) -> str:
     """A plugin reference that means the same from any working directory."""
-    plugin = find(kind, reference)
+    plugin = find_plugin(kind, reference)
     return f"{plugin.path}:{plugin.class_name}" if plugin.is_user_file else reference
 
 
