@@ -54,8 +54,7 @@ class CycleGAN(Method):
     source = "junyanz/pytorch-CycleGAN-and-pix2pix, models/cycle_gan_model.py as of 2018-2020"
     Config: ClassVar[type[MethodConfig]] = CycleGANConfig
     config: CycleGANConfig
-    # one command for every data set
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {"horse2zebra": {}, "cityscapes": {}}
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {"*": {}}  # [R] README: one command for every data set
 
     def __init__(self, config: CycleGANConfig, draws: Draws) -> None:
         super().__init__(config, draws)

@@ -18,7 +18,7 @@ from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from bench.base.randomness import Draws
-from bench.base.weight_files import find
+from bench.base.weight_files import find_weights
 from bench.method import Method, MethodConfig, PairedConfig, StepContext, Task
 from bench.plugin.method import UNKNOWN
 from methods.cityscapes_classes import training_ids
@@ -171,4 +171,4 @@ class DRNSegmenter(Method):
 def _imagenet_file(architecture: Architecture, folder: Path) -> Path:
     name = _IMAGENET[architecture]
     prefix = name.rpartition("-")[2].removesuffix(".pth")
-    return find(name, prefix, f"{architecture.upper()} pretrained on ImageNet", _ORIGIN + name, folder)
+    return find_weights(name, prefix, f"{architecture.upper()} pretrained on ImageNet", _ORIGIN + name, folder)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.base.embedded_weights import weight_file as efficientnet_lite0_file
-from bench.base.weight_files import find
+from bench.base.weight_files import find_weights
 from methods.networks.conv_encoder import ConvEncoder
 from methods.networks.efficientnet_lite0_features import EfficientNetLite0Features
 from methods.networks.pixel_patches import PixelPatches
@@ -28,7 +28,7 @@ def _official(name: str, network: str) -> Callable[[Path], Path]:
     """Look a torchvision file up; its name carries the beginning of its sha256, as torch hub's downloads expect."""
     prefix = name.rpartition("-")[2].removesuffix(".pth")
     origin = f"https://download.pytorch.org/models/{name}"
-    return lambda folder: find(name, prefix, f"{network} pretrained on ImageNet", origin, folder)
+    return lambda folder: find_weights(name, prefix, f"{network} pretrained on ImageNet", origin, folder)
 
 
 @dataclass(frozen=True)

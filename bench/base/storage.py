@@ -65,7 +65,7 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def read_record(path: Path) -> dict[str, Any] | None:
+def read_object(path: Path) -> dict[str, Any] | None:
     """Read a JSON file that holds an object; None if it is missing, damaged or holds anything else."""
     found = read_json(path)
     return found if isinstance(found, dict) else None

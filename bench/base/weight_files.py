@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 from bench.base.errors import NotAvailable
+from bench.base.hashing import file_sha256
 
 WEIGHTS_VARIABLE = "CONTRASTBENCH_WEIGHTS"
 
@@ -28,7 +28,7 @@ def folders(given: Path | None) -> list[Path]:
     ]
 
 
-def find(name: str, sha256: str, purpose: str, origin: str, given: Path | None) -> Path:
+def find_weights(name: str, sha256: str, purpose: str, origin: str, given: Path | None) -> Path:
     """Find an official weight file; nothing is ever downloaded.
 
     Args:
@@ -56,9 +56,3 @@ def find(name: str, sha256: str, purpose: str, origin: str, given: Path | None) 
                 )
             return path
     raise NotAvailable(f"{purpose} needs {name} ({origin}): put it into {searched[0]} or set {WEIGHTS_VARIABLE}=DIR")
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

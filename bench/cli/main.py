@@ -89,14 +89,14 @@ def _grid(
     from bench.base.errors import unknown_name
     from bench.base.home import Home
     from bench.plan.grid import Grid
-    from bench.plugin.discovery import find
+    from bench.plugin.discovery import find_plugin
     from bench.schema.protocol import SCALES
     from bench.schema.table import load_table
 
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
     for method in methods or []:
-        find("method", method)
+        find_plugin("method", method)
     grid = Grid(Home.open(home, data))
     for name in tables:
         grid.add_table(load_table(name), scale, range(seeds) if seeds else None, methods, read_settings(sets))

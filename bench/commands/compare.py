@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.base.errors import BenchError, UsageError, unknown_name
-from bench.base.storage import read_record, write_atomically, write_json
+from bench.base.storage import read_object, write_atomically, write_json
 from bench.base.words import shown_path
 from bench.commands.execution import CarryOut
 from bench.compare.contenders import Entrant
@@ -117,7 +117,7 @@ def settle_name(comparison: Comparison, chosen: bool) -> None:
 
 def _held(folder: Path) -> set[str]:
     """The runs of the comparison in a folder, as far as its record can be read."""
-    contenders = (read_record(folder / "comparison.json") or {}).get("contenders")
+    contenders = (read_object(folder / "comparison.json") or {}).get("contenders")
     if not isinstance(contenders, list):
         return set()
     keys = [contender.get("train_keys") for contender in contenders if isinstance(contender, dict)]

@@ -6,8 +6,9 @@ from typing import Any
 
 from bench.base.errors import UsageError, unknown_name
 from bench.metrics.metric import load_metric
-from bench.plugin.discovery import Plugin, find, load_loss, load_method, plugins
-from bench.schema.protocol import load_protocol
+from bench.plugin.discovery import Plugin, find_plugin, load_loss, load_method, plugins
+from bench.schema.parameters import open_title, parameters, protocols_in
+from bench.schema.protocol import load_protocol, protocol_names
 from bench.schema.yaml_files import protocol_files, read_yaml, table_files
 
 
@@ -21,24 +22,40 @@ def describe(name: str) -> dict[str, Any]:
         return _user_file(name)
     for kind, explain in (("method", _method), ("loss", _loss), ("metric", _metric)):
         if name in plugins(kind):
-            return explain(find(kind, name))
-    protocols = {stem for stem in protocol_files() if "@" not in stem}
+            return explain(find_plugin(kind, name))
+    protocols = [known for known in protocol_names() if "@" not in known]
     if name.partition("@")[0] in protocols:
         return {"kind": "protocol"} | load_protocol(name).model_dump(mode="json")
+    if name.partition("@")[0] in protocol_files():
+        return _protocols(name)
     tables = {str(read_yaml(path).get("name")) for path in table_files().values()}
     if name in tables:
         from bench.schema.table import load_table
 
         return {"kind": "table"} | load_table(name).model_dump(mode="json")
-    known = {*plugins("method"), *plugins("loss"), *plugins("metric"), *protocols, *tables}
+    known = {*plugins("method"), *plugins("loss"), *plugins("metric"), *protocols, *protocol_files(), *tables}
     raise unknown_name("method, loss, metric, protocol or table", name, known)
+
+
+def _protocols(name: str) -> dict[str, Any]:
+    """What a file of several protocols leaves open, and the names to choose from."""
+    path = protocol_files().get(name) or protocol_files()[name.partition("@")[0]]
+    content = read_yaml(path)
+    found = {
+        "kind": "protocols",
+        "name": content["name"],
+        "title": open_title(content, path.name),
+        "parameters": parameters(content, path.name),
+        "protocols": [load_protocol(inside).id for inside in protocols_in(content, path.name)],
+    }
+    return found | {key: value for key, value in content.items() if key not in found}
 
 
 def _user_file(reference: str) -> dict[str, Any]:
     from bench.plugin.loss import PairLoss
     from bench.plugin.method import Method
 
-    plugin = find("plugin", reference)
+    plugin = find_plugin("plugin", reference)
     loaded = plugin.load()
     if issubclass(loaded, Method):
         return _method(plugin)
@@ -64,8 +81,15 @@ def _method(plugin: Plugin) -> dict[str, Any]:
     return _common("method", plugin) | {
         "parameters": counts,
         "published settings": config.model_dump(mode="json"),
-        "recipes": {name: changes or "the published settings" for name, changes in method_class.recipes.items()},
+        "recipes": _recipes(method_class.recipes),
     }
+
+
+def _recipes(recipes: dict[str, dict[str, Any]]) -> dict[str, Any] | str:
+    """For which protocols the settings are published, and what differs there from those shown."""
+    shown = {"every data set" if name == "*" else name: recipe for name, recipe in recipes.items()}
+    named = {name: recipe or "the published settings" for name, recipe in shown.items()}
+    return named or "none: under every protocol its own defaults, which is listed as a deviation"
 
 
 def _loss(plugin: Plugin) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources.abc import Traversable
 from typing import Any
 
 KINDS = ("methods", "losses", "metrics", "protocols", "tables")
@@ -12,12 +13,22 @@ def catalogue(kinds: list[str]) -> dict[str, list[dict[str, Any]]]:
     return {kind: _entries(kind) for kind in kinds}
 
 
+def _protocol(path: Traversable) -> dict[str, Any]:
+    """One file: a protocol, or several that differ in a parameter."""
+    from bench.schema.parameters import open_title, parameters
+    from bench.schema.yaml_files import read_yaml
+
+    content = read_yaml(path)
+    entry = {"name": f"{content.get('name')}@{content.get('version')}", "title": open_title(content, path.name)}
+    choices = {name: list(values) for name, values in parameters(content, path.name).items()}
+    return entry | ({"parameters": choices} if choices else {})
+
+
 def _entries(kind: str) -> list[dict[str, Any]]:
     if kind == "protocols":
-        from bench.schema.yaml_files import protocol_files, read_yaml
+        from bench.schema.yaml_files import protocol_files
 
-        contents = [read_yaml(path) for name, path in sorted(protocol_files().items()) if "@" not in name]
-        return [{"name": f"{c.get('name')}@{c.get('version')}", "title": c.get("title", "")} for c in contents]
+        return [_protocol(path) for name, path in sorted(protocol_files().items()) if "@" not in name]
     if kind == "tables":
         from bench.schema.yaml_files import read_yaml, table_files
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.home import Home, RunFolder
-from bench.base.storage import read_record
+from bench.base.storage import read_object
 from bench.base.words import duration
 from bench.ledger.folders import is_older_code, read_result, run_state
 from bench.plan.grid import Grid
@@ -22,7 +22,7 @@ from bench.schema.run_spec import RunSpec, read_spec
 def _row(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
     state, reason = run_state(folder)
     result = read_result(folder) or {}
-    progress = read_record(folder.progress) or {}
+    progress = read_object(folder.progress) or {}
     return {
         "key": folder.key,
         "method": spec.label,

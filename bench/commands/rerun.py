@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.hashing import file_sha256
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained, write_atomically
 from bench.ledger.difference import difference
 from bench.ledger.folders import read_result
-from bench.plugin.discovery import file_hash
 from bench.run.executors.local import LocalExecutor
 from bench.schema.run_spec import RunSpec, code_hash, read_spec
 from bench.show.live import RunView
@@ -43,7 +43,7 @@ def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool) -> dict[str, 
         raise UsageError(f"run {folder.key} is not finished; finish it first (run the command that started it again)")
     for reference, recorded in spec.plugins.items():
         path = Path(reference.rpartition(":")[0])
-        if not path.is_file() or file_hash(path) != recorded:
+        if not path.is_file() or file_sha256(path) != recorded:
             raise BenchError(f"{path}: is gone or has changed since run {folder.key}; put the file of then back")
     _require_weights(folder, spec)
     again = _fresh(home, spec)

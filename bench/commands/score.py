@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from bench.base.errors import NotAvailable
+from bench.base.hashing import file_sha256
 from bench.base.home import Home
 from bench.base.storage import write_json
 from bench.commands.found_images import find_images
-from bench.data.dataset import DataSet, file_sha256
+from bench.data.dataset import DataSet
 from bench.data.images import Fitted, ImageSet, Resized
 from bench.data.opening import open_dataset
 from bench.features.cache import content_hash

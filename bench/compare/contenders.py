@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from bench.base.errors import UsageError, unknown_name
 from bench.plan.check_protocol import check_protocol
 from bench.plan.resolve import Resolution, resolve
-from bench.plugin.discovery import find, load_loss, load_method
+from bench.plugin.discovery import find_plugin, load_loss, load_method
 from bench.schema.protocol import Protocol
 
 Budget = Literal["equal", "as-published"]
@@ -76,12 +76,12 @@ def choose(
             raise UsageError(f"--framework {framework}: takes no loss; choose one that does, for example cut")
         load_loss(loss)
         overrides: dict[str, Any] = {"loss": loss} | ({"loss_options": loss_options} if loss_options else {})
-        found = [Contender(find("loss", loss).name, framework, overrides)]
+        found = [Contender(find_plugin("loss", loss).name, framework, overrides)]
     else:
         if loss_options:
             raise UsageError("--loss-option goes with --loss; change a method's settings with --set KEY=VALUE")
-        found = [Contender(find("method", str(method)).name, str(method))]
-    found += [Contender(find("method", name).name, name) for name in against]
+        found = [Contender(find_plugin("method", str(method)).name, str(method))]
+    found += [Contender(find_plugin("method", name).name, name) for name in against]
     labels = [contender.label for contender in found]
     for label in labels:
         if labels.count(label) > 1:

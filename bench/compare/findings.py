@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from bench.compare.contenders import Entrant
 from bench.ledger.folders import chosen_epochs, run_state, scores_frame
 from bench.plan.grid import Grid
-from bench.plugin.discovery import find
+from bench.plugin.discovery import find_plugin
 from bench.schema.cell import CHECKPOINTS, Checkpoint, Measured
 from bench.verdict.cells import over_seeds
 from bench.verdict.stats import LEVEL, PairedComparison, holm, paired_comparison
@@ -123,7 +123,7 @@ def collect(
     for entrant in entrants:
         mine = keys[entrant.label]
         select = entrant.resolution.ran.select_by
-        higher = bool(find("metric", select).literals["higher_is_better"])
+        higher = bool(find_plugin("metric", select).literals["higher_is_better"])
         frames = {key: scores_frame(grid.home.run(key), grid.runs[key], grid.splits[key]) for key in mine.values()}
         chosen = {seed: chosen_epochs(frames[key], select, higher) for seed, key in mine.items()}
         scores: dict[str, dict[Checkpoint, Measured]] = {}
@@ -151,7 +151,7 @@ def collect(
             )
         )
     metrics = {
-        metric: bool(find("metric", metric).literals["higher_is_better"])
+        metric: bool(find_plugin("metric", metric).literals["higher_is_better"])
         for metric in uses
         if any(metric in contender.scores for contender in contenders)
     }

@@ -131,9 +131,3 @@ def _is_split(name: str) -> TypeGuard[Split]:
 
 def _is_stream(name: str) -> TypeGuard[Stream]:
     return name in get_args(Stream)
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of a file's bytes, as hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,9 +20,10 @@ import numpy as np
 from PIL import Image
 
 from bench.base.errors import BenchError, NotAvailable
+from bench.base.hashing import file_sha256
 from bench.data import land_cover
 from bench.data.array_cache import ArrayCache
-from bench.data.dataset import DataSet, Split, Stream, file_sha256
+from bench.data.dataset import DataSet, Split, Stream
 from bench.data.images import ArrayImages, ImageSet
 from bench.data.labels import ArrayLabels, LabelMaps
 from bench.schema.data import EarthData

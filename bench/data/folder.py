@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.errors import BenchError, NotAvailable
-from bench.data.dataset import DataSet, Split, Stream, file_sha256
+from bench.base.hashing import file_sha256
+from bench.data.dataset import DataSet, Split, Stream
 from bench.data.images import FileImages, ImageSet, Subset
 from bench.data.labels import LabelMaps
 from bench.data.paired_folder import FileLabels

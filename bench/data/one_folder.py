@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.base.errors import BenchError, NotAvailable
-from bench.data.dataset import DataSet, Split, Stream, file_sha256
+from bench.base.hashing import file_sha256
+from bench.data.dataset import DataSet, Split, Stream
 from bench.data.folder import EXTENSIONS, image_files
 from bench.data.images import FileImages, ImageSet
 from bench.schema.data import ImageFolderData

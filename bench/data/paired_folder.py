@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from bench.base.errors import BenchError, NotAvailable
-from bench.data.dataset import DataSet, Split, Stream, file_sha256
+from bench.base.hashing import file_sha256
+from bench.data.dataset import DataSet, Split, Stream
 from bench.data.images import FileImages, ImageSet
 from bench.data.labels import LabelMaps
 from bench.plugin.method import UNKNOWN

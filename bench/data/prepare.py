@@ -26,7 +26,6 @@ from bench.data.meter import Meter
 from bench.data.sources import Source, source, sources
 from bench.data.unpack import Damaged, unpack
 from bench.schema.data import FolderData
-from bench.schema.yaml_files import protocol_files
 
 RECORD = "prepared.json"
 WORK = ".preparing"
@@ -100,10 +99,10 @@ def prepare(
 
 
 def _embedded(name: str) -> bool:
-    from bench.schema.protocol import load_protocol
+    from bench.schema.protocol import load_protocol, protocol_names
 
     base = name.partition("@")[0]
-    return base not in sources() and base in protocol_files() and load_protocol(name).data.family == "earth"
+    return base not in sources() and base in protocol_names() and load_protocol(name).data.family == "earth"
 
 
 def _filters(name: str, wanted: Source, label: str | None, photo: str | None) -> dict[str, str]:
@@ -273,6 +272,8 @@ def _finish(name: str, wanted: Source, work: Path, folder: Path, record: dict[st
 
 def print_prepared(found: dict[str, Any]) -> None:
     """Show the answer of `prepare` to people."""
+    from bench.schema.protocol import protocol_names
+
     name = found["data"]
     if found["state"] == "embedded":
         print(f"{name}: embedded, there is nothing to prepare")
@@ -294,5 +295,5 @@ def print_prepared(found: dict[str, Any]) -> None:
             print(f"  resized   label maps {record['label_filter']}, photographs {record['photo_filter']}")
         print(f"  owner     {record['owner']}")
         print(f"  licence   {record['licence']}")
-    if name in protocol_files():
+    if name in protocol_names():
         print(f"check the pixels: contrastbench data verify {name}")

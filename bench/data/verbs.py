@@ -68,11 +68,11 @@ def data_rows(cache: Path, data_root: Path) -> list[dict[str, Any]]:
         cache: folder for what is slow to make.
         data_root: where folder data sets lie.
     """
-    from bench.schema.protocol import load_protocol, protocol_files
+    from bench.schema.protocol import load_protocol, protocol_names
 
     return [
         {"protocol": name, **asdict(data_state(load_protocol(name).data, data_root, cache))}
-        for name in sorted(protocol_files())
+        for name in sorted(protocol_names())
     ]
 
 

@@ -54,7 +54,7 @@ class FIDInception(Extractor):
         return 2 * F.interpolate(image, size=(299, 299), mode="bilinear", align_corners=False)[0] - 1
 
     def _weight_file(self) -> Path:
-        return weights.find(WEIGHT_FILE, SHA256_PREFIX, "FID", ORIGIN, self.weights)
+        return weights.find_weights(WEIGHT_FILE, SHA256_PREFIX, "FID", ORIGIN, self.weights)
 
 
 def build_inception() -> nn.Module:

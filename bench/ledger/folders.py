@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.home import RunFolder
-from bench.base.storage import read_record
+from bench.base.storage import read_object
 from bench.ledger.scores import read_score, score_key, wanted
 from bench.schema.cell import Checkpoint, State
 from bench.schema.run_spec import RunSpec, code_hash
@@ -34,7 +34,7 @@ def is_owned(folder: RunFolder) -> bool:
 
 def read_result(folder: RunFolder) -> dict[str, Any] | None:
     """What a run wrote when it was done (`bench.run.process.execute`); None if it is not, or if the file is damaged."""
-    found = read_record(folder.result)
+    found = read_object(folder.result)
     return found if found is not None and found.keys() >= {"code", "steps", "train_seconds"} else None
 
 
@@ -44,9 +44,9 @@ def run_state(folder: RunFolder) -> tuple[State, str]:
         return "done", ""
     if is_owned(folder):
         return "running", ""
-    if (error := read_record(folder.error)) is not None:
+    if (error := read_object(folder.error)) is not None:
         return "failed", str(error.get("message", f"see {folder.log}"))
-    progress = read_record(folder.progress) or {}
+    progress = read_object(folder.progress) or {}
     known = "step" in progress and "total_steps" in progress
     steps = f"{progress['step']} of {progress['total_steps']} steps are done" if known else ""
     return "not run", steps

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from bench.base.hashing import file_sha256
 from bench.base.home import RunFolder
 from bench.base.storage import read_json
 from bench.metrics.metric import load_metric
-from bench.plugin.discovery import file_hash, find
+from bench.plugin.discovery import find_plugin
 from bench.schema.protocol import MetricUse
 from bench.schema.run_spec import RunSpec, Split, content_name, digest
 
@@ -45,13 +46,13 @@ def scored_indices(spec: RunSpec, split: str, total: int) -> list[int]:
 
 def score_key(spec: RunSpec, epoch: int, split: Split, use: MetricUse) -> str:
     """Name one metric of one checkpoint of a run on one set of images."""
-    metric, plugin = load_metric(use.metric), find("metric", use.metric)
+    metric, plugin = load_metric(use.metric), find_plugin("metric", use.metric)
     parts = {
         "run": spec.train_key,
         "epoch": epoch,
         "split": split,
         "images": spec.evaluation.image_count(split),
-        "metric": content_name(file_hash(plugin.path), use.metric) if plugin.is_user_file else use.metric,
+        "metric": content_name(file_sha256(plugin.path), use.metric) if plugin.is_user_file else use.metric,
         "revision": metric.revision,
         "extractor": metric.extractor.id if metric.extractor else None,
         "settings": use.settings,

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from bench.base.errors import BenchError, UsageError, unknown_name
 from bench.base.validation import validation_line
 from bench.metrics.metric import load_metric
-from bench.plan.resolve import require_capability
+from bench.plan.resolve import EVERY_DATA_SET, require_capability
 from bench.plugin.discovery import load_method, plugins
 from bench.schema.protocol import Protocol, load_protocol
 
@@ -69,12 +69,17 @@ def _check_segmenter(protocol: Protocol, scale_name: str) -> None:
 
 
 def _check_recipe(protocol: Protocol, used: dict[str, type[Method]]) -> None:
-    recipes = {name for method in used.values() for name in method.recipes}
+    """A recipe that only other methods have is a deviation of those that run; one that no method names is a slip."""
+    recipes = _recipe_names(used.values())
     if protocol.recipe in recipes:
         return
-    recipes |= {name for method in _installed() if method.task == protocol.task for name in method.recipes}
+    recipes |= _recipe_names(method for method in _installed() if method.task == protocol.task)
     if protocol.recipe not in recipes:
         raise UsageError(f"{protocol.file}: recipe: {unknown_name('recipe of a method', protocol.recipe, recipes)}")
+
+
+def _recipe_names(methods: Iterable[type[Method]]) -> set[str]:
+    return {name for method in methods for name in method.recipes} - {EVERY_DATA_SET}
 
 
 def _check_overrides(protocol: Protocol, scale_name: str, used: dict[str, type[Method]]) -> None:

@@ -41,3 +41,8 @@ def protocol_deviations(asked: Protocol, ran: Protocol, scale: Scale) -> list[st
     if scale.test_images is not None:
         lines.append(f"scored on {scale.test_images} test images instead of all")
     return lines
+
+
+def missing_recipe(asked: Protocol) -> str:
+    """What a method that nobody published for this protocol trains with."""
+    return f"no published recipe for {asked.recipe}: the method's own defaults"

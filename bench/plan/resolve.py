@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bench.base.errors import NotAvailable, UsageError, unknown_name
+from bench.base.hashing import file_sha256
 from bench.base.validation import validation_line
-from bench.plan.deviations import config_deviations, protocol_deviations
-from bench.plugin.discovery import Plugin, file_hash, find, load_method
+from bench.plan.deviations import config_deviations, missing_recipe, protocol_deviations
+from bench.plugin.discovery import Plugin, find_plugin, load_method
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale, load_protocol
 from bench.schema.run_spec import Evaluation
 
 if TYPE_CHECKING:
     from bench.plugin.method import Method, MethodConfig
+
+EVERY_DATA_SET = "*"  # the recipe of a method that one command trains on all of them
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,14 @@ class Resolution:
         """sha256 of every user-supplied plugin file this configuration uses, by reference."""
         used = {self.reference: self.plugin}
         for name, kind in self.method_class.Config.plugin_fields.items():
-            used[getattr(self.config, name)] = find(kind, getattr(self.config, name))
-        return {reference: file_hash(plugin.path) for reference, plugin in used.items() if plugin.is_user_file}
+            used[getattr(self.config, name)] = find_plugin(kind, getattr(self.config, name))
+        return {reference: file_sha256(plugin.path) for reference, plugin in used.items() if plugin.is_user_file}
 
     def revisions(self) -> dict[str, int]:
         """Revision numbers of the method and of every plugin its configuration names."""
         found = {"method": self.plugin.revision}
         for name, kind in self.method_class.Config.plugin_fields.items():
-            found[name] = find(kind, getattr(self.config, name)).revision
+            found[name] = find_plugin(kind, getattr(self.config, name)).revision
         return found
 
 
@@ -93,7 +96,7 @@ def resolve(
         UsageError: for unknown names, keys or wrong types, and for a method that cannot do the protocol's task.
         NotAvailable: if the protocol has nothing to run at this scale, or what is published does not fit it.
     """
-    plugin = find("method", reference)
+    plugin = find_plugin("method", reference)
     method_class = load_method(reference)
     scale = protocol.scale(scale_name)
     if not scale.available:
@@ -106,8 +109,9 @@ def resolve(
             raise UsageError(f"{ran.file}: scale {scale_name} is itself a stand-in; name the final one")
     require_capability(method_class, protocol)
 
-    recipe = _changed(method_class, {}, method_class.recipes.get(protocol.recipe, {}))
-    published = _validated(method_class, _changed(method_class, recipe, overrides or {}), f"method {plugin.name}")
+    recipe = _published_recipe(method_class, protocol)
+    values = _changed(method_class, _changed(method_class, {}, recipe or {}), overrides or {})
+    published = _validated(method_class, values, f"method {plugin.name}")
     changed: dict[str, Any] = {k: v for k, v in scale.overrides.items() if k in method_class.Config.model_fields}
     changed["n_epochs"] = max(1, round(published.n_epochs / scale.epoch_divisor))
     if published.n_epochs_decay:
@@ -146,7 +150,11 @@ def resolve(
         ran=ran,
         scale=scale,
         scale_name=scale_name,
-        deviations=protocol_deviations(protocol, ran, scale) + config_deviations(published, config),
+        deviations=[
+            *protocol_deviations(protocol, ran, scale),
+            *([missing_recipe(protocol)] if recipe is None else []),
+            *config_deviations(published, config),
+        ],
     )
 
 
@@ -159,6 +167,11 @@ def _stand_in(protocol: Protocol, scale: Scale) -> Protocol:
     if not isinstance(ran.data, EarthData):
         raise UsageError(f"{protocol.file}: stand_in_one_in needs an embedded stand-in; {ran.id} is a folder of files")
     return ran.model_copy(update={"data": ran.data.model_copy(update={"train_one_in": scale.stand_in_one_in})})
+
+
+def _published_recipe(method_class: type[Method], protocol: Protocol) -> dict[str, Any] | None:
+    """What was published for this protocol, or for every data set; None: nothing was."""
+    return method_class.recipes.get(protocol.recipe, method_class.recipes.get(EVERY_DATA_SET))
 
 
 def _changed(method_class: type[Method], values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +191,7 @@ def _changed(method_class: type[Method], values: dict[str, Any], changes: dict[s
 
 def _absolute(kind: str, reference: str) -> str:
     """A plugin reference that means the same from any working directory."""
-    plugin = find(kind, reference)
+    plugin = find_plugin(kind, reference)
     return f"{plugin.path}:{plugin.class_name}" if plugin.is_user_file else reference
 
 

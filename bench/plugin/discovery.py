@@ -228,7 +228,7 @@ def plugins(kind: str) -> dict[str, Plugin]:
     return found
 
 
-def find(kind: str, reference: str) -> Plugin:
+def find_plugin(kind: str, reference: str) -> Plugin:
     """Look a plugin up by name or by `FILE.py:Class`.
 
     Args:
@@ -262,11 +262,6 @@ def find(kind: str, reference: str) -> Plugin:
     return known[reference]
 
 
-def file_hash(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def load_plugin(kind: str, reference: str, base: type) -> Any:
     """Import a plugin and check that it is one.
 
@@ -279,7 +274,7 @@ def load_plugin(kind: str, reference: str, base: type) -> Any:
         UsageError: if there is no such plugin, or it is no subclass.
         BenchError: if it fails on import.
     """
-    plugin = find(kind, reference)
+    plugin = find_plugin(kind, reference)
     loaded = plugin.load()
     if not (isinstance(loaded, type) and issubclass(loaded, base)):
         address = base.__module__.replace("bench.plugin.", "bench.")  # the short one that plugin authors import from

@@ -112,7 +112,8 @@ class Method(nn.Module):
         name, task, citation: literals, read without importing torch.
         revision: a literal, raised whenever a change can move a number; part of the train key.
         Config: the method's configuration model; its defaults are the officially published command.
-        recipes: overrides of those defaults per protocol name, as officially published.
+        recipes: overrides of those defaults per recipe that a protocol names, as officially published; `"*"` where one
+            command serves every data set. Under a protocol whose recipe is not among them the defaults are a deviation.
         streams: the batch entries `training_step` reads.
         source: repository and commit that decide where paper and code differ.
     """

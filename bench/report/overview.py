@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.storage import read_record
+from bench.base.storage import read_object
 from bench.base.words import duration
 from bench.ledger.folders import is_older_code, read_result, run_state
 from bench.report.anchors import Anchors
@@ -96,7 +96,7 @@ def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors
 
 
 def _run(folder: RunFolder, anchors: Anchors) -> RunLine:
-    result, progress = read_result(folder) or {}, read_record(folder.progress) or {}
+    result, progress = read_result(folder) or {}, read_object(folder.progress) or {}
     state, reason = run_state(folder)
     try:
         spec = read_spec(folder.spec)

@@ -11,7 +11,7 @@ from bench.base.errors import BenchError
 from bench.base.home import Home
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
-from bench.plugin.discovery import find
+from bench.plugin.discovery import find_plugin
 from bench.report.figures import Figures, StoredFigure
 from bench.report.pictures import Picture, Pictures
 from bench.schema.run_spec import RunSpec, read_spec
@@ -167,7 +167,7 @@ class RunMaterial:
     def _directions(self, scores: list[pd.DataFrame]) -> dict[str, bool]:
         names = dict.fromkeys(name for frame in scores for name in frame.columns)
         metrics = [name for name in names if name not in ("seed", "images", "epoch")]
-        return {name: bool(find("metric", name).literals["higher_is_better"]) for name in metrics}
+        return {name: bool(find_plugin("metric", name).literals["higher_is_better"]) for name in metrics}
 
 
 def _listed(names: list[str]) -> str:

@@ -6,7 +6,6 @@ The JSON file is written last, so a pair is complete exactly when its JSON file 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -19,17 +18,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bench.base.errors import BenchError
+from bench.base.hashing import file_sha256
 from bench.base.storage import read_json, write_atomically, write_json
 from bench.plugin.method import Method
 
 STATE = "state-"  # everything needed to go on training
 WEIGHTS = "epoch-"  # the method's state_dict alone, kept for scoring
 KEPT_STATES = 2
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _save(stem: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
@@ -47,7 +42,7 @@ def _save(stem: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None
             if number is None:
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
-        checksum = _sha256(temporary)
+        checksum = file_sha256(temporary)
 
     write_atomically(path, write)
     write_json(stem.with_name(stem.name + ".json"), {"sha256": checksum, "state": state})
@@ -59,7 +54,7 @@ def _verified(stem: Path) -> tuple[Path, dict[str, Any]]:
     record = read_json(stem.with_name(stem.name + ".json"))
     if not isinstance(record, dict) or not {"sha256", "state"} <= set(record) or not path.is_file():
         raise BenchError(f"{path}: checkpoint is incomplete")
-    if _sha256(path) != record["sha256"]:
+    if file_sha256(path) != record["sha256"]:
         raise BenchError(f"{path}: checkpoint is damaged (its checksum differs)")
     return path, record["state"]
 

@@ -19,13 +19,14 @@ def build_method(spec: RunSpec) -> Any:
     """
     from pydantic import ValidationError
 
+    from bench.base.hashing import file_sha256
     from bench.base.randomness import Draws
     from bench.base.validation import validation_line
-    from bench.plugin.discovery import file_hash, load_method
+    from bench.plugin.discovery import load_method
 
     for reference, sha256 in spec.plugins.items():
         path = Path(reference.rpartition(":")[0])
-        if not path.is_file() or file_hash(path) != sha256:
+        if not path.is_file() or file_sha256(path) != sha256:
             raise BenchError(f"{path}: changed since this run was planned; run the command again")
     method_class = load_method(spec.method)
     try:

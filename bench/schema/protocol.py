@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,6 +18,7 @@ from bench.base.errors import UsageError, unknown_name
 from bench.base.validation import validation_line
 from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig
+from bench.schema.parameters import name_of_choice, parameters, protocols_in
 from bench.schema.yaml_files import protocol_files, read_yaml
 
 SCALES = ("smoke", "mini", "paper")
@@ -24,6 +26,7 @@ Task = Literal[
     "unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation", "segmentation"
 ]
 TASKS = get_args(Task)  # bench.plugin.method says what each asks of a method
+_BY_PATH = re.compile(r"(?P<file>.*\.ya?ml)(\[(?P<choice>[^\[\]]*)\])?")
 
 
 class _Strict(BaseModel):
@@ -161,10 +164,9 @@ class Protocol(_Strict):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_protocol(path: Traversable) -> Protocol:
-    """Read and validate one protocol file."""
+def _validated(content: dict[str, Any], path: Traversable) -> Protocol:
     try:
-        protocol = Protocol.model_validate(read_yaml(path))
+        protocol = Protocol.model_validate(content)
     except ValidationError as error:
         raise UsageError(validation_line(path.name, error)) from error
     protocol._file = path.name
@@ -174,22 +176,52 @@ def read_protocol(path: Traversable) -> Protocol:
 def load_protocol(reference: str) -> Protocol:
     """Load a protocol by `name`, `name@version` or the path of a YAML file.
 
+    Args:
+        reference: which; of a file with parameters `NAME-CHOICE`, `NAME-CHOICE@V` or `FILE.yaml[PARAMETER=CHOICE]`.
+
     Raises:
-        UsageError: for an unknown name or version, or a file that is not a valid protocol.
+        UsageError: for an unknown name, version or choice, or a file that is not a valid protocol.
     """
-    if reference.endswith((".yaml", ".yml")):
-        path = Path(reference)
-        if not path.is_file():
-            raise UsageError(f"{reference}: no such protocol file")
-        return read_protocol(path)
-    known = protocol_files()
+    if by_path := _BY_PATH.fullmatch(reference):
+        return _load_file(Path(by_path["file"]), by_path["choice"] or "")
     name, _, version = reference.partition("@")
-    if reference not in known and name not in known:
-        raise unknown_name("protocol", name, [n for n in known if "@" not in n])
-    file = reference if reference in known else name
-    protocol = read_protocol(known[file])
-    if protocol.name != name:
-        raise UsageError(f"{file}.yaml: its name is '{protocol.name}'; name and file must agree")
-    if version and str(protocol.version) != version:
-        raise UsageError(f"no version {version} of protocol '{name}'; there is {protocol.id}")
-    return protocol
+    for base, path in _candidates(name, version):
+        content = read_yaml(path)
+        inside, own_name = protocols_in(content, path.name), content.get("name")
+        if base == own_name and name in inside:
+            protocol = _validated(inside[name], path)
+            if version and str(protocol.version) != version:
+                raise UsageError(f"no version {version} of protocol '{name}'; there is {protocol.id}")
+            return protocol
+        if base == name and base != own_name:
+            raise UsageError(f"{path.name}: its name is '{own_name}'; name and file must agree")
+        if base == name:
+            raise UsageError(f"protocol {name} leaves something open; name one of {', '.join(inside)}")
+    raise unknown_name("protocol", name, [known for known in protocol_names() if "@" not in known])
+
+
+def _candidates(name: str, version: str) -> list[tuple[str, Traversable]]:
+    """The files that can hold a protocol, with their names: of its version first, then of the longest part of its name."""
+    parts = [(*stem.partition("@")[::2], path) for stem, path in protocol_files().items()]
+    fitting = [p for p in parts if f"{name}-".startswith(f"{p[0]}-") and p[1] in ("", version)]
+    fitting.sort(key=lambda part: (part[1] == version, len(part[0])), reverse=True)
+    return [(base, path) for base, _, path in fitting]
+
+
+def _load_file(path: Path, choice: str) -> Protocol:
+    if not path.is_file():
+        raise UsageError(f"{path}: no such protocol file")
+    content = read_yaml(path)
+    name = name_of_choice(content, choice, str(path))
+    return _validated(protocols_in(content, path.name)[name], path)
+
+
+def protocol_names() -> list[str]:
+    """Every name that `load_protocol` knows: `NAME` (the newest version) and `NAME@V` (older ones), file by file."""
+    names = []
+    for stem, path in sorted(protocol_files().items()):
+        base, at, version = stem.partition("@")
+        content = read_yaml(path)
+        inside = protocols_in(content, path.name) if parameters(content, path.name) else [base]
+        names += [f"{name}{at}{version}" for name in inside]
+    return names

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.base.home import Home
-from bench.base.storage import read_record
+from bench.base.storage import read_object
 from bench.base.words import LINE_SECONDS, duration
 from bench.run.executors.executor import Outcome
 from bench.schema.run_spec import RunSpec
@@ -69,7 +69,7 @@ class RunView:
                     highlight=False,
                     soft_wrap=True,
                 )
-        states = {key: read_record(self.home.run(key).progress) or {} for key in sorted(active)}
+        states = {key: read_object(self.home.run(key).progress) or {} for key in sorted(active)}
         left = self._time_left(states, outcomes)
         summary = (
             f"{len(outcomes)} of {len(self.specs)} runs done, {duration(time.monotonic() - self.started)} so far, "

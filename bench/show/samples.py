@@ -19,7 +19,7 @@ from bench.ledger.folders import read_result
 from bench.ledger.scores import evenly_spaced, scored_indices
 from bench.plan.grid import Grid, PlannedCell
 from bench.plan.resolve import Resolution
-from bench.plugin.discovery import find
+from bench.plugin.discovery import find_plugin
 from bench.run.sampling import generated_files, sample_files
 from bench.run.score_checkpoint import real_images
 from bench.schema.run_spec import RunSpec
@@ -138,7 +138,7 @@ def collect_samples(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -
                 missing[label] = str(error)
     first = [inputs.pixels(i) for i in shown]
     real = real_images(spec, dataset, "test")
-    if find("method", spec.method).literals["task"] == "segmentation":  # the other way round
+    if find_plugin("method", spec.method).literals["task"] == "segmentation":  # the other way round
         given, truth = (
             SampleRow("input B", "input", [real.pixels(i) for i in shown]),
             SampleRow("truth A", "truth", first),

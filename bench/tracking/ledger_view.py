@@ -16,10 +16,10 @@ from pydantic import ValidationError
 
 from bench.base.errors import BenchError, UsageError
 from bench.base.home import Home, RunFolder
-from bench.base.storage import read_record
+from bench.base.storage import read_object
 from bench.ledger.folders import metric_rows, read_result, run_state
 from bench.ledger.scores import read_score, score_key, wanted
-from bench.plugin.discovery import find
+from bench.plugin.discovery import find_plugin
 from bench.schema.cell import State
 from bench.schema.protocol import load_protocol
 from bench.schema.run_spec import RunSpec, read_spec
@@ -94,7 +94,7 @@ class Ledger:
         """The record of one run."""
         folder, spec, place = self.home.run(key), self.specs[key], self.places[key]
         state, reason = self.states[key]
-        result, progress = read_result(folder) or {}, read_record(folder.progress) or {}
+        result, progress = read_result(folder) or {}, read_object(folder.progress) or {}
         rows = metric_rows(folder)
         per_step = result["train_seconds"] / result["steps"] if result else progress.get("seconds_per_step", 0.0)
         last_time = folder.metrics.stat().st_mtime if rows else folder.spec.stat().st_mtime
@@ -242,7 +242,7 @@ def _scores(folder: RunFolder, spec: RunSpec, total_steps: int | None) -> list[P
         stored = read_score(folder, key)
         if stored is not None and stored["state"] == "done":
             group = "eval" if split == "test" else "eval-validation"
-            name = f"{group}/{metric_name(find('metric', use.metric).name)}"
+            name = f"{group}/{metric_name(find_plugin('metric', use.metric).name)}"
             written = (folder.scores / f"{key}.json").stat().st_mtime
             points.append(Point(epoch * total_steps // spec.total_epochs, written, {name: float(stored["value"])}))
     return points

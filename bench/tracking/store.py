@@ -18,7 +18,7 @@ from bench.base.errors import BenchError, UsageError
 from bench.base.home import Home
 from bench.base.storage import write_atomically
 from bench.base.words import shown_path
-from bench.plugin.discovery import find
+from bench.plugin.discovery import find_plugin
 from bench.schema.protocol import load_protocol
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def view_tags(name: str, identity: str) -> dict[str, str]:
     title, about, metrics = f"Protocol {name}", "", []
     with suppress(BenchError):  # a protocol file of the user's own is not found by its name
         protocol = load_protocol(name)
-        metrics = [find("metric", use.metric).name for use in protocol.metrics]
+        metrics = [find_plugin("metric", use.metric).name for use in protocol.metrics]
         title = protocol.title
         about = f" Metrics: {', '.join(metrics)}; the checkpoint that counts: {protocol.counts}."
     columns = [f"tags.`{tag}`" for tag in ("state", "comparability")]

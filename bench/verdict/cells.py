@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.ledger.folders import chosen_epochs, is_older_code, run_state, scores_frame
 from bench.plan.grid import Grid, PlannedCell
-from bench.plugin.discovery import find
+from bench.plugin.discovery import find_plugin
 from bench.schema.cell import CHECKPOINTS, Cell, Checkpoint, Interval, Measured, State
 from bench.verdict.stats import seed_interval, verdict
 
@@ -34,7 +34,7 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
     resolution = planned.resolution
     assert resolution is not None  # a cell that is not blocked has been resolved
     select = resolution.ran.select_by
-    higher = bool(find("metric", select).literals["higher_is_better"])
+    higher = bool(find_plugin("metric", select).literals["higher_is_better"])
     chosen = {seed: chosen_epochs(frames[key], select, higher) for seed, key in planned.keys.items()}
 
     stand_in = resolution.is_stand_in or cell.scored_as != cell.metric

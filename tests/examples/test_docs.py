@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import yaml
+
 from bench.schema.protocol import load_protocol
 
 ROOT = Path(__file__).parents[2]
@@ -25,11 +27,13 @@ def test_the_printed_entry_point_is_the_examples():
     assert tomllib.loads(printed)["project"]["entry-points"] == package["project"]["entry-points"]
 
 
-def test_the_printed_protocol_is_valid(tmp_path):
-    (printed,) = blocks("adding-a-protocol", "yaml")
+def test_the_printed_protocols_are_valid(tmp_path):
+    printed, with_parameters = blocks("adding-a-protocol", "yaml")
     file = tmp_path / "winter2summer.yaml"
     file.write_text(printed)
     assert load_protocol(str(file)).id == "winter2summer@1"
+    file.write_text(yaml.safe_dump(yaml.safe_load(printed) | yaml.safe_load(with_parameters)))
+    assert load_protocol(f"{file}[subset=few]").id == "winter2summer-few@1"
 
 
 def test_every_file_and_link_that_is_named_exists():

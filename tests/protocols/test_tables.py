@@ -57,7 +57,9 @@ def test_every_cell_can_be_resolved_or_says_why_not(name: str, scale: str) -> No
             continue
         reason = expected_to_fail(scale, name, cell.row, cell.column)
         if reason is None:
-            assert resolve(cell.method, protocol, scale, cell.overrides).ran.task == protocol.task
+            found = resolve(cell.method, protocol, scale, cell.overrides)
+            assert found.ran.task == protocol.task
+            assert not [line for line in found.deviations if "no published recipe" in line]
         else:
             with pytest.raises(NotAvailable) as caught:
                 resolve(cell.method, protocol, scale, cell.overrides)

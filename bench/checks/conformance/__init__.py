@@ -12,7 +12,7 @@ from bench.base.errors import BenchError, UsageError
 from bench.checks.conformance.losses import loss_checks
 from bench.checks.conformance.methods import method_checks
 from bench.checks.conformance.subject import Check
-from bench.plugin.discovery import find, plugins
+from bench.plugin.discovery import find_plugin, plugins
 from bench.plugin.loss import PairLoss
 from bench.plugin.method import Method
 
@@ -34,13 +34,13 @@ def checks_for(reference: str) -> dict[str, Check]:
     """
     if not reference.rpartition(":")[0].endswith(".py"):
         if reference not in plugins("loss"):
-            find("method", reference)
+            find_plugin("method", reference)
             return method_checks()
         if reference not in plugins("method"):
             return loss_checks()
         kinds = {"method": method_checks(), "loss": loss_checks()}
         return {f"{kind}: {name}": check for kind, checks in kinds.items() for name, check in checks.items()}
-    loaded = find("plugin", reference).load()
+    loaded = find_plugin("plugin", reference).load()
     if isinstance(loaded, type) and issubclass(loaded, Method):
         return method_checks()
     if isinstance(loaded, type) and issubclass(loaded, PairLoss):

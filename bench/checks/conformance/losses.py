@@ -17,7 +17,7 @@ from bench.checks.conformance.update import (
     seeded,
     whole_checkpoint,
 )
-from bench.plugin.discovery import find, load_loss
+from bench.plugin.discovery import find_plugin, load_loss
 from bench.plugin.loss import LossConfig, LossContext, Pair, PairLoss
 from bench.plugin.method import Method
 
@@ -42,7 +42,7 @@ def _small(check: Callable[[Subject], None]) -> Check:
 
 
 def _literals(reference: str) -> None:
-    require_literals(find("loss", reference), load_loss(reference), ("name", "citation", "revision"))
+    require_literals(find_plugin("loss", reference), load_loss(reference), ("name", "citation", "revision"))
 
 
 def _config(reference: str) -> None:

@@ -16,7 +16,7 @@ from bench.checks.conformance.update import (
     seeded,
     whole_checkpoint,
 )
-from bench.plugin.discovery import find, load_method
+from bench.plugin.discovery import find_plugin, load_method
 from bench.plugin.method import CAPABILITY_OF_TASK, MethodConfig
 
 
@@ -40,7 +40,7 @@ def _small(check: Callable[[Subject], None]) -> Check:
 
 
 def _literals(reference: str) -> None:
-    plugin, loaded = find("method", reference), load_method(reference)
+    plugin, loaded = find_plugin("method", reference), load_method(reference)
     require_literals(plugin, loaded, ("name", "task", "citation", "revision"))
     require(loaded.task in CAPABILITY_OF_TASK, f"task {loaded.task!r} is none of {', '.join(CAPABILITY_OF_TASK)}")
 

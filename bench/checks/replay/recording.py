@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from bench.base.errors import BenchError, UsageError
 from bench.checks.replay.stylegan2_recording import as_steps, is_trajectory, read_trajectory
 
-Record = Mapping[str, Tensor]
+Recording = Mapping[str, Tensor]
 
 
-def read_record(record: str | Path | Mapping[str, Any], networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+def read_recording(record: str | Path | Mapping[str, Any], networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """A record in the common form, wherever it comes from.
 
     Args:
@@ -47,7 +47,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     raise UsageError(f"{path}: is neither .safetensors nor .npz; save the record as one of them")
 
 
-def count_steps(record: Record) -> int:
+def count_steps(record: Recording) -> int:
     """How many steps a record holds inputs of."""
     return len({key.split("/")[0] for key in record if re.match(r"step\d+/input_", key)})
 
@@ -60,7 +60,7 @@ def places(network: str, module: nn.Module) -> list[tuple[str, nn.Parameter]]:
     ]
 
 
-def load_weights(networks: Mapping[str, nn.Module], record: Record, prefix: str) -> None:
+def load_weights(networks: Mapping[str, nn.Module], record: Recording, prefix: str) -> None:
     """Copy recorded weights into networks by definition order.
 
     Args:
@@ -83,7 +83,7 @@ def load_weights(networks: Mapping[str, nn.Module], record: Record, prefix: str)
         parameter.data.copy_(value.reshape(parameter.shape))
 
 
-def load_buffers(networks: Mapping[str, nn.Module], record: Record, prefix: str) -> None:
+def load_buffers(networks: Mapping[str, nn.Module], record: Recording, prefix: str) -> None:
     """Copy the buffers that a record holds.
 
     Raises:

@@ -42,7 +42,7 @@ from bench.base.errors import BenchError, UsageError
 from bench.base.randomness import Draws
 from bench.base.validation import validation_line
 from bench.checks.replay.recorded_draws import DRAWN, NAMED_DRAW, RecordedDraws
-from bench.checks.replay.recording import Record, count_steps, load_buffers, load_weights, places, read_record
+from bench.checks.replay.recording import Recording, count_steps, load_buffers, load_weights, places, read_recording
 from bench.plugin.discovery import load_method
 from bench.plugin.method import Method, MethodConfig, StepContext
 
@@ -101,7 +101,7 @@ class Replay:
         """
         return {
             key: _error(self.tensors.get(key), expected, floor)
-            for key, expected in read_record(record, self.method.networks()).items()
+            for key, expected in read_recording(record, self.method.networks()).items()
             if self._is_result(key)
         }
 
@@ -110,7 +110,7 @@ class Replay:
 
         A loss that the method does not log under that name, an image it does not show, or a key of no known form.
         """
-        found = read_record(record, self.method.networks())
+        found = read_recording(record, self.method.networks())
         results = [key for key in found if self._is_result(key)]
         strange = [key for key in found if not _is_given(key) and not _place(key)]
         return sorted([key for key in results if key not in self.tensors] + strange)
@@ -183,7 +183,7 @@ def replay(
     resolved = _resolve(method_class, config)
     trained = method_class(resolved, Draws(seed=0)).to(dtype)
     networks = trained.networks()
-    recorded = read_record(record, networks)
+    recorded = read_recording(record, networks)
     load_weights(networks, recorded, "init/")
     load_buffers(networks, recorded, "init_buffers/")
 
@@ -216,7 +216,7 @@ def _resolve(method_class: type[Method], config: MethodConfig | dict[str, Any]) 
         raise UsageError(validation_line(f"configuration of {method_class.name}", error)) from error
 
 
-def _steps(record: Record, wanted: int | None) -> int:
+def _steps(record: Recording, wanted: int | None) -> int:
     count = count_steps(record)
     if count == 0:
         raise BenchError("record: holds no step (no key step0/input_...), so there is nothing to replay")
@@ -225,11 +225,11 @@ def _steps(record: Record, wanted: int | None) -> int:
     return count if wanted is None else wanted
 
 
-def _number(record: Record, key: str) -> int | None:
+def _number(record: Recording, key: str) -> int | None:
     return int(record[key].item()) if key in record else None
 
 
-def _epoch(method: Method, record: Record, step: int) -> int:
+def _epoch(method: Method, record: Recording, step: int) -> int:
     epoch = _number(record, f"step{step}/epoch") or _number(record, "epoch")
     if epoch is None and method.depends_on_epoch:
         raise BenchError(
@@ -239,7 +239,7 @@ def _epoch(method: Method, record: Record, step: int) -> int:
     return epoch or 1
 
 
-def _batch(method: Method, record: Record, step: int, dtype: torch.dtype) -> dict[str, Tensor]:
+def _batch(method: Method, record: Recording, step: int, dtype: torch.dtype) -> dict[str, Tensor]:
     batch = {}
     for stream in method.streams:
         key = f"step{step}/input_{stream}"

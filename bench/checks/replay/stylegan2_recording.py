@@ -24,12 +24,12 @@ from torch import Tensor, nn
 
 from bench.base.errors import BenchError, UsageError
 
-Record = Mapping[str, Tensor]
+Recording = Mapping[str, Tensor]
 
 _DRAWS = {"z_G": "z_G", "z_pl": "z_pl", "z_D": "z_D", "pl_noise": "pl_noise_unit_normal"}  # by purpose
 
 
-def is_trajectory(record: Record) -> bool:
+def is_trajectory(record: Recording) -> bool:
     """Whether a record has the keys of this format."""
     return {"reals", *_DRAWS.values()} <= record.keys()
 
@@ -67,7 +67,7 @@ def read_trajectory(path: Path) -> dict[str, Tensor]:
     return record
 
 
-def as_steps(record: Record, networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+def as_steps(record: Recording, networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """The same record in the common form of `bench.checks.replay.replay`.
 
     Args:

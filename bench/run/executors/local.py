@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 
 from bench.base.home import Home
-from bench.base.storage import explained, read_record
+from bench.base.storage import explained, read_object
 from bench.run.executors.executor import Interrupted, Outcome, default_slots
 from bench.run.process import STOPPED, run_in_child
 from bench.schema.run_spec import RunSpec
@@ -114,7 +114,7 @@ class LocalExecutor:
         if status == STOPPED:
             return Outcome("stopped", "it was asked to stop; run the same command to go on")
         folder = self.home.run(key)
-        error = read_record(folder.error)
+        error = read_object(folder.error)
         if error is not None:
             if self.debug and error.get("traceback"):
                 print(error["traceback"], file=sys.stderr)

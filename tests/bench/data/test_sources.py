@@ -7,11 +7,11 @@ from pydantic import ValidationError
 from bench.base.errors import UsageError
 from bench.data.sources import Source, source, sources
 from bench.schema.data import FolderData
-from bench.schema.protocol import load_protocol, protocol_files
+from bench.schema.protocol import load_protocol, protocol_names
 
 
 def test_every_folder_data_set_of_a_protocol_can_be_prepared_with_its_counts() -> None:
-    wanted = [load_protocol(name).data for name in protocol_files()]
+    wanted = [load_protocol(name).data for name in protocol_names()]
     folders = [data for data in wanted if isinstance(data, FolderData)]
     assert {data.name for data in folders} >= {"horse2zebra", "cityscapes"}
     for data in folders:

@@ -6,7 +6,8 @@ import torch
 from pytorch_fid import inception as official
 
 from bench.base.errors import NotAvailable
-from bench.base.weight_files import WEIGHTS_VARIABLE, file_sha256
+from bench.base.hashing import file_sha256
+from bench.base.weight_files import WEIGHTS_VARIABLE
 from bench.features import fid_inception
 from bench.features.fid_inception import WEIGHT_FILE, FIDInception, build_inception
 

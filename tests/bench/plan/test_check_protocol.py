@@ -24,6 +24,7 @@ def check(toys):
         ({"metrics": [{"metric": "FDI"}], "select_by": "FDI"}, "metrics: no metric named 'FDI'; did you mean FID?"),
         ({"metrics": [{"metric": "L1", "settings": {"x": 1}}], "select_by": "L1"}, "metrics: metric L1, setting 'x'"),
         ({"recipe": "hrose2zebra"}, "recipe: no recipe of a method named 'hrose2zebra'; did you mean horse2zebra"),
+        ({"recipe": "*"}, "recipe: no recipe of a method named '*'; known: "),
         (smoke(overrides={"lrr": 0.1}), "scales.smoke.overrides: no setting of a method named 'lrr'; did you mean"),
         (smoke(overrides={"lr": "fast"}), "scales.smoke.overrides: lr: Input should be a valid number"),
     ],

@@ -1,3 +1,4 @@
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,39 @@ def test_the_recipe_of_the_protocol_is_the_published_setting(toys, mine):
     found = resolve(mine, toys.protocol, "paper")
     assert (found.config.lr, found.config.n_epochs) == (0.5, 100)
     assert found.deviations == []
+
+
+def test_a_method_that_was_not_published_for_a_protocol_deviates_under_it(toys, mine):
     toys.edit(recipe="others")
-    assert resolve(mine, toys.protocol, "paper").config.lr == 0.05  # the default: no recipe of that name
+    found = resolve(mine, toys.protocol, "paper", None, {"lr": 0.1})
+    assert found.deviations == ["no published recipe for others: the method's own defaults", "lr 0.05 -> 0.1"]
+    text = Path(mine.rpartition(":")[0]).read_text()
+    everywhere = toys.protocol_file.with_name("everywhere.py")
+    everywhere.write_text(
+        text.replace('"toys": {', '"toys": {"lr": 0.5}, "*": {').replace('"lr": 0.5, "n_epochs', '"n_epochs')
+    )
+    found = resolve(f"{everywhere}:Mine", toys.protocol, "paper")
+    assert (found.config.n_epochs, found.deviations) == (100, [])
+    toys.edit(recipe="toys")
+    found = resolve(f"{everywhere}:Mine", toys.protocol, "paper")
+    assert (found.config.lr, found.config.n_epochs, found.deviations) == (0.5, 2, [])
+
+
+def test_which_built_in_methods_were_published_for_cat2dog(tmp_path):
+    file = tmp_path / "horse2zebra.yaml"
+    file.write_text(
+        (files("protocols") / "horse2zebra.yaml").read_text().replace("recipe: horse2zebra", "recipe: cat2dog")
+    )
+    without = "no published recipe for cat2dog: the method's own defaults"
+    methods = {
+        "cut": [],
+        "fastcut": [],
+        "cyclegan": [],
+        "negcut": [without],
+        "fastnegcut": [without],
+        "src_hdce": [without],
+    }
+    assert {name: resolve(name, load_protocol(str(file)), "paper").deviations for name in methods} == methods
 
 
 def test_recipe_then_row_then_scale_then_the_user(toys, mine):
@@ -125,7 +157,7 @@ def test_a_wrong_setting_is_named(toys, settings, message):
     [
         ({"loss": "patchnse"}, "no loss named 'patchnse'; did you mean patchnce"),
         ({"loss": "gone.py:A"}, r"gone\.py: no such file"),
-        ({"loss": f"{PLUGINS / 'toy.py'}:Toy"}, "must subclass bench.plugin.loss.PairLoss"),
+        ({"loss": f"{PLUGINS / 'toy.py'}:Toy"}, "must subclass bench.loss.PairLoss"),
         ({"loss_options": {"weight": 2}}, "loss patchnce: weight: unknown key"),
         ({"loss_options": 3}, "loss_options: Input should be a valid dictionary"),
         ({"loss": 3}, "loss: Input should be a valid string"),

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.hashing import file_sha256
 from bench.metrics.metric import load_metric
-from bench.plugin.discovery import class_literals, file_hash, find, load_loss, load_method, plugins
+from bench.plugin.discovery import class_literals, find_plugin, load_loss, load_method, plugins
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -74,7 +75,7 @@ def test_a_file_that_is_not_python_is_named(tmp_path, content):
     file = tmp_path / "bad.py"
     file.write_bytes(content)
     with pytest.raises(BenchError, match=r"bad\.py: cannot be read as Python: ") as caught:
-        find("loss", f"{file}:A")
+        find_plugin("loss", f"{file}:A")
     assert "\n" not in str(caught.value)
 
 
@@ -112,22 +113,22 @@ def test_every_built_in_plugin_loads_and_is_what_its_literals_say(kind):
 )
 def test_a_wrong_name_is_answered_with_the_nearest(kind, name, hint):
     with pytest.raises(UsageError, match=hint):
-        find(kind, name)
+        find_plugin(kind, name)
 
 
 def test_a_users_file():
-    plugin = find("method", f"{PLUGINS / 'toy.py'}:Toy")
+    plugin = find_plugin("method", f"{PLUGINS / 'toy.py'}:Toy")
     assert (plugin.name, plugin.is_user_file) == ("toy", True)
     assert load_method(f"{PLUGINS / 'toy.py'}:Toy") is load_method(f"{PLUGINS}/../plugins/toy.py:Toy")
-    unnamed = find("method", f"{PLUGINS / 'bad_methods.py'}:Attached")
+    unnamed = find_plugin("method", f"{PLUGINS / 'bad_methods.py'}:Attached")
     assert unnamed.name == "Attached"
 
 
 def test_what_can_be_wrong_with_a_users_file(tmp_path):
     with pytest.raises(UsageError, match=r"nowhere\.py: no such file; a loss is given as a name or as FILE\.py:Class"):
-        find("loss", "nowhere.py:A")
+        find_plugin("loss", "nowhere.py:A")
     with pytest.raises(UsageError, match="has no class 'Toyy'; it has: ToyConfig, Toy, NeedsTeacher, Crash"):
-        find("method", f"{PLUGINS / 'toy.py'}:Toyy")
+        find_plugin("method", f"{PLUGINS / 'toy.py'}:Toyy")
     with pytest.raises(UsageError, match=r"Toy must subclass bench\.loss\.PairLoss"):
         load_loss(f"{PLUGINS / 'toy.py'}:Toy")
     with pytest.raises(UsageError, match=r"NotAMethod must subclass bench\.method\.Method"):
@@ -162,12 +163,12 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
         (tmp_path / str(number) / "mine.py").write_text(LOSS.replace("revision = 3", f"revision = {number}"))
     found = [load_loss(f"{tmp_path / str(number) / 'mine.py'}:Mine").revision for number in (1, 2)]
     assert found == [1, 2]
-    assert file_hash(tmp_path / "1" / "mine.py") != file_hash(tmp_path / "2" / "mine.py")
+    assert file_sha256(tmp_path / "1" / "mine.py") != file_sha256(tmp_path / "2" / "mine.py")
 
 
 def test_an_installed_package_brings_plugins_by_entry_points(site):
     install(site, "my_package", LOSS, losses="distance = my_package:Mine")
-    plugin = find("loss", "distance")
+    plugin = find_plugin("loss", "distance")
     assert plugin.origin == "my_package 1.5"
     assert plugin.literals["citation"] == "me"
     assert not plugin.is_user_file
@@ -217,16 +218,16 @@ def test_a_file_without_its_class_says_how_to_name_it(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(LOSS)
     with pytest.raises(UsageError, match=r"mine\.py: name the class too: .*mine\.py:Mine$"):
-        find("loss", str(file))
+        find_plugin("loss", str(file))
     with pytest.raises(UsageError, match=r"^mine\.txt:Mine: a loss is given as a name or as FILE\.py:Class$"):
-        find("loss", "mine.txt:Mine")
+        find_plugin("loss", "mine.txt:Mine")
 
 
 def test_a_syntax_error_names_file_and_line(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text("class Mine(:\n")
     with pytest.raises(BenchError, match=r"mine\.py: cannot be read as Python: invalid syntax \(mine\.py, line 1\)"):
-        find("loss", f"{file}:Mine")
+        find_plugin("loss", f"{file}:Mine")
 
 
 def test_a_name_that_would_lead_out_of_the_results_folder(tmp_path, site):
@@ -234,7 +235,7 @@ def test_a_name_that_would_lead_out_of_the_results_folder(tmp_path, site):
     file = tmp_path / "mine.py"
     file.write_text(source)
     with pytest.raises(UsageError, match=r"mine\.py: Mine: name '\.\./mine' may only hold letters"):
-        find("loss", f"{file}:Mine")
+        find_plugin("loss", f"{file}:Mine")
     install(site, "mine_package", source, losses="../mine = mine_package:Mine")
     with pytest.raises(BenchError, match=r"loss '\.\./mine' of mine_package 1\.5 .* a name may only hold letters"):
-        find("loss", "patchnce")
+        find_plugin("loss", "patchnce")

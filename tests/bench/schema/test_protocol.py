@@ -6,10 +6,10 @@ import yaml
 from bench.base.errors import UsageError
 from bench.plan.resolve import resolve
 from bench.plugin.discovery import load_method, plugins
-from bench.schema.protocol import SCALES, Scale, load_protocol
-from bench.schema.yaml_files import protocol_files, read_yaml
+from bench.schema.protocol import SCALES, Scale, load_protocol, protocol_names
+from bench.schema.yaml_files import read_yaml
 
-PROTOCOLS = sorted(protocol_files())
+PROTOCOLS = sorted(protocol_names())
 
 
 @pytest.fixture

@@ -44,8 +44,8 @@ class MirrorGAN(Method):
     revision = 1
     Config: ClassVar[type[MethodConfig]] = MirrorGANConfig
     config: MirrorGANConfig
-    # where a paper trains differently on some data set: protocol's recipe -> settings
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {"horse2zebra": {}, "cityscapes": {}}
+    # the published settings: protocol's recipe -> what differs from the defaults; "*": the same on every data set
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {"*": {}}
 
     def __init__(self, config: MirrorGANConfig, draws: Draws) -> None:
         super().__init__(config, draws)
