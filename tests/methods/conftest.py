@@ -25,10 +25,28 @@ TINY = {"ngf": 4, "ndf": 4, "n_blocks": 5, "netF_nc": 16, "num_patches": 16}
 @pytest.fixture
 def golden() -> Callable[[str], dict[str, Tensor]]:
     def load(name: str) -> dict[str, Tensor]:
-        if name.endswith(".npz"):
-            with np.load(GOLDEN / name) as arrays:
-                return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
-        return load_file(GOLDEN / name)
+        with np.load(GOLDEN / name) as arrays:
+            found = {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+        # what single precision holds exactly is stored so
+        return {key: value.double() if value.dtype == torch.float32 else value for key, value in found.items()}
+
+    return load
+
+
+@pytest.fixture
+def recorded_steps(golden) -> Callable[[str], dict[str, Tensor]]:
+    """The two training steps that were recorded of a method, complete (tests/golden/README.md says what is left out)."""
+
+    def load(method: str) -> dict[str, Tensor]:
+        inputs = {key: value for key, value in golden("trainstep_cut.npz").items() if "/input_" in key}
+        record = inputs | golden(f"trainstep_{method}.npz")
+        for key in [key for key in record if key.startswith("init/")]:
+            place = key.removeprefix("init/")
+            weight = nn.Parameter(record[key].clone())
+            weight.grad = record[f"grad_step0/{place}"]
+            torch.optim.Adam([weight], lr=2e-4, betas=(0.5, 0.999)).step()
+            record[f"after_step0/{place}"] = weight.detach()
+        return record
 
     return load
 
@@ -82,11 +100,17 @@ def stylegan2_golden() -> Callable[[str], dict[str, Tensor]]:
     return load
 
 
+def _state(load: Callable[[str], dict[str, Tensor]], network: str) -> dict[str, Tensor]:
+    """A network's state, which is that of the trajectories but for biases and averages."""
+    stored = load("traj_init.safetensors") | load("biases.npz")
+    return {key.removeprefix(network): value for key, value in stored.items() if key.startswith(network)}
+
+
 @pytest.fixture
 def reference_generator(stylegan2_golden) -> Callable[[], nn.Module]:
     def build() -> nn.Module:
         netG = StyleGAN2Generator(z_dim=16, w_dim=16, **TINY_STYLEGAN2).double()
-        netG.load_state_dict(stylegan2_golden("g32_state.safetensors"))
+        netG.load_state_dict(_state(stylegan2_golden, "G."))
         return netG
 
     return build
@@ -96,7 +120,7 @@ def reference_generator(stylegan2_golden) -> Callable[[], nn.Module]:
 def reference_discriminator(stylegan2_golden) -> Callable[[], nn.Module]:
     def build() -> nn.Module:
         netD = StyleGAN2Discriminator(**TINY_STYLEGAN2).double()
-        netD.load_state_dict(stylegan2_golden("d32_state.safetensors"))
+        netD.load_state_dict(_state(stylegan2_golden, "D."))
         return netD
 
     return build

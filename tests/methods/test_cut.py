@@ -16,8 +16,8 @@ def before_a_norm(key: str) -> bool:
     return kind == "bias" and last is not None and int(number) != last and key.split("/")[1] != "D.001.bias"
 
 
-def test_two_reference_steps(golden) -> None:
-    record = golden("trainstep_cut.safetensors")
+def test_two_reference_steps(recorded_steps) -> None:
+    record = recorded_steps("cut")
     result = replay("cut", CONFIG, record)
     errors = result.compare(record)
     assert len(errors) == 2 * (7 + 2) + 3 * (48 + 10 + 20)
@@ -29,17 +29,17 @@ def test_two_reference_steps(golden) -> None:
     assert max(error for key, error in strict.items() if "/loss_" in key) < 1e-12
 
 
-def test_reference_steps_in_single_precision(golden) -> None:
-    record = golden("trainstep_cut.safetensors")
+def test_reference_steps_in_single_precision(recorded_steps) -> None:
+    record = recorded_steps("cut")
     errors = replay(CUT, CUT.Config(**CONFIG), record, dtype=torch.float32).compare(record)
     # rounding noise in zero gradients becomes whole Adam steps of biases that a normalisation removes again
     assert max(error for key, error in errors.items() if key.startswith("step")) < 2e-4
     assert max(error for key, error in errors.items() if key.startswith("grad_") and not before_a_norm(key)) < 2e-4
 
 
-def test_the_reference_needs_every_half_and_mean(golden) -> None:
+def test_the_reference_needs_every_half_and_mean(recorded_steps) -> None:
     """The record tells apart what is easily done wrong without a loss looking odd."""
-    record = golden("trainstep_cut.safetensors")
+    record = recorded_steps("cut")
     for wrong in ({"lambda_NCE": 2.0}, {"lambda_GAN": 0.5}, {"nce_T": 0.08}):
         errors = replay("cut", CONFIG | wrong, record, steps=1).compare(record)
         assert errors["step0/loss_G"] > 1e-3, wrong

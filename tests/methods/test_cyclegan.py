@@ -12,15 +12,15 @@ CONFIG = {"ngf": 4, "ndf": 4}
 TINY = {"ngf": 4, "ndf": 4, "n_blocks": 1}
 
 
-def test_two_reference_steps(golden) -> None:
-    record = golden("trainstep_cyclegan.safetensors")
+def test_two_reference_steps(recorded_steps) -> None:
+    record = recorded_steps("cyclegan")
     errors = replay("cyclegan", CONFIG, record).compare(record)
     assert len(errors) == 2 * (8 + 6) + 3 * (2 * 48 + 2 * 10)
     assert max(errors.values()) < 1e-8
 
 
-def test_reference_step_in_single_precision(golden) -> None:
-    record = golden("trainstep_cyclegan.safetensors")
+def test_reference_step_in_single_precision(recorded_steps) -> None:
+    record = recorded_steps("cyclegan")
     result = replay("cyclegan", CONFIG, record, dtype=torch.float32, steps=1)
     errors = result.compare(record)
     assert max(error for key, error in errors.items() if key.startswith("step0")) < 2e-4

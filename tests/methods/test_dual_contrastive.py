@@ -53,7 +53,9 @@ def gradients(method: DualContrastive, which: str) -> dict[str, Tensor]:
         ("adv_dual_contrastive_g32d32", {"generator_loss": "swap"}, "loss_G_swap", "gradG_swap"),
     ],
 )
-def test_reference_losses_and_gradients(stylegan2_golden, record, changes, loss_G, grad_G) -> None:
+def test_reference_losses_and_gradients(
+    stylegan2_golden, reference_generator, reference_discriminator, record, changes, loss_G, grad_G
+) -> None:
     g = stylegan2_golden(f"{record}.npz")
     z, reals = stylegan2_golden("g32_io.npz")["z"], stylegan2_golden("d32_io.npz")["images"]
     config = DualContrastive.Config(**(REFERENCE | changes | {"batch_size": 8}))
@@ -64,8 +66,8 @@ def test_reference_losses_and_gradients(stylegan2_golden, record, changes, loss_
 
     for player, loss, grad in (("G", loss_G, grad_G), ("D", "loss_D", "gradD")):
         method = DualContrastive(config, Draws(0)).double()
-        method.netG.load_state_dict(stylegan2_golden("g32_state.safetensors"))
-        method.netD.load_state_dict(stylegan2_golden("d32_state.safetensors"))
+        method.netG.load_state_dict(reference_generator().state_dict())
+        method.netD.load_state_dict(reference_discriminator().state_dict())
         update = method._update_generator if player == "G" else method._update_discriminator
         losses = update({"B": reals}, Given(0))
         torch.testing.assert_close(losses[player].detach(), g[loss], rtol=1e-9, atol=1e-12)

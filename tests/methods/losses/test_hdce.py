@@ -20,6 +20,7 @@ CASES = {
     "step_ep201": hardness_divisor(201, 400, 50, 10, 0.5),
     "no_hneg": None,
 }
+STORED_AS = {"step_ep201": "g1_nocurr"}  # the same numbers: after the step the divisor is 1
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -28,6 +29,7 @@ def test_reference_values_and_gradients(golden, case: str) -> None:
     q = record["q"][None].requires_grad_()
     k = record["k"][None].requires_grad_()
     divisor = CASES[case]
+    case = STORED_AS.get(case, case)
     weights = None if divisor is None else hardness_weights(k, divisor)
     losses = hdce_released(q, k, weights, 0.07)
     losses.mean().backward()

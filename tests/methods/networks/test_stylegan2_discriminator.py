@@ -29,7 +29,8 @@ def test_reference_logits_and_gradients(stylegan2_golden, reference_discriminato
     logits = netD(images)
     torch.testing.assert_close(logits, g["logits"].squeeze(1), **EXACT)
     for name, value in seen.items():
-        torch.testing.assert_close(value, g[name], **EXACT)
+        stored = g[name]  # of the eight images' large maps the first and the last are stored
+        torch.testing.assert_close(value[[0, -1]] if len(stored) == 2 else value, stored, **EXACT)
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     torch.testing.assert_close(gradient, g["grad_sum_logits_wrt_images"], **EXACT)
 
