@@ -13,6 +13,7 @@ from bench.cli.options import (
     DATA,
     HOME,
     DataOption,
+    DeviceOption,
     HomeOption,
     JsonOption,
     ScaleOption,
@@ -24,6 +25,7 @@ from bench.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from bench.base.device import DeviceType
     from bench.base.home import Home
     from bench.schema.protocol import Protocol
 
@@ -58,12 +60,14 @@ def compare(
     name: Annotated[str | None, typer.Option("--name", help="folder below HOME/comparisons")] = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,
+    device: DeviceOption = None,
     slots: Annotated[int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads")] = None,
     tracking: TrackingOption = None,
     use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Compare one loss or method with others: same data, same draws, paired by seed."""
+    from bench.base.device import chosen_device
     from bench.base.home import Home
     from bench.commands.compare import Comparison, default_name, plan_comparison, settle_name
     from bench.commands.compare import compare as work
@@ -76,7 +80,7 @@ def compare(
     rivals = [rival.strip() for rival in against.split(",") if rival.strip()]
     contenders = choose(loss, method, read_settings(loss_options, "--loss-option"), framework, rivals)
     entrants = enter(contenders, asked, scale, budget, read_settings(sets))
-    grid = Grid(Home.open(home, data))
+    grid = Grid(Home.open(home, data), chosen_device(device))
     folder = name or default_name(entrants, asked.name, scale, budget)
     comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
     settle_name(comparison, chosen=name is not None)
@@ -99,6 +103,7 @@ def score(
     train_segmenter: Annotated[
         bool, typer.Option("--train-segmenter", help="first train the protocol's segmentation network, if need be")
     ] = False,
+    device: DeviceOption = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,
     as_json: JsonOption = False,
@@ -107,25 +112,26 @@ def score(
     from rich.console import Console
     from rich.progress import Progress
 
+    from bench.base.device import chosen_device
     from bench.base.home import Home
     from bench.commands.score import print_scored, score_images, score_weights
     from bench.schema.protocol import load_protocol
 
     if (images is None) == (weights is None) or (weights is None) != (method is None):
         raise UsageError("say what to score: --images DIR, or --method NAME with --weights FILE")
-    results, asked = Home.open(home, data), load_protocol(protocol)
+    results, asked, computing = Home.open(home, data), load_protocol(protocol), chosen_device(device)
     if train_segmenter:
-        _train_segmenter(asked, results)
+        _train_segmenter(asked, results, computing)
     if images is not None:
         if sets:
             raise UsageError("--set goes with --weights; images are scored as they are")
-        found = score_images(asked, images.expanduser(), results)
+        found = score_images(asked, images.expanduser(), results, computing)
     else:
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("translating the test images")
             found = score_weights(
                 asked, str(method), Path(str(weights)).expanduser(), read_settings(sets), results,
-                lambda done, total: bar.update(task, completed=done, total=total),
+                lambda done, total: bar.update(task, completed=done, total=total), computing,
             )  # fmt: skip
     if as_json:
         print(found.model_dump_json(indent=1))
@@ -135,14 +141,14 @@ def score(
         raise typer.Exit(1)
 
 
-def _train_segmenter(protocol: Protocol, home: Home) -> None:
+def _train_segmenter(protocol: Protocol, home: Home, device: DeviceType) -> None:
     """Do what is left of the run of a protocol's segmentation network."""
     from rich.console import Console
 
     from bench.commands.execution import CarryOut
     from bench.commands.score import segmenter_grid
 
-    grid, key = segmenter_grid(protocol, home)
+    grid, key = segmenter_grid(protocol, home, device)
     if key is None:
         raise UsageError(f"--train-segmenter: protocol {protocol.id} has no segmentation network; leave the option out")
     work = CarryOut(grid, None, Console(stderr=True), debug(), mlflow=None)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.base.device import OUT_OF_MEMORY, is_out_of_memory
 from bench.base.errors import BenchError, UsageError
 from bench.cli.compare import app as compare_app
 from bench.cli.data import data_app
@@ -17,6 +18,7 @@ from bench.cli.options import (
     DATA,
     HOME,
     DataOption,
+    DeviceOption,
     HomeOption,
     JsonOption,
     MethodOption,
@@ -84,8 +86,10 @@ def _grid(
     seeds: int | None,
     methods: list[str] | None,
     sets: list[str] | None,
+    device: str | None,
 ) -> Any:
     """Build the grid of one or more tables."""
+    from bench.base.device import chosen_device
     from bench.base.errors import unknown_name
     from bench.base.home import Home
     from bench.plan.grid import Grid
@@ -97,7 +101,7 @@ def _grid(
         raise unknown_name("scale", scale, SCALES)
     for method in methods or []:
         find_plugin("method", method)
-    grid = Grid(Home.open(home, data))
+    grid = Grid(Home.open(home, data), chosen_device(device))
     for name in tables:
         grid.add_table(load_table(name), scale, range(seeds) if seeds else None, methods, read_settings(sets))
     return grid
@@ -113,6 +117,7 @@ def plan(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="time a few steps of each method that no run has timed yet")
     ] = False,
+    device: DeviceOption = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,
     as_json: JsonOption = False,
@@ -124,7 +129,7 @@ def plan(
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
-    grid = _grid(tables, home, data, scale, seeds, methods, sets)
+    grid = _grid(tables, home, data, scale, seeds, methods, sets, device)
     rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
     if as_json:
         print(json.dumps({"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}, indent=1))
@@ -141,6 +146,7 @@ def reproduce(
     sets: SetOption = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,
+    device: DeviceOption = None,
     slots: Annotated[int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads")] = None,
     tracking: TrackingOption = None,
     use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
@@ -150,7 +156,7 @@ def reproduce(
     from bench.commands.reproduce import reproduce as work
     from bench.tracking.store import tracking_uri
 
-    grid = _grid(tables, home, data, scale, seeds, methods, sets)
+    grid = _grid(tables, home, data, scale, seeds, methods, sets, device)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
     failed = work(grid, slots=slots, as_json=as_json, debug=debug(), mlflow=mlflow)
     if failed:
@@ -264,6 +270,9 @@ def main() -> None:
     except Exception as error:
         if debug():
             raise
+        if is_out_of_memory(error):
+            print(f"error: the device's memory is full; use {OUT_OF_MEMORY}", file=sys.stderr)
+            raise SystemExit(1) from None
         print(f"error: {_unexpected(error)}", file=sys.stderr)
         raise SystemExit(1) from None
 

@@ -23,6 +23,12 @@ TrackingOption = Annotated[
     str | None,
     typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow's address; default: HOME/mlflow.db"),
 ]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device", help="cpu, cuda or auto (cuda where there is one); default: CONTRASTBENCH_DEVICE, else auto"
+    ),
+]
 HOME, DATA = Path("runs"), Path("datasets")
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from bench.base.device import DeviceType, require
 from bench.base.errors import NotAvailable
 from bench.base.hashing import file_sha256
 from bench.base.home import Home
@@ -75,13 +76,14 @@ class Scored(BaseModel):
     folder: str
 
 
-def score_images(protocol: Protocol, folder: Path, home: Home) -> Scored:
+def score_images(protocol: Protocol, folder: Path, home: Home, device: DeviceType = "cpu") -> Scored:
     """Score a folder of images that any program made.
 
     Args:
         protocol: whose test set the images translate.
         folder: one image per test input, named after it.
         home: where data and caches are; the result goes to `scored/KEY/`.
+        device: what features are extracted and classes told on.
 
     Raises:
         UsageError: if the folder is missing, empty or ambiguous.
@@ -98,18 +100,24 @@ def score_images(protocol: Protocol, folder: Path, home: Home) -> Scored:
     truth = None
     segmentation: Segmentation | str = "no image is named like a test image, so none has true classes"
     if found.matched is not None:
-        segmentation = _segmentation(protocol, dataset, found.matched, home)
+        segmentation = _segmentation(protocol, dataset, found.matched, home, device)
         if dataset.aligned("test"):
             truth = Fitted(real.subset(found.matched), found.images)
     if not conditional and size is not None:
         real = Resized(real, size)
     images_hash = content_hash(found.images)
-    evaluation = _evaluation(home, found.images, real, truth, segmentation)
+    evaluation = _evaluation(home, found.images, real, truth, segmentation, device)
     return _finish(protocol, dataset, home, str(folder), images_hash, {}, found.deviations, evaluation)
 
 
 def score_weights(
-    protocol: Protocol, method: str, weights: Path, settings: dict[str, Any], home: Home, progress: Progress
+    protocol: Protocol,
+    method: str,
+    weights: Path,
+    settings: dict[str, Any],
+    home: Home,
+    progress: Progress,
+    device: DeviceType = "cpu",
 ) -> Scored:
     """Translate a protocol's whole test set with an official checkpoint as the original does, and score that.
 
@@ -120,12 +128,11 @@ def score_weights(
         settings: the user's changes to the method's published configuration (--set).
         home: where data and caches are; images and result go to `scored/KEY/`.
         progress: called with (images done, images in all).
+        device: what translates and scores.
 
     Raises:
         UsageError: if the weights are of another network; the message names keys and shapes.
     """
-    import torch
-
     from bench.base.randomness import Draws
     from bench.commands.official_weights import generator_of, load_official
     from bench.plan.resolve import resolve
@@ -135,22 +142,23 @@ def score_weights(
     resolution = resolve(method, protocol, SCALE, settings=settings)
     translator = resolution.method_class(resolution.config, Draws(0))
     load_official(generator_of(translator), weights, resolution.plugin.name)
-    translator.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+    translator.eval().to(require(device))
 
     dataset = open_dataset(protocol.data, home.datasets, home.cache)
     config = resolution.config.model_dump(mode="json")
     sha256 = file_sha256(weights)
-    folder = _folder(home, protocol, dataset, sha256, config) / "images"
+    folder = _folder(home, protocol, dataset, sha256, config, device) / "images"
     indices = range(len(dataset.images("test", "A")))
     fake = sample(translator, dataset, "test", indices, folder, progress)
     real = dataset.images("test", "B")
     truth = Resized(real, fake.image(0).size) if dataset.aligned("test") else None
     what = f"{resolution.plugin.name} with {weights}"
-    evaluation = _evaluation(home, fake, real, truth, _segmentation(protocol, dataset, indices, home))
+    segmentation = _segmentation(protocol, dataset, indices, home, device)
+    evaluation = _evaluation(home, fake, real, truth, segmentation, device)
     return _finish(protocol, dataset, home, what, sha256, config, resolution.deviations, evaluation)
 
 
-def segmenter_grid(protocol: Protocol, home: Home) -> tuple[Grid, str | None]:
+def segmenter_grid(protocol: Protocol, home: Home, device: DeviceType = "cpu") -> tuple[Grid, str | None]:
     """The run of the network that tells the classes in a protocol's images.
 
     Returns:
@@ -159,14 +167,16 @@ def segmenter_grid(protocol: Protocol, home: Home) -> tuple[Grid, str | None]:
     Raises:
         NotAvailable: if its data or weights, or the label maps of the test images, are not on this machine.
     """
-    grid = Grid(home)
+    grid = Grid(home, device)
     return grid, grid.add_segmenter(protocol, SCALE)
 
 
-def _segmentation(protocol: Protocol, dataset: DataSet, indices: Sequence[int], home: Home) -> Segmentation | str:
+def _segmentation(
+    protocol: Protocol, dataset: DataSet, indices: Sequence[int], home: Home, device: DeviceType
+) -> Segmentation | str:
     """What metrics of classes ask, or why there is nothing to ask."""
     try:
-        _, key = segmenter_grid(protocol, home)
+        _, key = segmenter_grid(protocol, home, device)
     except NotAvailable as error:
         return str(error)
     if key is None:
@@ -174,11 +184,18 @@ def _segmentation(protocol: Protocol, dataset: DataSet, indices: Sequence[int], 
     if read_result(home.run(key)) is None:
         return f"its segmentation network, run {key}, is not trained under {home.root}; add --train-segmenter (once)"
     real = dataset.images("test", "B").subset(indices)
-    return Segmentation(key, lambda: trained_segmenter(home, key), real, lambda: dataset.labels("test").subset(indices))
+    return Segmentation(
+        key, lambda: trained_segmenter(home, key, device), real, lambda: dataset.labels("test").subset(indices)
+    )
 
 
 def _evaluation(
-    home: Home, fake: ImageSet, real: ImageSet, truth: ImageSet | None, segmentation: Segmentation | str
+    home: Home,
+    fake: ImageSet,
+    real: ImageSet,
+    truth: ImageSet | None,
+    segmentation: Segmentation | str,
+    device: DeviceType,
 ) -> Evaluation:
     return Evaluation(
         fake=fake,
@@ -186,6 +203,7 @@ def _evaluation(
         truth=truth,
         cache=home.cache / "features",
         weights=home.weights,
+        device=require(device),
         segmentation=segmentation,
     )
 
@@ -199,9 +217,10 @@ def _size(protocol: Protocol) -> int | None:
     return int(protocol.scale(SCALE).overrides.get("crop_size", MethodConfig.model_fields["crop_size"].default))
 
 
-def _folder(home: Home, protocol: Protocol, dataset: DataSet, sha256: str, config: dict[str, Any]) -> Path:
-    key = digest([protocol.content_hash(), dataset.fingerprint(), sha256, config])[:16]
-    return home.root / "scored" / key
+def _folder(home: Home, protocol: Protocol, dataset: DataSet, sha256: str, config: dict[str, Any], device: str) -> Path:
+    parts = [protocol.content_hash(), dataset.fingerprint(), sha256, config]
+    parts += [device] if device != "cpu" else []
+    return home.root / "scored" / digest(parts)[:16]
 
 
 def _finish(
@@ -216,7 +235,7 @@ def _finish(
 ) -> Scored:
     """Measure, put published numbers beside, and write `result.json`."""
     scores = score([(use.metric, use.settings) for use in protocol.metrics], evaluation)
-    folder = _folder(home, protocol, dataset, sha256, config)
+    folder = _folder(home, protocol, dataset, sha256, config, evaluation.device)
     lines = [*deviations, *_test_counts(protocol, dataset)]
     scored = Scored(
         key=folder.name,

@@ -85,12 +85,14 @@ class FeatureCache:
         return self._features[key]
 
     def key(self, extractor: Extractor, images: Images) -> str:
-        """Hash of content, extractor and preprocessing."""
+        """Hash of content, extractor and preprocessing, and of the type of device if it is not the CPU."""
         # The set itself is kept next to its hash, so that its id() cannot be given to another object
         if id(images) not in self._hashes:
             self._hashes[id(images)] = (images, content_hash(images))
         content = self._hashes[id(images)][1]
-        return hashlib.sha256("\x1f".join([content, extractor.id, extractor.preprocessing]).encode()).hexdigest()
+        parts = [content, extractor.id, extractor.preprocessing]
+        parts += [extractor.device_type] if extractor.device_type != "cpu" else []
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:

@@ -24,7 +24,7 @@ class Extractor(ABC):
         dimension: features per image.
         source: who made network and weights, their licence, and which file.
         preprocessing: how pixels become the network's input, in words; part of the cache key.
-        batch_size: images per forward pass; every pass has exactly this many (see `features`).
+        batch_size, cuda_batch_size: images per forward pass; every pass has exactly this many (see `features`).
     """
 
     id: ClassVar[str]
@@ -32,6 +32,7 @@ class Extractor(ABC):
     source: ClassVar[str]
     preprocessing: ClassVar[str]
     batch_size: ClassVar[int]
+    cuda_batch_size: ClassVar[int] = 64  # a card that is given a few images waits for the next
 
     def __init__(self, weights: Path | None = None, device: str = "cpu") -> None:
         """Remember where to look; nothing is read before `check` or `features`.
@@ -42,6 +43,16 @@ class Extractor(ABC):
         """
         self.weights = weights
         self.device = device
+
+    @property
+    def device_type(self) -> str:
+        """The device without its number; features of different types differ in their last digits."""
+        return self.device.partition(":")[0]
+
+    @property
+    def images_per_pass(self) -> int:
+        """The size of every batch on this device."""
+        return self.batch_size if self.device_type == "cpu" else self.cuda_batch_size
 
     @abstractmethod
     def check(self) -> None:
@@ -81,14 +92,15 @@ class Extractor(ABC):
         """
         import torch
 
+        size = self.images_per_pass
         network = self.network().eval().to(self.device).to(memory_format=torch.channels_last)
         rows = [np.empty((0, self.dimension), np.float32)]
         # TF32 would move the third digit of the features on recent GPUs
         exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
         with torch.inference_mode(), exact:
-            for batch in _batches(images, self.batch_size):
+            for batch in _batches(images, size):
                 inputs = [self.preprocess(_checked(pixels)) for pixels in batch]
-                inputs += [inputs[-1]] * (self.batch_size - len(batch))
+                inputs += [inputs[-1]] * (size - len(batch))
                 stacked = torch.stack(inputs).to(self.device).contiguous(memory_format=torch.channels_last)
                 rows.append(network(stacked)[: len(batch)].float().cpu().numpy())
         result = np.concatenate(rows)

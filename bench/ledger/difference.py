@@ -15,6 +15,7 @@ from bench.ledger.scores import read_score, score_key, wanted
 from bench.schema.run_spec import RunSpec, read_spec
 
 SECTIONS = ("config", "data", "code", "versions")
+_MADE_ON = ("device", "card", "driver")
 
 
 def find_run(home: Home, text: str) -> RunFolder:
@@ -62,13 +63,13 @@ def _facts(folder: RunFolder) -> dict[str, Any]:
         "state": run_state(folder)[0],
         "config": {"method": spec.label}
         | _flat(spec.config)
-        | {"seed": spec.seed, "precision": spec.precision, "threads": spec.threads}
+        | {"seed": spec.seed, "device": spec.device, "precision": spec.precision, "threads": spec.threads}
         | {f"needs {role}": key for role, key in spec.needs.items()},
         "data": _flat(spec.data.model_dump(mode="json")) | {"fingerprint": spec.fingerprint},
         "code": {"contrastbench": result.get("code")}
         | {f"revision of {name}": number for name, number in spec.revisions.items()}
         | {f"file {Path(name.rpartition(':')[0]).name}": sha256 for name, sha256 in spec.plugins.items()},
-        "versions": dict(result.get("versions", {})) | {"device": result.get("device")},
+        "versions": dict(result.get("versions", {})) | {name: result.get(name) or None for name in _MADE_ON},
         "scores": scores_of(folder, spec),
     }
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bench.base.device import made_on
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.features.cache import FeatureCache, Images
 from bench.features.extractor import Extractor
@@ -100,6 +101,7 @@ class Score(BaseModel):
         n_fake, n_real: number of images.
         extractor: id of the feature network, or the run of the segmentation network; None for metrics on pixels.
         settings: resolved settings.
+        device, card, driver, threads: what it was computed on, and by how many threads of the CPU.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -115,6 +117,10 @@ class Score(BaseModel):
     n_real: int
     extractor: str | None = None
     settings: dict[str, Any] = {}
+    device: str = "cpu"
+    card: str = ""
+    driver: str = ""
+    threads: int | None = None
 
 
 class Metric(ABC):
@@ -199,6 +205,7 @@ class Metric(ABC):
             n_real=len(evaluation.real),
             extractor=self.extractor.id if self.extractor else self._segmenter(evaluation),
             settings=settings.model_dump(mode="json"),
+            **made_on(evaluation.device),
         )
 
     def _segmenter(self, evaluation: Evaluation) -> str | None:

@@ -28,7 +28,7 @@ def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[s
         train key -> steps, seconds_per_step, measured (where that comes from), expected_seconds, disk_bytes; a value
         that is not known is None.
     """
-    known = Calibrations(grid.home)
+    known = Calibrations(grid.home, grid.device)
     datasets: dict[str, DataSet] = {}
     found = {}
     for key, spec in grid.runs.items():
@@ -49,7 +49,7 @@ def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> li
     Returns:
         method, data, protocol, runs, and what `run_costs` says of each of these runs.
     """
-    known = Calibrations(grid.home)
+    known = Calibrations(grid.home, grid.device)
     found: dict[str, dict[str, Any]] = {}
     for cell in grid.cells:
         if cell.resolution is None or cell.blocked is None or cell.blocked[0] != "not available":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.base.device import DeviceType, require
 from bench.base.errors import BenchError
 from bench.base.home import Home
 from bench.base.storage import read_json, write_json
@@ -105,13 +106,12 @@ class Calibrations:
 
     Args:
         home: the results root.
+        device: the one that the runs are planned for.
     """
 
-    def __init__(self, home: Home) -> None:
-        import torch
-
+    def __init__(self, home: Home, device: DeviceType = "cpu") -> None:
         self.path: Path = home.root / "calibration.json"
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = device
         stored = read_json(self.path)
         self._stored: dict[str, dict[str, Any]] = stored if isinstance(stored, dict) else {}
         self._runs: dict[str, list[float]] = {}
@@ -173,6 +173,9 @@ def seconds_per_step(workload: Workload, device: str) -> tuple[float, int]:
 
     Returns:
         The mean over steps after the warm-up (of all, where there is time for no more), and over how many.
+
+    Raises:
+        NotAvailable: the device is not on this machine.
     """
     import torch
 
@@ -180,7 +183,7 @@ def seconds_per_step(workload: Workload, device: str) -> tuple[float, int]:
     from bench.checks.conformance.subject import Subject
     from bench.plugin.method import StepContext
 
-    method = workload.build().to(device)
+    method = workload.build().to(require(device))
     subject = Subject(type(method), method.config)
     threads = torch.get_num_threads()
     torch.set_num_threads(workload.threads)

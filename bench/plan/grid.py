@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bench.base.device import DeviceType
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.home import Home
 from bench.data.dataset import DataSet
@@ -75,10 +76,11 @@ class Grid:
 
     Args:
         home: where data sets are found and caches are kept.
+        device: what every run computes on, so that no cell mixes types of devices.
     """
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
+    def __init__(self, home: Home, device: DeviceType = "cpu") -> None:
+        self.home, self.device = home, device
         self.runs: dict[str, RunSpec] = {}
         self.names: dict[str, str] = {}
         self.cells: list[PlannedCell] = []
@@ -136,6 +138,7 @@ class Grid:
             data=resolution.ran.data,
             fingerprint=dataset.fingerprint(),
             seed=seed,
+            device=self.device,
             threads=resolution.scale.threads,
             plugins=resolution.plugin_files(),
             needs=needs,

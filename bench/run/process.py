@@ -20,6 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from bench.base.device import OUT_OF_MEMORY, is_out_of_memory, made_on, require
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.storage import write_json
@@ -89,7 +90,7 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
     torch.set_num_threads(spec.threads)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(require(spec.device))
     progress({"phase": "opening data"})
     dataset = open_dataset(spec.data, home.datasets, home.cache)
     if dataset.fingerprint() != spec.fingerprint:
@@ -135,7 +136,7 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
             "train_seconds": seconds,
             "steps": images.total_steps,
             "scored_epochs": spec.scored_epochs,
-            "device": device.type,
+            **made_on(spec.device),
             "parameters": {n: sum(p.numel() for p in net.parameters()) for n, net in method.networks().items()},
             "versions": {"python": platform.python_version(), "torch": torch.__version__},
         },
@@ -193,6 +194,8 @@ def main(arguments: list[str]) -> int:
     except MemoryError:
         return _fail(folder, f"run {key} ran out of memory; use fewer slots (--slots 1) or a smaller scale")
     except (Exception, SystemExit) as error:  # a plugin may call exit()
+        if is_out_of_memory(error):
+            return _fail(folder, f"run {key} ran out of the device's memory; use {OUT_OF_MEMORY}")
         traceback.print_exc()
         first = str(error).strip().split("\n")[0]
         return _fail(folder, f"run {key} crashed: {type(error).__name__}: {first} (traceback in {folder.log})")

@@ -81,6 +81,7 @@ def evaluate(
             truth=truth,
             cache=home.cache / "features",
             weights=home.weights,
+            device=spec.device,
             segmentation=_segmentation(spec, method, real, partial(_labels, dataset, split, indices), home),
         )
         scores = score([(use.metric, use.settings) for use in todo], evaluation)
@@ -104,7 +105,7 @@ def _segmentation(
         return spec.evaluation.no_segmenter or "this protocol has no segmentation network"
 
     def network() -> Method:
-        return method if key is None else trained_segmenter(home, key)
+        return method if key is None else trained_segmenter(home, key, spec.device)
 
     return Segmentation(key or spec.train_key, network, real, labels)
 

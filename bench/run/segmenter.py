@@ -10,14 +10,12 @@ from bench.plugin.method import Method
 
 
 @lru_cache(maxsize=1)
-def trained_segmenter(home: Home, key: str) -> Method:
-    """The network of a finished run, on the device; kept, since every checkpoint of a run asks the same one.
+def trained_segmenter(home: Home, key: str, device: str = "cpu") -> Method:
+    """The network of a finished run, on a device; kept, since every checkpoint of a run asks the same one.
 
     Raises:
         BenchError: if the run is not done.
     """
-    import torch
-
     from bench.ledger.folders import read_result, run_state
     from bench.run.restore import restore_method
 
@@ -28,4 +26,4 @@ def trained_segmenter(home: Home, key: str) -> Method:
             "run the same command again"
         )
     method: Method = restore_method(home, key)
-    return method.to("cuda" if torch.cuda.is_available() else "cpu")
+    return method.to(device)

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.base.device import DeviceType
+
 State = Literal["done", "failed", "running", "not run", "not implemented", "not available"]
 Comparability = Literal["as published", "deviating", "stand-in"]
 Verdict = Literal["consistent", "better", "worse", "underpowered"]
@@ -65,6 +67,7 @@ class Cell(BaseModel):
         counts: the checkpoint rule that the protocol says counts.
         extra: other metrics of the same runs (metric name -> measurement at the counting checkpoint).
         train_keys: seed -> run.
+        device: the type of device that all its runs compute on; None where there is no run.
     """
 
     paper: str
@@ -90,6 +93,7 @@ class Cell(BaseModel):
     measured: dict[Checkpoint, Measured] = {}
     extra: dict[str, Measured] = {}
     train_keys: dict[int, str] = {}
+    device: DeviceType | None = None
 
     @property
     def value(self) -> Measured | None:

@@ -15,13 +15,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bench.base.device import DeviceType
 from bench.base.errors import BenchError
 from bench.base.validation import validation_line
 from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig
 from bench.schema.protocol import MetricUse
 
-FORMAT = 1  # of spec.json: raised when an older version could not read it
+FORMAT: Literal[2] = 2  # of spec.json: raised when an older version could not read it
+READABLE = (1, FORMAT)  # in format 1 a run had no device: its key has none, and it is taken as one on the CPU
 Split = Literal["validation", "test"]
 
 
@@ -73,7 +75,7 @@ class RunSpec(BaseModel):
         revision: of the method's mathematics (and of the loss's, for a patch-wise method, in `revisions`).
         config: the resolved configuration.
         data: the data set; `fingerprint` is the sha256 of its decoded pixels.
-        seed, precision, threads: as they say; all change bits.
+        seed, device, precision, threads: as they say; all change bits.
         plugins: sha256 of every user-supplied plugin file, by reference.
         needs: role -> train key of a run that must be finished first.
         evaluation: how it is scored.
@@ -82,7 +84,7 @@ class RunSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = FORMAT
     method: str
     label: str
     revisions: dict[str, int]
@@ -90,6 +92,7 @@ class RunSpec(BaseModel):
     data: DataConfig
     fingerprint: str
     seed: int
+    device: DeviceType = "cpu"
     precision: Literal["fp32"] = "fp32"
     threads: int = 1
     plugins: dict[str, str] = {}
@@ -116,6 +119,8 @@ class RunSpec(BaseModel):
             "plugins": sorted(self.plugins.values()),
             "needs": self.needs,
         }
+        if self.format > 1:
+            parts["device"] = self.device
         return f"{self.label}-{digest(parts)[:16]}"
 
     def _by_content(self, reference: str) -> str:
@@ -174,9 +179,9 @@ def read_spec(path: Path) -> RunSpec:
     try:
         content = path.read_bytes()
         made = _format(content)
-        if made not in (None, FORMAT):
+        if made not in (None, *READABLE):
             raise BenchError(
-                f"{path}: written by another version of contrastbench (format {made}, this one reads {FORMAT}); "
+                f"{path}: written by another version of contrastbench (format {made}, this one reads 1 and {FORMAT}); "
                 "use that version, or another --home"
             )
         return RunSpec.model_validate_json(content)

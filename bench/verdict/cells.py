@@ -31,6 +31,10 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
     if planned.blocked is not None:
         state, reason = planned.blocked
         return cell.model_copy(update={"state": state, "reason": reason})
+    devices = sorted({grid.runs[key].device for key in planned.keys.values()})
+    if len(devices) > 1:  # their digits differ, and so would what a mean over them is a mean of
+        reason = f"its runs compute on {' and '.join(devices)}; plan all of them with one --device"
+        return cell.model_copy(update={"state": "failed", "reason": reason})
     resolution = planned.resolution
     assert resolution is not None  # a cell that is not blocked has been resolved
     select = resolution.ran.select_by
@@ -66,6 +70,7 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
             "measured": measured,
             "extra": extra,
             "deviations": deviations,
+            "device": devices[0] if devices else None,
         }
     )
 

@@ -16,7 +16,7 @@ COLUMNS = (
     "published", "published_text", "published_source", "published_note", "state", "reason", "comparability", "deviations",
     "role", "scored_as", "checkpoint", "counts", "value", "stand_in_value", "n_seeds",
     "interval_low", "interval_high", "interval_level", "interval_kind", "interval_method", "verdict", "gap",
-    "seed_values", "score_keys", "train_keys",
+    "seed_values", "score_keys", "train_keys", "device",
 )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ def wide(cells: Sequence[Cell]) -> pd.DataFrame:
 def _lines(cell: Cell) -> Iterator[dict[str, Any]]:
     whole = {name: getattr(cell, name) for name in COLUMNS[: COLUMNS.index("deviations")]}
     whole |= {"deviations": "; ".join(cell.deviations), "role": "cell", "train_keys": _joined(cell.train_keys)}
+    whole["device"] = cell.device
     if cell.comparability is None and is_stand_in(cell):
         whole["comparability"] = "stand-in"
     found = [cell.measured[rule] for rule in CHECKPOINTS if rule in cell.measured]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.base.device import chosen_device, require
+from bench.base.errors import BenchError
 from bench.checks.doctor.errors import EXACT
 from bench.checks.doctor.finding import Finding
 from bench.checks.doctor.losses import patchnce_error
@@ -31,8 +33,7 @@ def machine_findings(home: Path) -> Iterator[Finding]:
 
     for index in range(torch.cuda.device_count()):
         yield _cuda(index)
-    if not torch.cuda.device_count():
-        yield Finding(SECTION, "devices", "note", "no CUDA device: runs use the CPU")
+    yield _choice()
     cores, threads = usable_cores(), torch.get_num_threads()
     told = (
         f"{cores} usable; a run uses as many threads as its scale says, usually 1 (torch's own choice here: {threads})"
@@ -40,6 +41,16 @@ def machine_findings(home: Path) -> Iterator[Finding]:
     yield Finding(SECTION, "cores", "ok", told)
     yield _memory()
     yield _disk(home)
+
+
+def _choice() -> Finding:
+    """Which device runs are planned for when no `--device` is given."""
+    try:
+        device = require(chosen_device())
+    except BenchError as error:
+        return Finding(SECTION, "device", "FAIL", str(error))
+    told = f"runs use {'the CPU' if device == 'cpu' else device}; --device or CONTRASTBENCH_DEVICE chooses"
+    return Finding(SECTION, "device", "note", told)
 
 
 def _cuda(index: int) -> Finding:

@@ -113,7 +113,7 @@ def test_an_empty_home_says_how_to_start(toys, capsys):
 
 def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
     newer, damaged, good = (toys.home.run(key) for key in grid.runs)
-    newer.spec.write_text('{"format": 2, "other": 1}')
+    newer.spec.write_text('{"format": 3, "other": 1}')
     damaged.spec.write_text("{")
     rows = {row["key"]: row for row in status_rows(toys.home)}
     assert {key: row["state"] for key, row in rows.items()} == {
@@ -123,7 +123,7 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
     }
     assert len({tuple(row) for row in rows.values()}) == 1  # the same keys for whoever reads --json
     assert rows[newer.key]["reason"] == (
-        f"{newer.spec}: written by another version of contrastbench (format 2, this one reads 1); "
+        f"{newer.spec}: written by another version of contrastbench (format 3, this one reads 1 and 2); "
         "use that version, or another --home"
     )
     assert rows[damaged.key]["reason"].endswith("run the command that started it again, which writes it anew")

@@ -23,7 +23,7 @@ class ArrayImages:
 class Means:
     """Stands in for an extractor and counts its calls."""
 
-    id, preprocessing, dimension = "means@1", "none", 3
+    id, preprocessing, dimension, device_type = "means@1", "none", 3, "cpu"
 
     def __init__(self):
         self.calls = 0
@@ -53,7 +53,8 @@ def test_the_key_hangs_on_pixels_shape_order_extractor_and_preprocessing(tmp_pat
     cache, extractor = FeatureCache(tmp_path), Means()
     changed = images.arrays.copy()
     changed[3, 5, 4, 2] ^= 1
-    other_preprocessing, other_network = Means(), Means()
+    other_preprocessing, other_network, other_device = Means(), Means(), Means()
+    other_device.device_type = "cuda"
     other_preprocessing.preprocessing, other_network.id = "twice", "means@2"
     keys = [
         cache.key(extractor, images),

@@ -38,6 +38,11 @@ def test_every_pass_has_the_same_size_and_rows_keep_their_order():
     assert features.dtype == np.float32
 
 
+def test_a_card_is_given_more_images_at_once_and_the_cpu_as_many_as_ever():
+    assert (Means().images_per_pass, Means(device="cuda:1").images_per_pass) == (4, 64)
+    assert Means(device="cuda:1").device_type == "cuda"
+
+
 def test_features_that_are_not_finite_are_refused(monkeypatch):
     monkeypatch.setattr(Means, "preprocess", lambda self, pixels: torch.full((3, 4, 4), float("nan")))
     with pytest.raises(BenchError, match="means@1 gave features that are not finite"):

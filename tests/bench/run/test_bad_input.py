@@ -63,6 +63,26 @@ def test_a_loss_that_crashes_points_to_the_log(toys, capfd):
     assert "in forward" in read_json(folder.error)["traceback"]
 
 
+def test_a_device_whose_memory_is_full_says_the_ways_out(toys, capfd):
+    folder = planned(toys, "cut", loss=f"{PLUGINS / 'bad_losses.py'}:FillsDevice", **TINY)
+    assert failure(toys, folder, capfd) == (
+        f"run {folder.key} ran out of the device's memory; use --per-device 1, a smaller batch (--set batch_size=1) or "
+        "--device cpu"
+    )
+
+
+def test_a_run_for_a_card_on_a_machine_without_one(toys, capfd, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    grid = Grid(toys.home, "cuda")
+    key = grid.add_run(resolve(toys.method, toys.protocol, "smoke"), 0)
+    grid.write_specs()
+    message = failure(toys, toys.home.run(key), capfd)
+    assert message.startswith(
+        "this is planned for cuda, and torch sees no CUDA device here; use a machine that has one"
+    )
+    assert "--device cpu" in message
+
+
 def test_a_loss_that_ends_the_process(toys, capfd):
     folder = planned(toys, "cut", loss=f"{PLUGINS / 'bad_losses.py'}:Leaves", **TINY)
     assert failure(toys, folder, capfd).startswith(f"run {folder.key} crashed: SystemExit: I had enough")

@@ -34,6 +34,7 @@ def test_what_can_change_a_bit_changes_the_key(toys):
     changes = {
         "seed": 1,
         "threads": 2,
+        "device": "cuda",
         "config": spec.config | {"lr": 0.5},
         "revisions": spec.revisions | {"method": 2},
         "fingerprint": "another",
@@ -170,6 +171,20 @@ def test_a_spec_survives_its_file(toys, tmp_path):
     file.write_text(spec.model_dump_json(indent=1))
     assert read_spec(file) == spec
     assert read_spec(file).train_key == spec.train_key
+
+
+def test_a_run_of_a_time_before_devices_is_read_and_keeps_its_key(tmp_path):
+    file = tmp_path / "spec.json"
+    file.write_text(
+        '{"format":1,"method":"cut","label":"cut","revisions":{"method":1},"config":{"n_epochs":1,"n_epochs_decay":1},'
+        '"data":{"family":"folder","name":"toys"},"fingerprint":"f","seed":0,"precision":"fp32","threads":1,"evaluation":'
+        '{"metrics":[],"segmenter":null,"no_segmenter":"","select_by":"","counts":"last","scored_checkpoints":1,'
+        '"test_images":null,"validation_images":null}}'
+    )
+    old = read_spec(file)
+    assert (old.train_key, old.device) == ("cut-200ffe0bc64bce52", "cpu")
+    new = old.model_copy(update={"format": 2})
+    assert len({old.train_key, new.train_key, new.model_copy(update={"device": "cuda"}).train_key}) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format": 1', b"\xff\xfe"])

@@ -216,6 +216,21 @@ def test_a_result_of_older_code_is_marked_and_still_shown(as_published):
     assert cell.value.values == {0: 5.0}
 
 
+def test_a_cell_names_its_device_and_never_mixes_two(as_published):
+    grid = plan(as_published, 10.0, seeds=2)
+    for seed in range(2):
+        finish(grid, seed, {4: 5.0})
+    assert (filled(grid).state, filled(grid).device) == ("done", "cpu")
+    key = grid.cells[0].keys[1]
+    grid.runs[key] = grid.runs[key].model_copy(update={"device": "cuda"})
+    cell = filled(grid)
+    assert (cell.state, cell.reason) == (
+        "failed",
+        "its runs compute on cpu and cuda; plan all of them with one --device",
+    )
+    assert cell.measured == {}
+
+
 def test_a_damaged_score_file_is_not_a_number(as_published):
     grid = plan(as_published, 10.0, seeds=1)
     finish(grid, 0, {4: 5.0})
