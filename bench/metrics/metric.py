@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from bench.base.errors import BenchError, NotAvailable, UsageError
+from bench.base.validation import Strict
 from bench.features.cache import FeatureCache, Images
 from bench.features.extractor import Extractor
 from bench.metrics.confusions import Segmentation
@@ -82,13 +83,11 @@ class Evaluation:
         return self.truth
 
 
-class MetricSettings(BaseModel):
+class MetricSettings(Strict):
     """Settings of a metric; protocols write them and the score key contains them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-class Score(BaseModel):
+class Score(Strict):
     """One metric of one checkpoint.
 
     Attributes:
@@ -101,8 +100,6 @@ class Score(BaseModel):
         extractor: id of the feature network, or the run of the segmentation network; None for metrics on pixels.
         settings: resolved settings.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: str
     revision: int
