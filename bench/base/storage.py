@@ -51,10 +51,14 @@ def write_atomically(path: Path, write: Callable[[Path], object], option: str = 
             os.close(folder)
 
 
+def write_text(path: Path, text: str, option: str = "--home") -> None:
+    """Write a text file atomically, as UTF-8."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), option)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file atomically."""
-    text = json.dumps(value, indent=1, sort_keys=True)
-    write_atomically(path, lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> Any | None:

@@ -1,8 +1,14 @@
-"""What is wrong with a value that a user wrote, in one line."""
+"""Values that are checked when they are made, and what is wrong with one that a user wrote, in one line."""
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Strict(BaseModel):
+    """A record of which every field is known: an unknown key is an error, and nothing is changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def validation_line(where: str, error: ValidationError) -> str:

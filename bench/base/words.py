@@ -1,8 +1,12 @@
-"""How times, sizes and paths are said to people."""
+"""How times, sizes, paths and whole lines are said to people."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `list` says nothing through it
+    from rich.console import Console
 
 LINE_SECONDS = 10.0  # how often a line is printed where there is no terminal
 
@@ -34,3 +38,8 @@ def shown_path(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, FileNotFoundError):  # elsewhere; or the working directory itself is gone
         return str(path)
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line as it is: brackets are no markup, numbers get no colour, and a long path stays whole to be copied."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.base.errors import BenchError, UsageError, unknown_name
-from bench.base.storage import read_object, write_atomically, write_json
-from bench.base.words import shown_path
+from bench.base.storage import read_object, write_json, write_text
+from bench.base.words import say, shown_path
 from bench.commands.execution import CarryOut
 from bench.compare.contenders import Entrant
 from bench.compare.document import lay_out
@@ -153,9 +153,9 @@ def compare(comparison: Comparison, slots: int | None, as_json: bool, debug: boo
         _print(findings, console)
     if as_json:
         print(findings.model_dump_json(indent=1))
-    console.print("\nthe comparison is written to", highlight=False)
+    say(console, "\nthe comparison is written to")
     for path in paths:
-        console.print(f"  {shown_path(path)}", highlight=False, soft_wrap=True)
+        say(console, f"  {shown_path(path)}")
     work.say_end()
     return any(outcome.state != "done" for outcome in outcomes.values()) or any(c.problems for c in findings.contenders)
 
@@ -195,7 +195,7 @@ def write(comparison: Comparison, findings: Findings) -> list[Path]:
     }
     write_json(folder / "comparison.json", findings.model_dump(mode="json"))
     for name, text in texts.items():
-        write_atomically(folder / name, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+        write_text(folder / name, text)
     paths = [folder / name for name in ("comparison.json", *texts)] + write_figures(findings, grid.home, folder)
     first = {entrant.label: min(comparison.keys[entrant.label].items())[1] for entrant in comparison.entrants}
     sheet = sample_sheet(grid, comparison.entrants[0].resolution, first, folder / "samples.png")

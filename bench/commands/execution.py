@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from rich.console import Console
 
-from bench.base.words import duration, shown_path
+from bench.base.words import duration, say, shown_path
 from bench.plan.grid import Grid
 from bench.run.executors.executor import Outcome, default_slots
 from bench.run.executors.local import LocalExecutor
@@ -75,4 +75,4 @@ class CarryOut:
             self._say(f"browse them: {how_to_browse(self.grid.home, self.mlflow)}")
 
     def _say(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(self.console, line)

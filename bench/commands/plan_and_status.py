@@ -13,7 +13,7 @@ from rich.table import Table
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.home import Home, RunFolder
 from bench.base.storage import read_object
-from bench.base.words import duration
+from bench.base.words import duration, say
 from bench.ledger.folders import is_older_code, read_result, run_state
 from bench.plan.grid import Grid
 from bench.schema.run_spec import RunSpec, read_spec
@@ -69,32 +69,30 @@ def print_plan(grid: Grid, rows: list[dict[str, Any]], waiting: Sequence[dict[st
     _print_rows(console, rows, "expected_seconds", "expected")
     states = [cell.blocked[0] if cell.blocked else "planned" for cell in grid.cells]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    console.print(f"{len(grid.cells)} cells: {counts}; {len(rows)} runs, {_left(rows)} left to do", highlight=False)
+    say(console, f"{len(grid.cells)} cells: {counts}; {len(rows)} runs, {_left(rows)} left to do")
     for reason in dict.fromkeys(f"{cell.blocked[0]}: {cell.blocked[1]}" for cell in grid.cells if cell.blocked):
-        console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"  {reason}")
     for reason in _unmeasurable(grid):
-        console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"  {reason}")
     for one in waiting:
-        console.print(
+        say(
+            console,
             f"  waiting for data {one['data']} of {one['protocol']}: {one['runs']} runs of {one['method']}, each "
             f"{duration(one['expected_seconds'])} and {size_text(one['disk_bytes'])}",
-            highlight=False,
-            soft_wrap=True,
         )
     total = totals(rows, waiting)
     if not total["runs"]:
-        console.print("nothing is left to run", highlight=False)
+        say(console, "nothing is left to run")
         return
     measured = total["runs"] - total["unmeasured"]
     hours = f"about {duration(total['device_hours'] * 3600)} on one device" if measured else "time not known"
     if measured and total["unmeasured"]:
         hours += f" for the {measured} that are measured"
     advice = "; plan --calibrate measures the others" if total["unmeasured"] else ""
-    console.print(
+    say(
+        console,
         f"left: {total['runs']} runs, {hours}{advice}; {size_text(total['disk_bytes'])} of checkpoints; "
         "scoring comes on top",
-        highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -153,10 +151,10 @@ def print_status(rows: list[dict[str, Any]], home: Path) -> None:
     """Show every run and its state."""
     console = Console()
     if not rows:
-        console.print(f"no runs under {home}; start with: contrastbench reproduce src-hdce/main --scale smoke")
+        say(console, f"no runs under {home}; start with: contrastbench reproduce src-hdce/main --scale smoke")
         return
     _print_rows(console, rows, "train_seconds", "trained")
-    console.print(f"{len(rows)} runs, {_left(rows)} not done", highlight=False)
+    say(console, f"{len(rows)} runs, {_left(rows)} not done")
 
 
 def _print_rows(console: Console, rows: list[dict[str, Any]], seconds: str, title: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.base.words import shown_path
+from bench.base.words import say, shown_path
 from bench.commands.execution import CarryOut
 from bench.plan.grid import Grid
 from bench.schema.cell import Cell
@@ -54,12 +54,12 @@ def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow:
     if as_json:
         print(json.dumps([cell.model_dump(mode="json") for cell in cells], indent=1))
     for name, paths in written.items():
-        console.print(f"\n{name} is written to", highlight=False)
+        say(console, f"\n{name} is written to")
         for path in paths:
-            console.print(f"  {shown_path(path)}", highlight=False, soft_wrap=True)
+            say(console, f"  {shown_path(path)}")
     work.say_end()
     page = f"contrastbench report --home {shlex.quote(shown_path(grid.home.root))}"
-    console.print(f"one page to show, with evidence and samples: {page}", highlight=False, soft_wrap=True)
+    say(console, f"one page to show, with evidence and samples: {page}")
     return failed or any(_is_failed(cell) for cell in cells)
 
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from bench.base.errors import BenchError, UsageError
 from bench.base.hashing import file_sha256
 from bench.base.home import Home, RunFolder
-from bench.base.storage import explained, write_atomically
+from bench.base.storage import explained, write_text
+from bench.base.words import say
 from bench.ledger.difference import difference
 from bench.ledger.folders import read_result
 from bench.run.executors.local import LocalExecutor
@@ -87,7 +88,7 @@ def _fresh(home: Home, spec: RunSpec) -> Home:
             if not (root / name).is_symlink():
                 (root / name).symlink_to(os.path.relpath(home.root / name, root))
     again = Home(root, home.datasets)
-    write_atomically(again.run(key).spec, lambda path: path.write_text(spec.model_dump_json(indent=1) + "\n"))
+    write_text(again.run(key).spec, spec.model_dump_json(indent=1) + "\n")
     return again
 
 
@@ -151,13 +152,13 @@ def print_rerun(found: dict[str, Any]) -> None:
     for part in ("weights", "losses", "scores"):
         differing = {name: text for name, text in found[part].items() if text != "same"}
         if not differing:
-            console.print(f"{part}: bit-identical ({_what(part, found[part])})", highlight=False)
+            say(console, f"{part}: bit-identical ({_what(part, found[part])})")
         for name, text in differing.items():
-            console.print(f"{part}: {name}: {text}", highlight=False, markup=False)
+            say(console, f"{part}: {name}: {text}")
     if not found["identical"]:
         for line in found["explanations"] or ["code, versions and device are the same: the run is not deterministic"]:
-            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"the rerun is in {found['rerun']}", highlight=False, soft_wrap=True)
+            say(console, f"  {line}")
+    say(console, f"the rerun is in {found['rerun']}")
 
 
 def _what(part: str, compared: dict[str, str]) -> str:

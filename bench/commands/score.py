@@ -15,6 +15,7 @@ from bench.base.errors import NotAvailable
 from bench.base.hashing import file_sha256
 from bench.base.home import Home
 from bench.base.storage import write_json
+from bench.base.words import say
 from bench.commands.found_images import find_images
 from bench.data.dataset import DataSet
 from bench.data.images import Fitted, ImageSet, Resized
@@ -293,9 +294,9 @@ def published_scores(protocol: Protocol) -> list[PublishedScore]:
 
 def print_scored(scored: Scored, console: Console) -> None:
     """Show the scores, then, apart from them, what was published."""
-    console.print(f"{scored.what} under {scored.protocol}: {scored.comparability}", highlight=False, soft_wrap=True)
+    say(console, f"{scored.what} under {scored.protocol}: {scored.comparability}")
     for line in scored.deviations:
-        console.print(f"  ≠ {line}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"  ≠ {line}")
     table = RichTable(box=None, pad_edge=False)
     ceilings = any(one.ceiling is not None for one in scored.scores)
     for heading in ("metric", "score", "evaluation noise (95 %)", *(["real images"] if ceilings else []), "images"):
@@ -311,13 +312,13 @@ def print_scored(scored: Scored, console: Console) -> None:
         if one.state != "done":
             missing.setdefault(f"{one.state}: {one.reason}", []).append(one.metric)
     for why, metrics in missing.items():
-        console.print(f"  {', '.join(metrics)}: {why}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"  {', '.join(metrics)}: {why}")
     if scored.published:
-        console.print("\npublished by the papers, for orientation; one model gives no verdict", highlight=False)
+        say(console, "\npublished by the papers, for orientation; one model gives no verdict")
         printed = RichTable(box=None, pad_edge=False)
         for heading in ("metric", "method", "published", "where"):
             printed.add_column(heading, overflow="fold")
         for number in scored.published:
             printed.add_row(number.metric, number.row, f"{number.value:g}", number.source)
         console.print(printed)
-    console.print(f"\nwritten to {scored.folder}", highlight=False, soft_wrap=True)
+    say(console, f"\nwritten to {scored.folder}")

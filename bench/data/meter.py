@@ -9,7 +9,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from bench.base.words import LINE_SECONDS, duration
+from bench.base.words import LINE_SECONDS, duration, say
 
 
 class Meter:
@@ -64,7 +64,7 @@ class Meter:
             self._progress.update(self._task, total=self.total, completed=self.done, told=self.told())
         elif time.monotonic() - self._last_line >= LINE_SECONDS:
             self._last_line = time.monotonic()
-            self.console.print(f"{self.title}: {self.told()}", highlight=False, soft_wrap=True)
+            say(self.console, f"{self.title}: {self.told()}")
 
     def told(self) -> str:
         """What is done, how fast, and the time left, in words."""

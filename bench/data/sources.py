@@ -6,24 +6,23 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from bench.base.errors import unknown_name
+from bench.base.validation import Strict
 from bench.schema.yaml_files import read_yaml
 
 Folder = Literal["trainA", "trainB", "testA", "testB"]
 FOLDERS: tuple[Folder, ...] = ("trainA", "trainB", "testA", "testB")
 
 
-class Source(BaseModel):
+class Source(Strict):
     """One entry of sources.yaml, where every field is explained.
 
     Attributes:
         url: None where the owner wants a login; `archives` names the files it gives then.
         sha256: 64 hex digits of the archive as its owner publishes them; None if none are published.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str
     url: str | None = None

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.base.errors import UsageError, unknown_name
 from bench.base.home import Home, RunFolder
+from bench.base.words import say
 from bench.ledger.folders import read_result, run_state
 from bench.ledger.scores import read_score, score_key, wanted
 from bench.schema.run_spec import RunSpec, read_spec
@@ -95,7 +96,7 @@ def print_difference(found: dict[str, Any]) -> None:
     """Show two runs side by side."""
     console = Console()
     for letter, folder, state in zip("AB", found["runs"], found["states"], strict=True):
-        console.print(f"{letter}: {folder} ({state})", highlight=False, soft_wrap=True)
+        say(console, f"{letter}: {folder} ({state})")
     same = [section for section in SECTIONS if not found[section]]
     for section in (*SECTIONS, "scores"):
         if not found[section]:
@@ -115,7 +116,7 @@ def print_difference(found: dict[str, Any]) -> None:
         console.print()
         console.print(table)
     if same:
-        console.print(f"\nthe same: {', '.join(same)}", highlight=False)
+        say(console, f"\nthe same: {', '.join(same)}")
 
 
 def _number(value: float | None) -> str:

@@ -1,13 +1,16 @@
-"""Translated images next to their aligned truth, for the metrics that compare pixels."""
+"""What metrics of pixels have in common: translated images next to their aligned truth, one number for each."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
 
 from bench.base.errors import BenchError
-from bench.metrics.metric import Evaluation
+from bench.metrics.intervals import mean_interval
+from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.schema.cell import Interval
 
 
 def pairs(evaluation: Evaluation) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -29,3 +32,23 @@ def pairs(evaluation: Evaluation) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if fake.shape != real.shape:
             raise BenchError(f"'{name}' is {fake.shape[:2]} pixels, its truth {real.shape[:2]}; make both of one size")
         yield fake / 255.0, real / 255.0
+
+
+class PerImageMetric(Metric):
+    """A number of each translated image and its truth; every image counts the same."""
+
+    @staticmethod
+    @abstractmethod
+    def of_pair(fake: np.ndarray, truth: np.ndarray) -> float:
+        """The number of one image (H, W, 3) in [0, 1] and its truth of the same size."""
+
+    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pairs of translated image and truth."""
+        return pairs(evaluation)
+
+    def measure(
+        self, inputs: Iterator[tuple[np.ndarray, np.ndarray]], settings: MetricSettings
+    ) -> tuple[float, Interval | None]:
+        """The mean over images and its t interval."""
+        values = np.array([self.of_pair(fake, truth) for fake, truth in inputs])
+        return float(values.mean()), mean_interval(values)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from bench.features.efficientnet_lite0 import EfficientNetLite0
-from bench.metrics.frechet import frechet_with_influence
-from bench.metrics.intervals import infinitesimal_jackknife
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
-from bench.schema.cell import Interval
+from bench.metrics.of_features import FrechetMetric
 
 
-class FDEffLite0(Metric):
+class FDEffLite0(FrechetMetric):
     """Frechet distance of EfficientNet-lite0 features: the same formula as FID, on another scale."""
 
     name = "FD-EffLite0"
@@ -19,13 +14,3 @@ class FDEffLite0(Metric):
     description = "Frechet distance of EfficientNet-lite0 features; not FID; comparable at equal n only"
     revision = 1
     extractor = EfficientNetLite0
-
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> tuple[np.ndarray, np.ndarray]:
-        """Features of the fake and of the real images."""
-        return evaluation.features(self.extractor)
-
-    def measure(self, inputs: tuple[np.ndarray, np.ndarray], settings: MetricSettings) -> tuple[float, Interval | None]:
-        """The distance, and its interval from every image's influence."""
-        distance = frechet_with_influence(*inputs)
-        influences = (distance.influence_x, distance.influence_y)
-        return distance.value, infinitesimal_jackknife(distance.value, influences, at_least=0.0)

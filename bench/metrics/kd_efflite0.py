@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from bench.features.efficientnet_lite0 import EfficientNetLite0
-from bench.metrics.intervals import jackknife
-from bench.metrics.kernel import kernel_discrepancy
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
-from bench.schema.cell import Interval
+from bench.metrics.of_features import KernelMetric
 
 
-class KDEffLite0(Metric):
+class KDEffLite0(KernelMetric):
     """Unbiased squared MMD of EfficientNet-lite0 features with KID's cubic kernel, over all images; not multiplied."""
 
     name = "KD-EffLite0"
@@ -19,12 +14,3 @@ class KDEffLite0(Metric):
     description = "unbiased kernel distance (MMD^2, cubic) of EfficientNet-lite0 features, plain value; not KID"
     revision = 1
     extractor = EfficientNetLite0
-
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> tuple[np.ndarray, np.ndarray]:
-        """Features of the fake and of the real images."""
-        return evaluation.features(self.extractor)
-
-    def measure(self, inputs: tuple[np.ndarray, np.ndarray], settings: MetricSettings) -> tuple[float, Interval | None]:
-        """The distance, and its interval from the leave-one-out values."""
-        distance = kernel_discrepancy(*inputs)
-        return distance.value, jackknife(distance.value, (distance.without_x, distance.without_y))

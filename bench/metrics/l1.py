@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from bench.metrics.aligned import pairs
-from bench.metrics.intervals import mean_interval
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
-from bench.schema.cell import Interval
+from bench.metrics.aligned import PerImageMetric
 
 
 def mean_absolute_difference(fake: np.ndarray, truth: np.ndarray) -> float:
@@ -17,21 +12,11 @@ def mean_absolute_difference(fake: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.abs(fake - truth)))
 
 
-class L1(Metric):
+class L1(PerImageMetric):
     """Mean absolute difference to the aligned truth; every image counts the same."""
 
     name = "L1"
     higher_is_better = False
     description = "mean absolute difference to the aligned truth, images in [0, 1]"
     revision = 1
-
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs of translated image and truth."""
-        return pairs(evaluation)
-
-    def measure(
-        self, inputs: Iterator[tuple[np.ndarray, np.ndarray]], settings: MetricSettings
-    ) -> tuple[float, Interval | None]:
-        """The mean over images and its t interval."""
-        values = np.array([mean_absolute_difference(fake, truth) for fake, truth in inputs])
-        return float(values.mean()), mean_interval(values)
+    of_pair = staticmethod(mean_absolute_difference)

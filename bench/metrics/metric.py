@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from bench.base.device import made_on
 from bench.base.errors import BenchError, NotAvailable, UsageError
+from bench.base.validation import Strict
 from bench.features.cache import FeatureCache, Images
 from bench.features.extractor import Extractor
 from bench.metrics.confusions import Segmentation
@@ -83,13 +84,11 @@ class Evaluation:
         return self.truth
 
 
-class MetricSettings(BaseModel):
+class MetricSettings(Strict):
     """Settings of a metric; protocols write them and the score key contains them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-class Score(BaseModel):
+class Score(Strict):
     """One metric of one checkpoint.
 
     Attributes:
@@ -103,8 +102,6 @@ class Score(BaseModel):
         settings: resolved settings.
         device, card, driver, threads: what it was computed on, and by how many threads of the CPU.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: str
     revision: int

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from scipy.ndimage import correlate1d
 
 from bench.base.errors import BenchError
-from bench.metrics.aligned import pairs
-from bench.metrics.intervals import mean_interval
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
-from bench.schema.cell import Interval
+from bench.metrics.aligned import PerImageMetric
 
 # Wang et al. 2004, section III-C
 WINDOW, SIGMA = 11, 1.5
@@ -56,21 +51,11 @@ def structural_similarity(fake: np.ndarray, truth: np.ndarray) -> float:
     return float(similarity.mean())
 
 
-class SSIM(Metric):
+class SSIM(PerImageMetric):
     """Structural similarity to the aligned truth; every image counts the same."""
 
     name = "SSIM"
     higher_is_better = True
     description = "structural similarity to the aligned truth (Wang et al. 2004), mean over R, G and B"
     revision = 1
-
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs of translated image and truth."""
-        return pairs(evaluation)
-
-    def measure(
-        self, inputs: Iterator[tuple[np.ndarray, np.ndarray]], settings: MetricSettings
-    ) -> tuple[float, Interval | None]:
-        """The mean over images and its t interval."""
-        values = np.array([structural_similarity(fake, truth) for fake, truth in inputs])
-        return float(values.mean()), mean_interval(values)
+    of_pair = staticmethod(structural_similarity)

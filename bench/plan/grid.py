@@ -235,13 +235,13 @@ class Grid:
 
     def write_specs(self) -> None:
         """Write every run's `spec.json`, so that a run's process knows what to do."""
-        from bench.base.storage import write_atomically
+        from bench.base.storage import write_text
 
         for key, spec in self.runs.items():
             path = self.home.run(key).spec
             text = spec.model_dump_json(indent=1) + "\n"
             if not path.exists() or path.read_text(encoding="utf-8") != text:
-                write_atomically(path, lambda temporary, text=text: temporary.write_text(text))  # type: ignore[misc]
+                write_text(path, text)
 
     def unfinished(self) -> dict[str, RunSpec]:
         """The runs that still have something to do: training, or scores that this machine could measure."""

@@ -11,17 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
+from bench.base.validation import Strict
 
 
-class LossConfig(BaseModel):
+class LossConfig(Strict):
     """Base of a loss's own options; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True)

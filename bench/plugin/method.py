@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from bench.base.randomness import Draws
+from bench.base.validation import Strict
 
 Task = Literal[
     "unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation", "segmentation"
@@ -26,13 +27,11 @@ Task = Literal[
 UNKNOWN = 255  # the class of pixels without a label, in every label map
 
 
-class MethodConfig(BaseModel):
+class MethodConfig(Strict):
     """The part of a recipe that every method has: length, batch, and how training images are cut.
 
     Subclasses add their own fields and override these defaults; a comment at each value says where it comes from.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     # fields that name another plugin (field -> kind): that plugin's revision and file hash join the train key
     plugin_fields: ClassVar[dict[str, str]] = {}

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench import __version__
 from bench.base.errors import UsageError
 from bench.base.home import Home
-from bench.base.storage import write_atomically
+from bench.base.storage import write_text
 from bench.report.anchors import Anchors
 from bench.report.contents import Contents, read_contents
 from bench.report.figures import Figures
@@ -60,7 +60,7 @@ def write_report(
         raise UsageError(f"--output {output}: is a folder; name a file in it, for example {output / 'report.html'}")
     contents = read_contents(home, names, scale)
     text, data = render(home, contents, everything=not names and scale is None, say=say)
-    write_atomically(output, lambda temporary: temporary.write_text(text, encoding="utf-8"), option="--output")
+    write_text(output, text, "--output")
     return Written(output, len(text.encode()), data)
 
 

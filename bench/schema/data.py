@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from bench.base.validation import Strict
 
 Layer = Literal["relief", "land", "satellite"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EarthData(_Strict):
+class EarthData(Strict):
     """Patches of global rasters (bench/data/earth.py), shipped with the dependencies and with this package.
 
     Attributes:
@@ -48,7 +46,7 @@ class EarthData(_Strict):
         return self
 
 
-class FolderData(_Strict):
+class FolderData(Strict):
     """Images in `NAME/trainA`, `trainB`, `testA`, `testB`, as CycleGAN's and CUT's data sets are distributed.
 
     Attributes:
@@ -69,7 +67,7 @@ class FolderData(_Strict):
     validation: int = Field(0, ge=0)
 
 
-class PairedFolderData(_Strict):
+class PairedFolderData(Strict):
     """Photographs and label maps of the same scenes, in the folders that the data set is published in.
 
     A pattern is a glob below `NAME/` with `{split}` for the split's folder; what its last `*` stands for names the scene.
@@ -93,7 +91,7 @@ class PairedFolderData(_Strict):
     counts: dict[Literal["train", "test"], int] | None = None
 
 
-class ImageFolderData(_Strict):
+class ImageFolderData(Strict):
     """One folder of images, `NAME/`, for unconditional generation (bench/data/one_folder.py).
 
     Attributes:

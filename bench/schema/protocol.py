@@ -12,10 +12,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from bench.base.errors import UsageError, unknown_name
-from bench.base.validation import validation_line
+from bench.base.validation import Strict, validation_line
 from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig
 from bench.schema.parameters import name_of_choice, parameters, protocols_in
@@ -29,18 +29,14 @@ TASKS = get_args(Task)  # bench.plugin.method says what each asks of a method
 _BY_PATH = re.compile(r"(?P<file>.*\.ya?ml)(\[(?P<choice>[^\[\]]*)\])?")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MetricUse(_Strict):
+class MetricUse(Strict):
     """One metric of a protocol and its settings."""
 
     metric: str
     settings: dict[str, Any] = {}
 
 
-class SegmenterUse(_Strict):
+class SegmenterUse(Strict):
     """The segmentation network that scores a protocol's images; trained once, at the same scale, with seed 0.
 
     Attributes:
@@ -52,7 +48,7 @@ class SegmenterUse(_Strict):
     protocol: str
 
 
-class Scale(_Strict):
+class Scale(Strict):
     """How much of the published training a run does. Everything it changes is written down as a deviation.
 
     Attributes:
@@ -95,7 +91,7 @@ class Scale(_Strict):
         return self
 
 
-class Protocol(_Strict):
+class Protocol(Strict):
     """One protocol file.
 
     Attributes:

@@ -13,11 +13,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from bench.base.device import DeviceType
 from bench.base.errors import BenchError
-from bench.base.validation import validation_line
+from bench.base.validation import Strict, validation_line
 from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig
 from bench.schema.protocol import MetricUse
@@ -32,7 +32,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class Evaluation(BaseModel):
+class Evaluation(Strict):
     """How a run is scored; not part of the train key.
 
     Attributes:
@@ -44,8 +44,6 @@ class Evaluation(BaseModel):
         scored_checkpoints: evenly spaced checkpoints that are kept and scored.
         test_images, validation_images: evenly spaced subsets; None: all.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     metrics: list[MetricUse]
     segmenter: str | None = None
@@ -66,7 +64,7 @@ class Evaluation(BaseModel):
         return self.test_images if split == "test" else self.validation_images
 
 
-class RunSpec(BaseModel):
+class RunSpec(Strict):
     """One run: everything that decides its weights, and how it is scored.
 
     Attributes:
@@ -81,8 +79,6 @@ class RunSpec(BaseModel):
         evaluation: how it is scored.
         asked_by: protocols and scale that asked for it, for people.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1, 2] = FORMAT
     method: str

@@ -10,18 +10,14 @@ from functools import lru_cache
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from bench.base.errors import UsageError, unknown_name
-from bench.base.validation import validation_line
+from bench.base.validation import Strict, validation_line
 from bench.schema.yaml_files import read_yaml, table_files
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TableRow(_Strict):
+class TableRow(Strict):
     """One row.
 
     Attributes:
@@ -49,7 +45,7 @@ class TableRow(_Strict):
     subset: str | None = Field(None, pattern=r"^[a-z0-9]+$")
 
 
-class TableColumn(_Strict):
+class TableColumn(Strict):
     """One column.
 
     Attributes:
@@ -76,7 +72,7 @@ class TableColumn(_Strict):
         return f"{self.group} {self.heading}"
 
 
-class TableCell(_Strict):
+class TableCell(Strict):
     """One place of a table, before anything was run: what it asks for and what was published.
 
     Attributes:
@@ -107,7 +103,7 @@ class TableCell(_Strict):
     extra: bool
 
 
-class Table(_Strict):
+class Table(Strict):
     """One table file.
 
     Attributes:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from bench.base.home import Home
 from bench.base.storage import read_object
-from bench.base.words import LINE_SECONDS, duration
+from bench.base.words import LINE_SECONDS, duration, say
 from bench.run.executors.executor import Outcome
 from bench.schema.run_spec import RunSpec
 
@@ -80,8 +80,8 @@ class RunView:
         elif time.monotonic() - self._last_line >= LINE_SECONDS and active:
             self._last_line = time.monotonic()
             for key, state in states.items():
-                self.console.print(f"{self.names[key]}: {_line(state)}", highlight=False, markup=False, soft_wrap=True)
-            self.console.print(summary, highlight=False)
+                say(self.console, f"{self.names[key]}: {_line(state)}")
+            say(self.console, summary)
 
     def _table(self, states: dict[str, dict[str, Any]]) -> Table:
         table = Table.grid(padding=(0, 1))

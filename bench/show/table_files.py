@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.base.storage import write_atomically
+from bench.base.storage import write_text
 from bench.schema.cell import Cell
 from bench.schema.table import Table
 
@@ -42,7 +42,7 @@ def write_table(table: Table, cells: Sequence[Cell], folder: Path) -> dict[str, 
         "cells": ("cells.json", _json(table, cells)),
     }
     for name, text in content.values():
-        _write(folder / name, text)
+        write_text(folder / name, text)
     return {kind: folder / name for kind, (name, _) in content.items()}
 
 
@@ -67,10 +67,3 @@ def print_table(table: Table, cells: Sequence[Cell], console: Console) -> None:
 def _json(table: Table, cells: Sequence[Cell]) -> str:
     content = {"table": table.id, "cells": [cell.model_dump(mode="json") for cell in cells]}
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    def write(temporary: Path) -> None:
-        temporary.write_text(text, encoding="utf-8")
-
-    write_atomically(path, write)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.base.errors import BenchError, UsageError
 from bench.base.home import Home
-from bench.base.storage import write_atomically
+from bench.base.storage import write_text
 from bench.base.words import shown_path
 from bench.plugin.discovery import find_plugin
 from bench.schema.protocol import load_protocol
@@ -94,7 +94,7 @@ def home_identity(home: Home) -> str:
     """A name for this results root that stays when it is moved, so that several can share one server."""
     path = home.root / ".mlflow-home"
     if not path.exists():
-        write_atomically(path, lambda temporary: temporary.write_text(uuid.uuid4().hex + "\n"))
+        write_text(path, uuid.uuid4().hex + "\n")
     return path.read_text().strip()
 
 

@@ -15,6 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.base.words import say
+
 Result = dict[str, Any] | list[dict[str, Any]]
 
 
@@ -54,7 +56,7 @@ def show(console: Console, title: str, result: Result) -> None:
     for row in rows:
         if "problem" in row:
             told = ", ".join(f"{name} {value}" for name, value in row.items() if name != "problem")
-            console.print(f"not measured: {told}: {row['problem']}", markup=False, soft_wrap=True)
+            say(console, f"not measured: {told}: {row['problem']}")
     console.print()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.base.errors import BenchError
-from bench.base.storage import explained, read_json, write_atomically, write_json
+from bench.base.storage import explained, read_json, write_atomically, write_json, write_text
 
 
 def refuse(number):
@@ -24,6 +24,14 @@ def test_a_file_is_replaced_whole(tmp_path):
     write_json(path, {"a": 2})
     assert read_json(path) == {"a": 2}
     assert [entry.name for entry in path.parent.iterdir()] == ["a.json"]
+
+
+def test_a_text_is_written_as_utf8_and_a_refusal_names_the_option(tmp_path, monkeypatch):
+    write_text(tmp_path / "a.txt", "ü\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"\xc3\xbc\n"
+    monkeypatch.setattr(Path, "write_text", refuse(errno.EROFS))
+    with pytest.raises(BenchError, match=r"a\.txt: cannot be written: it is not writable; .* --output DIR"):
+        write_text(tmp_path / "a.txt", "new", "--output")
 
 
 def test_readers_never_see_half_a_file(tmp_path):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from bench.base.errors import BenchError, UsageError
-from bench.base.storage import write_atomically, write_json
+from bench.base.storage import write_json, write_text
 from bench.commands.compare import Comparison, compare, default_name, plan_comparison, settle_name
 from bench.compare.contenders import choose, enter
 from bench.plan.grid import Grid
@@ -67,7 +67,7 @@ def test_another_comparison_of_the_same_name_keeps_its_folder(toys):
 def test_a_damaged_record_holds_no_name(toys):
     first = comparison(toys)
     for content in ("", "[]", "{", '{"contenders": 5}', '{"contenders": [1, {"train_keys": 2}]}'):
-        write_atomically(first.folder / "comparison.json", lambda path, text=content: path.write_text(text))
+        write_text(first.folder / "comparison.json", content)
         settle_name(first, chosen=True)
     assert first.name == comparison(toys).name
 
