@@ -18,6 +18,7 @@ class CUT(PatchwiseTranslation):
     task: ClassVar[Task] = "unpaired_translation"
     citation = "Park et al., Contrastive Learning for Unpaired Image-to-Image Translation, ECCV 2020"
     revision = 1
+    hosts_losses = True
     source = "taesungp/contrastive-unpaired-translation b3ac297"
     # one command for every data set: --CUT_mode CUT
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"horse2zebra": {}, "cat2dog": {}, "cityscapes": {}}

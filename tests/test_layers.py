@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from bench.plugin.discovery import plugins
+
 ROOT = Path(__file__).parents[1]
 # from the ground up; packages on one floor know nothing of each other
 FLOORS = (
@@ -73,4 +75,28 @@ def test_every_package_imports_only_what_stands_below_it():
             other = package(other_module)
             if own and other and own != other and FLOOR[other] >= FLOOR[own]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {other_module}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_bench_imports_no_method():
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path, module in files()
+        for name in sorted(imports(path, module))
+        if module.startswith("bench") and name.split(".")[0] == "methods"
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_bench_names_no_built_in_method_or_loss():
+    """What the harness needs of methods it asks their classes for (`hosts_losses`, references): any can be taken out."""
+    names = {p.name for kind in ("method", "loss") for p in plugins(kind).values() if p.origin == "built-in"}
+    assert len(names) > 8
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} says {node.value!r}"
+        for path, module in files()
+        if module.startswith("bench")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
     assert not wrong, "\n".join(wrong)

@@ -45,7 +45,10 @@ def compare(
     loss_options: Annotated[
         list[str] | None, typer.Option("--loss-option", help="KEY=VALUE, an option of the loss; may be repeated")
     ] = None,
-    framework: Annotated[str, typer.Option("--framework", help="the method in which the loss is tried")] = "cut",
+    framework: Annotated[
+        str | None,
+        typer.Option("--framework", help="the method in which the loss is tried; default: the host of losses"),
+    ] = None,
     scale: ScaleOption = "smoke",
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, help="seeds of every contender; 5 or more show something")

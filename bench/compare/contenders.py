@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from bench.base.errors import UsageError, unknown_name
 from bench.plan.check_protocol import check_protocol
 from bench.plan.resolve import Resolution, resolve
-from bench.plugin.discovery import find_plugin, load_loss, load_method
+from bench.plugin.discovery import find_plugin, load_loss, load_method, loss_host
 from bench.schema.protocol import Protocol
 
 Budget = Literal["equal", "as-published"]
@@ -52,7 +52,7 @@ def choose(
     loss: str | None,
     method: str | None,
     loss_options: dict[str, Any],
-    framework: str,
+    framework: str | None,
     against: Sequence[str],
 ) -> list[Contender]:
     """Put a comparison's contenders together, the candidate first.
@@ -61,7 +61,7 @@ def choose(
         loss: the candidate is `framework` with this loss (a name or FILE.py:Class);
         method: or it is this method.
         loss_options: the loss's own options.
-        framework: a method that takes a loss.
+        framework: a method that takes a loss; None: the one that hosts losses.
         against: methods it is compared with.
 
     Raises:
@@ -72,6 +72,7 @@ def choose(
     if not against:
         raise UsageError("say what to compare with: --against NAME[,NAME], for example --against cut,fastcut")
     if loss is not None:
+        framework = framework or loss_host()
         if "loss" not in load_method(framework).Config.plugin_fields:
             raise UsageError(f"--framework {framework}: takes no loss; choose one that does, for example cut")
         load_loss(loss)

@@ -1,4 +1,4 @@
-"""Discovery of methods, losses, metrics, protocols and tables: built-in, from entry points, or `FILE.py:Class`.
+"""Discovery of methods, losses, metrics and reference numbers: built-in, from entry points, or `FILE.py:Class`.
 
 Listing reads the literals of plugin classes from their source with `ast`, so `contrastbench list` never imports torch and
 one broken plugin cannot take the command line down. A plugin is imported only when it is used, and an error while
@@ -27,15 +27,17 @@ from bench.base.errors import BenchError, UsageError, unknown_name
 if TYPE_CHECKING:
     from bench.plugin.loss import PairLoss
     from bench.plugin.method import Method
+    from bench.plugin.reference import Reference
 
 # kind -> (package whose modules are searched, literals a class needs to count as such a plugin)
 _BUILT_IN = {
     "method": ("methods", ("name", "task")),
     "loss": ("methods.losses", ("name", "citation")),
     "metric": ("bench.metrics", ("name", "higher_is_better")),
+    "reference": ("methods.references", ("name", "what")),
 }
 _NAME = re.compile(r"\w[\w.-]*")
-_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics"}
+_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics", "reference": "references"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Plugin:
     """One plugin, known without importing it.
 
     Attributes:
-        kind: `method`, `loss` or `metric`.
+        kind: `method`, `loss`, `metric` or `reference`.
         name: the name people use.
         class_name: the class inside `path`.
         path: source file.
@@ -232,7 +234,7 @@ def find_plugin(kind: str, reference: str) -> Plugin:
     """Look a plugin up by name or by `FILE.py:Class`.
 
     Args:
-        kind: `method`, `loss` or `metric`.
+        kind: `method`, `loss`, `metric` or `reference`.
         reference: a plugin's name, or a file and the class in it.
 
     Raises:
@@ -266,7 +268,7 @@ def load_plugin(kind: str, reference: str, base: type) -> Any:
     """Import a plugin and check that it is one.
 
     Args:
-        kind: `method`, `loss`, `metric` or `task`.
+        kind: `method`, `loss`, `metric` or `reference`.
         reference: its name, or FILE.py:Class.
         base: the class it must subclass.
 
@@ -296,3 +298,25 @@ def load_loss(reference: str) -> type[PairLoss]:
     from bench.plugin.loss import PairLoss
 
     return load_plugin("loss", reference, PairLoss)
+
+
+def load_reference(reference: str) -> type[Reference]:
+    """Import reference numbers by name or `FILE.py:Class`."""
+    from bench.plugin.reference import Reference
+
+    return load_plugin("reference", reference, Reference)
+
+
+def loss_host() -> str:
+    """The method in which losses are tried unless another is named: the first whose class says `hosts_losses = True`.
+
+    Raises:
+        UsageError: if no installed method says so.
+    """
+    for name, plugin in plugins("method").items():
+        if plugin.literals.get("hosts_losses"):
+            return name
+    raise UsageError(
+        "no installed method says `hosts_losses = True`, so there is none to try a loss in; "
+        "name one that takes losses (compare --framework) or reinstall contrastbench"
+    )

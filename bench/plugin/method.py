@@ -109,6 +109,7 @@ class Method(nn.Module):
 
     Attributes:
         name, task, citation: literals, read without importing torch.
+        hosts_losses: a literal: whether losses are checked and compared in this method unless another is named.
         revision: a literal, raised whenever a change can move a number; part of the train key.
         Config: the method's configuration model; its defaults are the officially published command.
         recipes: overrides of those defaults per recipe that a protocol names, as officially published; `"*"` where one
@@ -122,6 +123,7 @@ class Method(nn.Module):
     citation: ClassVar[str] = ""
     revision: ClassVar[int] = 1
     source: ClassVar[str] = ""
+    hosts_losses: ClassVar[bool] = False
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
     streams: ClassVar[tuple[str, ...]] = ("A", "B")

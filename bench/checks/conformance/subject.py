@@ -13,12 +13,11 @@ from torch import Tensor
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.base.validation import validation_line
-from bench.plugin.discovery import load_loss, load_method
+from bench.plugin.discovery import load_loss, load_method, loss_host
 from bench.plugin.method import CAPABILITY_OF_TASK, Method, MethodConfig, PairedConfig, StepContext
 
 Check = Callable[[str], None]
 
-HOST = "cut"  # the method in which losses are tried
 STEPS_PER_EPOCH = 2
 STEPS = 4
 # Applied to the fields of these names that a method's Config has: one constant and one decaying epoch, small networks,
@@ -73,7 +72,7 @@ class Subject:
     def of_loss(cls, reference: str, settings: dict[str, Any] | None = None) -> Subject:
         """The host with a loss in it, the loss with its own `conformance` options."""
         options = getattr(load_loss(reference), "conformance", {})
-        return cls.of_method(HOST, {"loss": reference, "loss_options": options} | (settings or {}))
+        return cls.of_method(loss_host(), {"loss": reference, "loss_options": options} | (settings or {}))
 
     def build(self, seed: int = 0) -> Method:
         """Build the method, and the runs it needs untrained."""

@@ -49,11 +49,11 @@ def _versions() -> Iterator[Finding]:
 def _numbers() -> Iterator[Finding]:
     import torch
 
-    from bench.checks.doctor.norm import norm_findings
     from bench.checks.doctor.numbers import number_findings
+    from bench.checks.doctor.references import reference_findings
 
+    yield from reference_findings([f"cuda:{index}" for index in range(torch.cuda.device_count())])
     yield from number_findings()
-    yield from norm_findings(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])
 
 
 def _machine(home: Path) -> Iterator[Finding]:

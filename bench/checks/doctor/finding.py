@@ -13,6 +13,9 @@ from bench.base.errors import BenchError
 Mark = Literal["ok", "note", "warn", "none", "FAIL"]
 
 
+NUMBERS_SECTION = "numbers, and how far they are from the reference"
+
+
 @dataclass(frozen=True)
 class Finding:
     """One line of the answer.
@@ -28,6 +31,11 @@ class Finding:
     name: str
     mark: Mark
     detail: str
+
+
+def amount(error: float) -> str:
+    """An error as it is printed, five characters wide."""
+    return f"{error:.0e}" if error else "0    "
 
 
 def guarded(section: str, name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -1,67 +1,36 @@
-"""Losses, gradients, transforms and metrics of this machine against the stored reference numbers."""
+"""Transforms and metrics of this machine against the stored reference numbers."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from bench.base.errors import NotAvailable
-from bench.checks.doctor.errors import EXACT, Numbers, amount, as_numpy, relative_error
-from bench.checks.doctor.finding import Finding
-from bench.checks.doctor.losses import (
-    contrastive_feature_error,
-    dual_contrastive_error,
-    lsgan_error,
-    negatives_error,
-    patchnce_error,
-    src_hdce_error,
-)
-from bench.checks.reference.make import NUMBERS, STEP, crops
+from bench.checks.doctor.finding import NUMBERS_SECTION, Finding, amount
+from bench.checks.reference.make import NUMBERS, crops
+from bench.plugin.reference import EXACT, Numbers, relative_error
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-SECTION = "numbers, and how far they are from the reference"
-SINGLE = 1e-6  # a reference that was rounded to float32
 # float32 through a network of 50 layers: kernels of other machines differ in the last digits
 NETWORK = 1e-3
 
 
 def number_findings() -> Iterator[Finding]:
-    """Recompute every reference number on the CPU."""
+    """Recompute the harness's own reference numbers on the CPU."""
     with np.load(NUMBERS) as arrays:
         numbers = {key: arrays[key] for key in arrays.files}
     for name, what, tolerance, error_of in _CHECKS:
         try:
             error = error_of(numbers)
         except NotAvailable as missing:
-            yield Finding(SECTION, name, "none", str(missing))
+            yield Finding(NUMBERS_SECTION, name, "none", str(missing))
             continue
         fine = error <= tolerance
         way_out = (
             "" if fine else f", more than {tolerance:g}: do not trust results of this installation; reinstall torch"
         )
-        yield Finding(SECTION, name, "ok" if fine else "FAIL", f"{amount(error)}  {what}{way_out}")
-
-
-def _training_step(numbers: Numbers) -> float:
-    """The larger error of the losses of a CUT step and of the whole gradient of its generator."""
-    from safetensors.torch import load_file
-
-    from bench.checks.replay.replay import replay
-
-    record = load_file(STEP)
-    found = replay("cut", {"ngf": 4, "ndf": 4, "netF_nc": 32, "num_patches": 64}, record, steps=1).tensors
-    losses = sorted(key for key in record if "/loss_" in key)
-    gradient = sorted(key for key in record if key.startswith("grad_step0/G."))
-
-    def joined(tensors: Mapping[str, Tensor], keys: list[str]) -> np.ndarray:
-        return np.concatenate([as_numpy(tensors[key]).ravel() for key in keys])
-
-    return max(relative_error(joined(found, keys), joined(record, keys)) for keys in (losses, gradient))
+        yield Finding(NUMBERS_SECTION, name, "ok" if fine else "FAIL", f"{amount(error)}  {what}{way_out}")
 
 
 def _transforms(numbers: Numbers) -> float:
@@ -111,13 +80,6 @@ def _features(numbers: Numbers) -> float:
 
 
 _CHECKS: tuple[tuple[str, str, float, Callable[[Numbers], float]], ...] = (
-    ("losses", "PatchNCE and its gradient", EXACT, patchnce_error),
-    ("losses", "NCE with generated negatives and its gradients", EXACT, negatives_error),
-    ("losses", "SRC and hDCE and their gradients", EXACT, src_hdce_error),
-    ("losses", "contrastive feature loss and its gradients", EXACT, contrastive_feature_error),
-    ("losses", "dual contrastive loss and its gradients", EXACT, dual_contrastive_error),
-    ("losses", "LSGAN and its gradients", EXACT, lsgan_error),
-    ("training step", "losses and generator gradient of one step of CUT", SINGLE, _training_step),
     ("transforms", "resizing, test tensor and bytes of images (0: every bit)", 0.0, _transforms),
     # pytorch-fid's matrix root and our singular values differ by this much where covariances are singular
     ("metrics", "Frechet and kernel distance", 1e-7, _distances),

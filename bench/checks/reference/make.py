@@ -1,4 +1,4 @@
-"""Write the reference numbers anew from the tests' records: `python -m bench.checks.reference.make tests/golden`.
+"""Write the harness's reference numbers anew from the tests' records: `python -m bench.checks.reference.make tests/golden`.
 
 What no official program gives is computed here by loops, independently of bench.metrics.
 """
@@ -12,62 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-HERE = Path(__file__).parent
-NUMBERS, STEP = HERE / "numbers.npz", HERE / "cut_step.safetensors"
+NUMBERS = Path(__file__).with_name("numbers.npz")
 
 _COPIED = {
-    # the records of three losses share their rows
-    "rows": ("unpaired/patchnce_b1.npz", {"q": "q", "k": "k"}),
-    "patchnce": ("unpaired/patchnce_b1.npz", {"losses": "loss_vec", "gradient": "grad_q"}),
-    "negcut": (
-        "unpaired/negcut_nce.npz",
-        {
-            "negatives": "neg",
-            "losses": "loss_vec",
-            "gradient_q": "grad_q",
-            "gradient_negatives": "grad_neg",
-        },
-    ),
-    "src_hdce": (
-        "unpaired/src_hdce.npz",
-        {
-            "losses": "g50_ep1__hdce_effective_vec",
-            "gradient": "g50_ep1__grad_q_hdce",
-            "relation": "g50_ep1__loss_src",
-            "relation_gradient": "g50_ep1__grad_q_src",
-        },
-    ),
-    "cfl": (
-        "cfl_spade/cfl_nce_unidirectional.npz",
-        {
-            "q": "raw_q",
-            "k": "raw_k",
-            "losses": "fakeneg_fullgrad_loss_per_query",
-            "gradient_q": "fakeneg_fullgrad_grad_raw_q",
-            "gradient_k": "fakeneg_fullgrad_grad_raw_k",
-        },
-    ),
-    "dual": (
-        "stylegan2/dual_contrastive.npz",
-        {
-            "real": "n8_big__real",
-            "fake": "n8_big__fake",
-            "loss": "n8_big__loss_D",
-            "gradient_real": "n8_big__dlossD_dreal",
-            "gradient_fake": "n8_big__dlossD_dfake",
-        },
-    ),
-    "lsgan": (
-        "unpaired/gan_lsgan.npz",
-        {
-            "real": "pred_real",
-            "fake": "pred_fake",
-            "loss_D": "loss_D",
-            "loss_G": "loss_G",
-            "gradient_D": "grad_D_pred_fake",
-            "gradient_G": "grad_G_pred_fake",
-        },
-    ),
     "frechet": (
         "unpaired/frechet_distance.npz",
         {"x": "rank_deficient_x", "y": "rank_deficient_y", "value": "rank_deficient_fid_pytorch_fid"},
@@ -96,18 +43,6 @@ def collect(golden: Path) -> dict[str, np.ndarray]:
     found["l1/value"] = np.array(math.fsum(abs(a - b) for a, b in zip(one.flat, two.flat, strict=True)) / one.size)
     found["ssim/value"] = np.array(_ssim(one, two))
     return found
-
-
-def step(golden: Path) -> dict[str, np.ndarray]:
-    """Everything in cut_step.safetensors."""
-    with np.load(golden / "unpaired" / "trainstep_cut.npz") as record:
-        wanted = {key: record[key] for key in record.files if key.startswith(("init/", "step0/", "grad_step0/"))}
-    images = {"step0/fake_B", "step0/idt_B"}  # the losses tell as much
-    return {
-        key: value.astype(np.float32) if key.startswith(("init/", "grad_step0/")) else value
-        for key, value in wanted.items()
-        if key not in images
-    }
 
 
 def crops(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -143,15 +78,12 @@ def _ssim(one: np.ndarray, two: np.ndarray) -> float:
 
 
 def main(golden: Path) -> None:
-    """Write both files."""
-    from safetensors.numpy import save_file
-
+    """Write the file."""
     from bench.features.efficientnet_lite0 import EfficientNetLite0
 
     numbers = collect(golden)
     numbers["efflite0/features"] = EfficientNetLite0().features([numbers["transform/image"]])
     np.savez_compressed(NUMBERS, **numbers)  # type: ignore[arg-type]
-    save_file(step(golden), STEP)
 
 
 if __name__ == "__main__":

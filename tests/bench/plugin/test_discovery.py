@@ -7,7 +7,7 @@ import pytest
 from bench.base.errors import BenchError, UsageError
 from bench.base.hashing import file_sha256
 from bench.metrics.metric import load_metric
-from bench.plugin.discovery import class_literals, find_plugin, load_loss, load_method, plugins
+from bench.plugin.discovery import class_literals, find_plugin, load_loss, load_method, loss_host, plugins
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -239,3 +239,11 @@ def test_a_name_that_would_lead_out_of_the_results_folder(tmp_path, site):
     install(site, "mine_package", source, losses="../mine = mine_package:Mine")
     with pytest.raises(BenchError, match=r"loss '\.\./mine' of mine_package 1\.5 .* a name may only hold letters"):
         find_plugin("loss", "patchnce")
+
+
+def test_losses_are_tried_in_the_method_that_says_so(monkeypatch):
+    assert find_plugin("method", loss_host()).literals["hosts_losses"] is True
+    without = {"drn": find_plugin("method", "drn")}
+    monkeypatch.setattr("bench.plugin.discovery.plugins", lambda kind: without)
+    with pytest.raises(UsageError, match="no installed method says `hosts_losses = True`"):
+        loss_host()

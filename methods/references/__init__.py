@@ -1,0 +1,1 @@
+"""Reference numbers of the methods, which `contrastbench doctor` recomputes: one check a file."""
