@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.base.errors import BenchError, NotAvailable
-from bench.data.dataset import DataSet, Split, Stream, file_sha256
-from bench.data.folder import EXTENSIONS, image_files
+from bench.data.dataset import DataSet, Split, file_sha256
 from bench.data.images import FileImages, ImageSet
+from bench.data.stream_folders import EXTENSIONS, image_files
 from bench.schema.data import ImageFolderData
 
 
@@ -35,7 +35,7 @@ class ImageFolderDataSet(DataSet):
 
     config: ImageFolderData
     splits: tuple[Split, ...] = ("train", "test")
-    streams: tuple[Stream, ...] = ("B",)
+    streams: tuple[str, ...] = ("B",)
 
     def __init__(self, config: ImageFolderData, data_root: Path, cache: Path) -> None:
         super().__init__(config, cache)
@@ -58,7 +58,7 @@ class ImageFolderDataSet(DataSet):
     def _train(self) -> ImageSet:
         return self._files.subset(range(self.config.subset or len(self._files)))
 
-    def _images(self, split: Split, stream: Stream) -> ImageSet:
+    def _images(self, split: Split, stream: str) -> ImageSet:
         if split == "train":
             return self._train
         images = self._files if self.config.compare_with == "all" else self._train

@@ -7,7 +7,7 @@ import numpy as np
 from bench.features.fid_inception import FIDInception
 from bench.metrics.frechet import frechet_with_influence
 from bench.metrics.intervals import infinitesimal_jackknife
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.metrics.metric import Metric, MetricSettings, ScoredImages
 from bench.schema.cell import Interval
 
 
@@ -20,9 +20,9 @@ class FID(Metric):
     revision = 1
     extractor = FIDInception
 
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> tuple[np.ndarray, np.ndarray]:
+    def prepare(self, images: ScoredImages, settings: MetricSettings) -> tuple[np.ndarray, np.ndarray]:
         """Features of the fake and of the real images."""
-        return evaluation.features(self.extractor)
+        return images.features(self.extractor)
 
     def measure(self, inputs: tuple[np.ndarray, np.ndarray], settings: MetricSettings) -> tuple[float, Interval | None]:
         """The distance, and its interval from every image's influence."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.metrics.aligned import pairs
 from bench.metrics.intervals import mean_interval
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.metrics.metric import Metric, MetricSettings, ScoredImages
 from bench.schema.cell import Interval
 
 
@@ -25,9 +25,9 @@ class L1(Metric):
     description = "mean absolute difference to the aligned truth, images in [0, 1]"
     revision = 1
 
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def prepare(self, images: ScoredImages, settings: MetricSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pairs of translated image and truth."""
-        return pairs(evaluation)
+        return pairs(images)
 
     def measure(
         self, inputs: Iterator[tuple[np.ndarray, np.ndarray]], settings: MetricSettings

@@ -10,7 +10,7 @@ from scipy.ndimage import correlate1d
 from bench.base.errors import BenchError
 from bench.metrics.aligned import pairs
 from bench.metrics.intervals import mean_interval
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.metrics.metric import Metric, MetricSettings, ScoredImages
 from bench.schema.cell import Interval
 
 # Wang et al. 2004, section III-C
@@ -64,9 +64,9 @@ class SSIM(Metric):
     description = "structural similarity to the aligned truth (Wang et al. 2004), mean over R, G and B"
     revision = 1
 
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def prepare(self, images: ScoredImages, settings: MetricSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pairs of translated image and truth."""
-        return pairs(evaluation)
+        return pairs(images)
 
     def measure(
         self, inputs: Iterator[tuple[np.ndarray, np.ndarray]], settings: MetricSettings

@@ -1,4 +1,4 @@
-"""Discovery of methods, losses, metrics, protocols and tables: built-in, from entry points, or `FILE.py:Class`.
+"""Discovery of methods, losses, metrics and tasks: built-in, from entry points, or `FILE.py:Class`.
 
 Listing reads the literals of plugin classes from their source with `ast`, so `contrastbench list` never imports torch and
 one broken plugin cannot take the command line down. A plugin is imported only when it is used, and an error while
@@ -33,9 +33,10 @@ _BUILT_IN = {
     "method": ("methods", ("name", "task")),
     "loss": ("methods.losses", ("name", "citation")),
     "metric": ("bench.metrics", ("name", "higher_is_better")),
+    "task": ("bench.tasks", ("name", "verb")),
 }
 _NAME = re.compile(r"\w[\w.-]*")
-_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics"}
+_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics", "task": "tasks"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Plugin:
     """One plugin, known without importing it.
 
     Attributes:
-        kind: `method`, `loss` or `metric`.
+        kind: `method`, `loss`, `metric` or `task`.
         name: the name people use.
         class_name: the class inside `path`.
         path: source file.
@@ -232,7 +233,7 @@ def find(kind: str, reference: str) -> Plugin:
     """Look a plugin up by name or by `FILE.py:Class`.
 
     Args:
-        kind: `method`, `loss` or `metric`.
+        kind: `method`, `loss`, `metric` or `task`.
         reference: a plugin's name, or a file and the class in it.
 
     Raises:

@@ -20,7 +20,7 @@ from torch import Tensor
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.base.storage import explained
-from bench.data.training_images import TrainingImages
+from bench.data.training_images import TrainingBatches
 from bench.plugin.method import Method, StepContext
 from bench.run.checkpoint import Checkpoints
 
@@ -106,7 +106,7 @@ def _mean(values: list[float]) -> float:
 
 def train(
     method: Method,
-    images: TrainingImages,
+    images: TrainingBatches,
     draws: Draws,
     checkpoints: Checkpoints,
     log: MetricsLog,

@@ -30,7 +30,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class Evaluation(BaseModel):
+class ScoringPlan(BaseModel):
     """How a run is scored; not part of the train key.
 
     Attributes:
@@ -41,6 +41,7 @@ class Evaluation(BaseModel):
         counts: the checkpoint rule that fills cells.
         scored_checkpoints: evenly spaced checkpoints that are kept and scored.
         test_images, validation_images: evenly spaced subsets; None: all.
+        outputs_per_input: images made of each of them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +54,7 @@ class Evaluation(BaseModel):
     scored_checkpoints: int
     test_images: int | None
     validation_images: int | None
+    outputs_per_input: int = 1
 
     def epochs(self, total: int) -> list[int]:
         """The epochs (1-based) whose checkpoints are scored, the last one among them."""
@@ -94,7 +96,7 @@ class RunSpec(BaseModel):
     threads: int = 1
     plugins: dict[str, str] = {}
     needs: dict[str, str] = {}
-    evaluation: Evaluation
+    evaluation: ScoringPlan
     asked_by: list[str] = []
 
     @property
