@@ -1,10 +1,11 @@
 """The short address of what a method plugin is written against."""
 
 from bench.plugin.method import (
-    CAPABILITY_OF_TASK,
     Generator,
+    LatentGenerator,
     Method,
     MethodConfig,
+    MultiDomainConfig,
     MultiDomainTranslator,
     PairedConfig,
     RequiredRun,
@@ -16,10 +17,11 @@ from bench.plugin.method import (
 )
 
 __all__ = [
-    "CAPABILITY_OF_TASK",
     "Generator",
+    "LatentGenerator",
     "Method",
     "MethodConfig",
+    "MultiDomainConfig",
     "MultiDomainTranslator",
     "PairedConfig",
     "RequiredRun",

@@ -291,9 +291,21 @@ class DualContrastive(Method):
         Returns:
             (n, 3, R, R), clamped to [-1, 1] (StyleGAN2 has no tanh).
         """
-        self.netG_ema.eval()  # batch norm, if the attention has it, uses its running statistics
+        return self.images(self.latents(n, stream), stream)
+
+    @torch.no_grad()
+    def latents(self, n: int, stream: torch.Generator) -> Tensor:
+        """Draw n points (n, w_dim) of the averaged generator's w, without truncation."""
         z = torch.randn((n, self.config.z_dim), generator=stream, dtype=self.pl_mean.dtype).to(self.pl_mean.device)
-        return self.netG_ema(z, stream if self.config.noise == "random" else None).clamp(-1, 1)
+        w: Tensor = self.netG_ema.mapping(z)
+        return w
+
+    @torch.no_grad()
+    def images(self, latents: Tensor, noise: torch.Generator) -> Tensor:
+        """Images (n, 3, R, R) of points (n, w_dim), clamped to [-1, 1]; noise maps come from `noise`, on the CPU."""
+        netG = self.netG_ema.eval()  # batch norm, if the attention has it, uses its running statistics
+        ws = netG.broadcast(latents)
+        return netG.synthesis(ws, noise if self.config.noise == "random" else None).clamp(-1, 1)
 
 
 def lazy_adam(parameters: Any, config: DualContrastiveConfig, interval: int | None) -> Adam:

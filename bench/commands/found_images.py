@@ -10,9 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from bench.base.errors import UsageError
-from bench.data.folder import EXTENSIONS
 from bench.data.images import FileImages, read_image
-from bench.run.sampling import sample_files
+from bench.data.stream_folders import EXTENSIONS
 
 # how the originals' test scripts call a translation among the other images of one folder (CycleGAN's: NAME_fake_B.png)
 SUFFIXES = ("_fake_B", "_fake")
@@ -34,13 +33,14 @@ class FoundImages:
     deviations: list[str]
 
 
-def find_images(folder: Path, inputs: Sequence[str], size: int | None) -> FoundImages:
+def find_images(folder: Path, expected: Sequence[str], size: int | None) -> FoundImages:
     """Match a folder's images with the names of a test set, and check each of them.
 
     Args:
         folder: with one image per test input, named after it in any format; sub-folders are left alone, as FID's
             reference program does.
-        inputs: names of the test inputs; empty where images are made from noise.
+        expected: names of the files that a method would have made, one for each test input; empty where nothing says
+            which image is whose.
         size: side of the protocol's images in pixels; None: any.
 
     Raises:
@@ -49,7 +49,7 @@ def find_images(folder: Path, inputs: Sequence[str], size: int | None) -> FoundI
     """
     files = _files(folder)
     deviations = []
-    stems = [path.stem for path in sample_files(folder, inputs)]
+    stems = [Path(name).stem for name in expected]
     found = {path.stem: path for path in files}
     for suffix in SUFFIXES:
         if not set(stems) & set(found) and any(f"{stem}{suffix}" in found for stem in stems):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,14 +16,15 @@ from bench.base.hashing import file_sha256
 from bench.base.home import Home
 from bench.base.storage import write_json
 from bench.base.words import say
-from bench.commands.found_images import find_images
+from bench.commands.found_images import FoundImages, find_images
 from bench.data.dataset import DataSet
-from bench.data.images import Fitted, ImageSet, Resized
+from bench.data.images import Fitted, ImageSet
 from bench.data.opening import open_dataset
 from bench.features.cache import content_hash
 from bench.ledger.folders import read_result
 from bench.metrics.confusions import Segmentation
-from bench.metrics.metric import Evaluation, Score, score
+from bench.metrics.metric import Score, ScoredImages, score_groups
+from bench.metrics.scored_images import GeneratorView
 from bench.plan.check_protocol import check_protocol
 from bench.plan.grid import Grid
 from bench.run.segmenter import trained_segmenter
@@ -31,6 +32,7 @@ from bench.schema.data import FolderData, PairedFolderData
 from bench.schema.protocol import Protocol
 from bench.schema.run_spec import digest
 from bench.schema.table import load_table, table_names
+from bench.tasks.task import Group, Selection, load_task
 
 Progress = Callable[[int, int], None]
 SCALE = "paper"  # an existing model is scored on the whole test set, as published
@@ -91,24 +93,27 @@ def score_images(protocol: Protocol, folder: Path, home: Home, device: DeviceTyp
         BenchError: if an image cannot be read.
     """
     dataset = open_dataset(protocol.data, home.datasets, home.cache)
-    conditional = "A" in dataset.streams
-    inputs = (
-        dataset.images("test", "A" if protocol.task == "unpaired_translation" else "B").names if conditional else ()
-    )
-    size = _size(protocol)
-    found = find_images(folder, inputs, size)
-    real = dataset.images("test", "B")
-    truth = None
-    segmentation: Segmentation | str = "no image is named like a test image, so none has true classes"
-    if found.matched is not None:
-        segmentation = _segmentation(protocol, dataset, found.matched, home, device)
-        if dataset.aligned("test"):
-            truth = Fitted(real.subset(found.matched), found.images)
-    if not conditional and size is not None:
-        real = Resized(real, size)
-    images_hash = content_hash(found.images)
-    evaluation = _evaluation(home, found.images, real, truth, segmentation, device)
-    return _finish(protocol, dataset, home, str(folder), images_hash, {}, found.deviations, evaluation)
+    task, side = load_task(protocol.task), _side(protocol)
+    scored, hashes, deviations = {}, [], []
+    for group in task.groups(dataset, Selection("test", side)):
+        found = find_images(folder / group.name, task.expected_files(group), task.expected_side(side))
+        hashes.append(content_hash(found.images))
+        deviations += [f"{group.name}: {line}" if group.name else line for line in found.deviations]
+        scored[group.name] = _found(protocol, dataset, group, found, home, device)
+    sha256 = hashes[0] if len(hashes) == 1 else digest(hashes)
+    return _finish(protocol, dataset, home, str(folder), sha256, {}, deviations, scored)
+
+
+def _found(
+    protocol: Protocol, dataset: DataSet, group: Group, found: FoundImages, home: Home, device: DeviceType
+) -> ScoredImages:
+    """A group of images that another program made: those whose names say so have a truth and true classes."""
+    if found.matched is None:
+        why = "no image is named like a test image, so none has true classes"
+        return _scored_images(home, found.images, group.real, None, why, device)
+    segmentation = _segmentation(protocol, dataset, group, found.matched, home, device)
+    truth = None if group.truth is None else Fitted(group.truth.subset(found.matched), found.images)
+    return _scored_images(home, found.images, group.real, truth, segmentation, device)
 
 
 def score_weights(
@@ -137,7 +142,6 @@ def score_weights(
     from bench.base.randomness import Draws
     from bench.commands.official_weights import generator_of, load_official
     from bench.plan.resolve import resolve
-    from bench.run.sampling import sample
 
     check_protocol(protocol, SCALE, [method])
     resolution = resolve(method, protocol, SCALE, settings=settings)
@@ -149,14 +153,17 @@ def score_weights(
     config = resolution.config.model_dump(mode="json")
     sha256 = file_sha256(weights)
     folder = _folder(home, protocol, dataset, sha256, config, device) / "images"
-    indices = range(len(dataset.images("test", "A")))
-    fake = sample(translator, dataset, "test", indices, folder, progress)
-    real = dataset.images("test", "B")
-    truth = Resized(real, fake.image(0).size) if dataset.aligned("test") else None
+    task = load_task(protocol.task)
+    groups = task.groups(dataset, Selection("test", resolution.config.crop_size))
+    task.sample(translator, dataset, groups, folder, progress)
+    scored = {}
+    for group in groups:
+        fake, truth = task.compared(group, group.made(folder))
+        segmentation = _segmentation(protocol, dataset, group, range(len(fake)), home, device)
+        generator = task.generator(translator, dataset, group)
+        scored[group.name] = _scored_images(home, fake, group.real, truth, segmentation, device, generator)
     what = f"{resolution.plugin.name} with {weights}"
-    segmentation = _segmentation(protocol, dataset, indices, home, device)
-    evaluation = _evaluation(home, fake, real, truth, segmentation, device)
-    return _finish(protocol, dataset, home, what, sha256, config, resolution.deviations, evaluation)
+    return _finish(protocol, dataset, home, what, sha256, config, resolution.deviations, scored)
 
 
 def segmenter_grid(protocol: Protocol, home: Home, device: DeviceType = "cpu") -> tuple[Grid, str | None]:
@@ -173,9 +180,9 @@ def segmenter_grid(protocol: Protocol, home: Home, device: DeviceType = "cpu") -
 
 
 def _segmentation(
-    protocol: Protocol, dataset: DataSet, indices: Sequence[int], home: Home, device: DeviceType
+    protocol: Protocol, dataset: DataSet, group: Group, inputs: Sequence[int], home: Home, device: DeviceType
 ) -> Segmentation | str:
-    """What metrics of classes ask, or why there is nothing to ask."""
+    """What metrics of classes ask about the images of some of a group's inputs, or why there is nothing to ask."""
     try:
         _, key = segmenter_grid(protocol, home, device)
     except NotAvailable as error:
@@ -184,21 +191,24 @@ def _segmentation(
         return "this protocol has no segmentation network"
     if read_result(home.run(key)) is None:
         return f"its segmentation network, run {key}, is not trained under {home.root}; add --train-segmenter (once)"
-    real = dataset.images("test", "B").subset(indices)
     return Segmentation(
-        key, lambda: trained_segmenter(home, key, device), real, lambda: dataset.labels("test").subset(indices)
+        key,
+        lambda: trained_segmenter(home, key, device),
+        group.real.subset(inputs),
+        lambda: dataset.labels(group.split).subset([group.indices[i] for i in inputs]),
     )
 
 
-def _evaluation(
+def _scored_images(
     home: Home,
     fake: ImageSet,
     real: ImageSet,
     truth: ImageSet | None,
     segmentation: Segmentation | str,
     device: DeviceType,
-) -> Evaluation:
-    return Evaluation(
+    generator: GeneratorView | str = "images alone do not tell how they were made",
+) -> ScoredImages:
+    return ScoredImages(
         fake=fake,
         real=real,
         truth=truth,
@@ -206,15 +216,14 @@ def _evaluation(
         weights=home.weights,
         device=require(device),
         segmentation=segmentation,
+        generator=generator,
     )
 
 
-def _size(protocol: Protocol) -> int | None:
-    """Side of the protocol's images at full scale; None where it is not a square."""
+def _side(protocol: Protocol) -> int:
+    """Side of the protocol's training crops at full scale."""
     from bench.plugin.method import MethodConfig
 
-    if protocol.task == "paired_synthesis":
-        return None
     return int(protocol.scale(SCALE).overrides.get("crop_size", MethodConfig.model_fields["crop_size"].default))
 
 
@@ -232,11 +241,11 @@ def _finish(
     sha256: str,
     config: dict[str, Any],
     deviations: list[str],
-    evaluation: Evaluation,
+    images: Mapping[str, ScoredImages],
 ) -> Scored:
     """Measure, put published numbers beside, and write `result.json`."""
-    scores = score([(use.metric, use.settings) for use in protocol.metrics], evaluation)
-    folder = _folder(home, protocol, dataset, sha256, config, evaluation.device)
+    scores = score_groups([(use.metric, use.settings) for use in protocol.metrics], images)
+    folder = _folder(home, protocol, dataset, sha256, config, next(iter(images.values())).device)
     lines = [*deviations, *_test_counts(protocol, dataset)]
     scored = Scored(
         key=folder.name,

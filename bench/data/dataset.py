@@ -17,11 +17,12 @@ from bench.data.labels import LabelMaps
 from bench.schema.data import DataConfig
 
 Split = Literal["train", "validation", "test"]
-Stream = Literal["A", "B"]
 
 
 class DataSet(ABC):
-    """An opened data set, oriented: methods translate stream A to stream B.
+    """An opened data set: splits of streams, which are named image sets.
+
+    Where there are two streams it is oriented: methods translate stream A to stream B.
 
     Args:
         config: what was opened.
@@ -29,11 +30,11 @@ class DataSet(ABC):
 
     Attributes:
         splits: those it has, in the order train, validation, test.
-        streams: those it has, `("A", "B")` or `("B",)`.
+        streams: those it has: `("A", "B")`, `("B",)`, or the names of its domains.
     """
 
     splits: tuple[Split, ...]
-    streams: tuple[Stream, ...] = ("A", "B")
+    streams: tuple[str, ...] = ("A", "B")
 
     def __init__(self, config: DataConfig, cache: Path) -> None:
         self.config = config
@@ -49,19 +50,19 @@ class DataSet(ABC):
 
         Args:
             split: train, validation or test.
-            stream: A or B.
+            stream: one of `streams`.
 
         Raises:
             BenchError: if this data set has no such split or stream.
         """
         if not _is_split(split) or split not in self.splits:
             raise BenchError(f"data set {self.name} has no split '{split}'; it has {', '.join(self.splits)}")
-        if not _is_stream(stream) or stream not in self.streams:
+        if stream not in self.streams:
             raise BenchError(f"data set {self.name} has no stream '{stream}'; it has {', '.join(self.streams)}")
         return self._images(split, stream)
 
     @abstractmethod
-    def _images(self, split: Split, stream: Stream) -> ImageSet:
+    def _images(self, split: Split, stream: str) -> ImageSet:
         """The images of a split and stream that exist."""
 
     @abstractmethod
@@ -127,7 +128,3 @@ class DataSet(ABC):
 
 def _is_split(name: str) -> TypeGuard[Split]:
     return name in get_args(Split)
-
-
-def _is_stream(name: str) -> TypeGuard[Stream]:
-    return name in get_args(Stream)

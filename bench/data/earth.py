@@ -23,7 +23,7 @@ from bench.base.errors import BenchError, NotAvailable
 from bench.base.hashing import file_sha256
 from bench.data import land_cover
 from bench.data.array_cache import ArrayCache
-from bench.data.dataset import DataSet, Split, Stream
+from bench.data.dataset import DataSet, Split
 from bench.data.images import ArrayImages, ImageSet
 from bench.data.labels import ArrayLabels, LabelMaps
 from bench.schema.data import EarthData
@@ -179,11 +179,11 @@ class EarthDataSet(DataSet):
             _check(path)
         self._patches = {(split, stream): self._find(split, stream) for split in self.splits for stream in self.streams}
 
-    def patches(self, split: Split, stream: Stream) -> tuple[Patch, ...]:
+    def patches(self, split: Split, stream: str) -> tuple[Patch, ...]:
         """Where the images of a split and stream lie."""
         return self._patches[split, stream]
 
-    def class_maps(self, split: Split, stream: Stream = "B") -> np.ndarray:
+    def class_maps(self, split: Split, stream: str = "B") -> np.ndarray:
         """Land cover classes under the images of a split and stream: uint8 (n, size, size), 0..16."""
         return self._cut(split, stream, "land")
 
@@ -212,7 +212,7 @@ class EarthDataSet(DataSet):
         geometry = (WIDTH, HEIGHT, TOP, BOTTOM, LAND_SHARE, BLOCK, BLOCKS, land_cover.CLASSES)
         return f"{[sha256 for _, sha256 in self.raw_files()]} {geometry}"
 
-    def _find(self, split: Split, stream: Stream) -> tuple[Patch, ...]:
+    def _find(self, split: Split, stream: str) -> tuple[Patch, ...]:
         both = self.config.A is None or self.config.paired
         training = "ab" if both else {"A": "a", "B": "b"}[stream]
         roles = {"train": training, "validation": "v", "test": "t"}[split]
@@ -230,14 +230,14 @@ class EarthDataSet(DataSet):
         key = self.cache_key("patches", roles, stride)
         return tuple(Patch(int(x), int(y)) for x, y in self._arrays.get(key, corners).view("<u2"))
 
-    def _images(self, split: Split, stream: Stream) -> ImageSet:
+    def _images(self, split: Split, stream: str) -> ImageSet:
         layer = self._layers[stream]
         assert layer is not None  # `images` let only existing streams through
         array = self._cut(split, stream, layer)
         names = [patch.name for patch in self._patches[split, stream]]
         return ArrayImages(names, land_cover.render(array) if layer == "land" else array)
 
-    def _cut(self, split: Split, stream: Stream, layer: str) -> np.ndarray:
+    def _cut(self, split: Split, stream: str, layer: str) -> np.ndarray:
         def make() -> np.ndarray:
             raster = load_raster(layer)
             return np.stack([patch.cut(raster, self.config.size) for patch in self._patches[split, stream]])

@@ -31,6 +31,13 @@ def read_image(path: Path) -> Image.Image:
         raise BenchError(f"{path}: cannot be read as an image ({reason}); replace or remove the file") from error
 
 
+def evenly_spaced(total: int, count: int | None) -> list[int]:
+    """Indices of `count` of `total` images spread over the whole set (all of them if count is None or larger)."""
+    if count is None or count >= total:
+        return list(range(total))
+    return [(i * total) // count for i in range(count)]
+
+
 class ImageSet(ABC):
     """A sequence of named RGB images in a fixed order.
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.hashing import file_sha256
-from bench.data.dataset import DataSet, Split, Stream
-from bench.data.folder import EXTENSIONS, image_files
+from bench.data.dataset import DataSet, Split
 from bench.data.images import FileImages, ImageSet
+from bench.data.stream_folders import EXTENSIONS, image_files
 from bench.schema.data import ImageFolderData
 
 
@@ -36,7 +36,7 @@ class ImageFolderDataSet(DataSet):
 
     config: ImageFolderData
     splits: tuple[Split, ...] = ("train", "test")
-    streams: tuple[Stream, ...] = ("B",)
+    streams: tuple[str, ...] = ("B",)
 
     def __init__(self, config: ImageFolderData, data_root: Path, cache: Path) -> None:
         super().__init__(config, cache)
@@ -59,7 +59,7 @@ class ImageFolderDataSet(DataSet):
     def _train(self) -> ImageSet:
         return self._files.subset(range(self.config.subset or len(self._files)))
 
-    def _images(self, split: Split, stream: Stream) -> ImageSet:
+    def _images(self, split: Split, stream: str) -> ImageSet:
         if split == "train":
             return self._train
         images = self._files if self.config.compare_with == "all" else self._train

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.data.dataset import DataSet
-from bench.schema.data import DataConfig, EarthData, ImageFolderData, PairedFolderData
+from bench.schema.data import DataConfig, DomainFolderData, EarthData, ImageFolderData, PairedFolderData
 
 
 def open_dataset(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
@@ -32,6 +32,10 @@ def open_dataset(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
         from bench.data.one_folder import ImageFolderDataSet
 
         return ImageFolderDataSet(config, data_root, cache)
+    if isinstance(config, DomainFolderData):
+        from bench.data.domain_folders import DomainFolderDataSet
+
+        return DomainFolderDataSet(config, data_root, cache)
     from bench.data.folder import FolderDataSet
 
     return FolderDataSet(config, data_root, cache)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.hashing import file_sha256
-from bench.data.dataset import DataSet, Split, Stream
+from bench.data.dataset import DataSet, Split
 from bench.data.images import FileImages, ImageSet
 from bench.data.labels import LabelMaps
 from bench.plugin.method import UNKNOWN
@@ -134,7 +134,7 @@ class PairedFolderDataSet(DataSet):
             )
         return found
 
-    def _images(self, split: Split, stream: Stream) -> ImageSet:
+    def _images(self, split: Split, stream: str) -> ImageSet:
         """A: label maps in colour; B: photographs."""
         photographs = FileImages(self._files[split]["images"])
         return photographs if stream == "B" else ColouredLabels(photographs.names, self.labels(split))

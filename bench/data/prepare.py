@@ -21,9 +21,10 @@ from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.storage import explained, read_json, write_json
 from bench.data.cityscapes import FILTERS, convert
 from bench.data.download import download_archive
-from bench.data.folder import EXTENSIONS, FolderDataSet
+from bench.data.folder import FolderDataSet
 from bench.data.meter import Meter
 from bench.data.sources import Source, source, sources
+from bench.data.stream_folders import EXTENSIONS
 from bench.data.unpack import Damaged, unpack
 from bench.schema.data import FolderData
 

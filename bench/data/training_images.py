@@ -6,7 +6,8 @@ but the step's number, and two methods with one seed see the same images, crops 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +24,74 @@ from bench.data.transforms import round_sides, test_transform, to_tensor
 from bench.plugin.method import MethodConfig
 
 
-class TrainingImages:
+class TrainingBatches(ABC):
+    """The training batches of one run; a subclass says what is in them.
+
+    An epoch is `images_per_epoch` items, or else as many as the subclass says, cut off to whole batches.
+
+    Args:
+        config: length, batch and jitter.
+        draws: gives seed and rank; its own step is left alone.
+        items: in an epoch, where the configuration does not say.
+        device: where batches go.
+
+    Attributes:
+        steps_per_epoch, total_steps: of the run.
+
+    Raises:
+        BenchError: for an epoch shorter than a batch, or crops larger than the images.
+    """
+
+    def __init__(self, config: MethodConfig, draws: Draws, items: int, device: torch.device | str) -> None:
+        if config.load_size < config.crop_size:
+            raise BenchError(f"load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size")
+        self.config = config
+        self.device = torch.device(device)
+        self._draws = Draws(draws.seed, draws.rank)
+        per_epoch = config.images_per_epoch or items
+        self.steps_per_epoch = per_epoch // config.batch_size
+        if self.steps_per_epoch == 0:
+            raise BenchError(f"an epoch of {per_epoch} images is shorter than batch_size {config.batch_size}; lower it")
+        self.total_steps = self.steps_per_epoch * config.total_epochs
+
+    def epoch(self, step: int) -> int:
+        """The 1-based epoch that a 0-based step belongs to."""
+        return step // self.steps_per_epoch + 1
+
+    @abstractmethod
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """The batch of a 0-based step, by entry, on the device."""
+
+    def _side(self, step: int) -> int:
+        """The side that images are resized to before cropping."""
+        fine_tuning = self.config.jitter_off_in_decay and self.epoch(step) > self.config.n_epochs
+        return self.config.crop_size if fine_tuning else self.config.load_size
+
+    def _cropped(self, entry: str, resized: Sequence[np.ndarray], side: int) -> Tensor:
+        """Crop and flip the images of a batch entry, each as drawn for it at the step that the draws are at.
+
+        Args:
+            entry: names the draws.
+            resized: uint8 (side, side, 3) each.
+            side: in pixels.
+
+        Returns:
+            float32 (images, 3, crop, crop) in [-1, 1] on the device.
+        """
+        crop = self.config.crop_size
+        corners = self._draws.stream(f"data.{entry}.crop").integers(side - crop + 1, size=(len(resized), 2))
+        flips = self._draws.stream(f"data.{entry}.flip").random(len(resized)) < 0.5
+        crops = [
+            round_sides(pixels[y : y + crop, x : x + crop])
+            for pixels, (y, x) in zip(resized, corners.tolist(), strict=True)
+        ]
+        images = to_tensor(np.stack(crops))
+        for k in np.flatnonzero(flips & self.config.flip).tolist():
+            images[k] = images[k].flip(-1)
+        return images.to(self.device, non_blocking=True)
+
+
+class TrainingImages(TrainingBatches):
     """The training batches of one run, as CUT's code base makes them.
 
     An item is one image of each stream. With L = max(|A|, |B|), a pass is a random permutation of 0..L-1; the item at
@@ -46,9 +114,6 @@ class TrainingImages:
         cache: folder for resized images.
         device: where batches go.
 
-    Attributes:
-        steps_per_epoch, total_steps: of the run.
-
     Raises:
         BenchError: for a stream the data set lacks, an epoch shorter than a batch, or crops larger than the images.
     """
@@ -62,54 +127,25 @@ class TrainingImages:
         cache: Path,
         device: torch.device | str,
     ) -> None:
-        if config.load_size < config.crop_size:
-            raise BenchError(f"load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size")
-        self.config = config
-        self.device = torch.device(device)
-        self._draws = Draws(draws.seed, draws.rank)
         domains = {stream: stream.partition(".")[0] for stream in streams}
         self._sizes = {stream: len(dataset.images("train", domain)) for stream, domain in domains.items()}
         self._read: Callable[[str, int], Callable[[int], np.ndarray]] = lru_cache(maxsize=None)(
             lambda stream, size: resized_images(dataset, "train", domains[stream], size, cache)
         )
         longest = max(self._sizes.values())
-        per_epoch = config.images_per_epoch or longest
-        self.steps_per_epoch = per_epoch // config.batch_size
-        if self.steps_per_epoch == 0:
-            raise BenchError(f"an epoch of {per_epoch} images is shorter than batch_size {config.batch_size}; lower it")
-        self.total_steps = self.steps_per_epoch * config.total_epochs
+        super().__init__(config, draws, longest, device)
         self._permuted = longest
         self._pass_length = longest if config.images_per_epoch else self.steps_per_epoch * config.batch_size
         self._order = lru_cache(maxsize=2)(self._draw_order)
 
-    def epoch(self, step: int) -> int:
-        """The 1-based epoch that a 0-based step belongs to."""
-        return step // self.steps_per_epoch + 1
-
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of a 0-based step: per stream float32 (batch, 3, crop, crop) in [-1, 1] on the device."""
         side = self._side(step)
-        crop = self.config.crop_size
         self._draws.at(step)
-        found = {}
-        for stream, ids in self._ids(step).items():
-            read = self._read(stream, side)
-            corners = self._draws.stream(f"data.{stream}.crop").integers(side - crop + 1, size=(len(ids), 2))
-            flips = self._draws.stream(f"data.{stream}.flip").random(len(ids)) < 0.5
-            crops = [
-                round_sides(read(i)[y : y + crop, x : x + crop])
-                for i, (y, x) in zip(ids.tolist(), corners.tolist(), strict=True)
-            ]
-            images = to_tensor(np.stack(crops))
-            for k in np.flatnonzero(flips & self.config.flip).tolist():
-                images[k] = images[k].flip(-1)
-            found[stream] = images.to(self.device, non_blocking=True)
-        return found
-
-    def _side(self, step: int) -> int:
-        """The side that images are resized to before cropping."""
-        fine_tuning = self.config.jitter_off_in_decay and self.epoch(step) > self.config.n_epochs
-        return self.config.crop_size if fine_tuning else self.config.load_size
+        return {
+            stream: self._cropped(stream, [self._read(stream, side)(i) for i in ids.tolist()], side)
+            for stream, ids in self._ids(step).items()
+        }
 
     def _ids(self, step: int) -> dict[str, np.ndarray]:
         """Which image of each stream the items of a step take."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from bench.base.hashing import file_sha256
 from bench.base.home import RunFolder
@@ -12,13 +12,6 @@ from bench.metrics.metric import load_metric
 from bench.plugin.discovery import find_plugin
 from bench.schema.protocol import MetricUse
 from bench.schema.run_spec import RunSpec, Split, content_name, digest
-
-
-def evenly_spaced(total: int, count: int | None) -> list[int]:
-    """Indices of `count` of `total` images spread over the whole set (all of them if count is None or larger)."""
-    if count is None or count >= total:
-        return list(range(total))
-    return [(i * total) // count for i in range(count)]
 
 
 def wanted(spec: RunSpec, splits: Sequence[str]) -> list[tuple[int, Split, MetricUse]]:
@@ -39,11 +32,6 @@ def read_score(folder: RunFolder, key: str) -> dict[str, Any] | None:
     return stored if isinstance(stored, dict) and "state" in stored else None
 
 
-def scored_indices(spec: RunSpec, split: str, total: int) -> list[int]:
-    """Which images of a split are scored."""
-    return evenly_spaced(total, spec.evaluation.image_count(cast(Split, split)))
-
-
 def score_key(spec: RunSpec, epoch: int, split: Split, use: MetricUse) -> str:
     """Name one metric of one checkpoint of a run on one set of images."""
     metric, plugin = load_metric(use.metric), find_plugin("metric", use.metric)
@@ -59,4 +47,6 @@ def score_key(spec: RunSpec, epoch: int, split: Split, use: MetricUse) -> str:
     }
     if metric.uses_segmenter:
         parts["segmenter"] = spec.evaluation.segmenter
+    if spec.evaluation.outputs_per_input != 1:
+        parts["outputs per input"] = spec.evaluation.outputs_per_input
     return digest(parts)[:24]

@@ -9,15 +9,15 @@ import numpy as np
 
 from bench.base.errors import BenchError
 from bench.metrics.intervals import mean_interval
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.metrics.metric import Metric, MetricSettings, ScoredImages
 from bench.schema.cell import Interval
 
 
-def pairs(evaluation: Evaluation) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def pairs(images: ScoredImages) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Go through the translated images and their truth, one pair in memory at a time.
 
     Args:
-        evaluation: the images.
+        images: what to score.
 
     Yields:
         fake and truth, float64 (H, W, 3) in [0, 1].
@@ -26,9 +26,9 @@ def pairs(evaluation: Evaluation) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         NotAvailable: if there is no aligned truth.
         BenchError: if the sets or two images differ in size.
     """
-    truth = evaluation.aligned()
-    for index, name in enumerate(evaluation.fake.names):
-        fake, real = evaluation.fake.pixels(index), truth.pixels(index)
+    truth = images.aligned()
+    for index, name in enumerate(images.fake.names):
+        fake, real = images.fake.pixels(index), truth.pixels(index)
         if fake.shape != real.shape:
             raise BenchError(f"'{name}' is {fake.shape[:2]} pixels, its truth {real.shape[:2]}; make both of one size")
         yield fake / 255.0, real / 255.0
@@ -42,9 +42,9 @@ class PerImageMetric(Metric):
     def of_pair(fake: np.ndarray, truth: np.ndarray) -> float:
         """The number of one image (H, W, 3) in [0, 1] and its truth of the same size."""
 
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def prepare(self, images: ScoredImages, settings: MetricSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pairs of translated image and truth."""
-        return pairs(evaluation)
+        return pairs(images)
 
     def measure(
         self, inputs: Iterator[tuple[np.ndarray, np.ndarray]], settings: MetricSettings

@@ -4,84 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from statistics import fmean
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import ValidationError
 
 from bench.base.device import made_on
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.validation import Strict
-from bench.features.cache import FeatureCache, Images
 from bench.features.extractor import Extractor
-from bench.metrics.confusions import Segmentation
+from bench.metrics.scored_images import ScoredImages
 from bench.plugin.discovery import load_plugin
 from bench.schema.cell import Interval
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The images to score; every metric of one checkpoint shares one of these.
-
-    Attributes:
-        fake: translated test images.
-        real: test images of the target domain.
-        truth: what fake[i] should look like, aligned pixel by pixel; None where no such truth exists.
-        cache: folder of extracted features.
-        weights: folder searched first for weight files that the user must supply.
-        device: torch device that features are extracted on.
-        segmentation: the network and the true classes that metrics of classes ask, or why there are none.
-    """
-
-    fake: Images
-    real: Images
-    truth: Images | None
-    cache: Path
-    weights: Path | None = None
-    device: str = "cpu"
-    segmentation: Segmentation | str = "this protocol has no segmentation network; score one that has a segmenter"
-
-    @cached_property
-    def _features(self) -> FeatureCache:
-        return FeatureCache(self.cache)
-
-    def features(self, extractor: type[Extractor]) -> tuple[np.ndarray, np.ndarray]:
-        """Features of the fake and of the real images, each float32 (number of images, dimension).
-
-        Raises:
-            NotAvailable: if the extractor's weights are absent.
-        """
-        network = extractor(self.weights, self.device)
-        return self._features.features(network, self.fake), self._features.features(network, self.real)
-
-    def segmented(self) -> Segmentation:
-        """What tells the classes in images.
-
-        Raises:
-            NotAvailable: if there is no such network, or no true classes to compare with.
-        """
-        if isinstance(self.segmentation, str):
-            raise NotAvailable(self.segmentation)
-        return self.segmentation
-
-    def aligned(self) -> Images:
-        """The aligned truth.
-
-        Raises:
-            NotAvailable: if this data set has none.
-            BenchError: if it does not fit the fake images.
-        """
-        if self.truth is None:
-            raise NotAvailable("this data set has no aligned truth to compare with; score an Earth protocol instead")
-        if len(self.truth) != len(self.fake) or not len(self.fake):
-            raise BenchError(
-                f"{len(self.fake)} translated images against {len(self.truth)} of aligned truth; "
-                "score the images of the whole test set, one for each"
-            )
-        return self.truth
 
 
 class MetricSettings(Strict):
@@ -100,6 +34,8 @@ class Score(Strict):
         n_fake, n_real: number of images.
         extractor: id of the feature network, or the run of the segmentation network; None for metrics on pixels.
         settings: resolved settings.
+        groups: the value of each group of images (of each pair of domains), whose mean is `value`; empty where all
+            images are scored together.
         device, card, driver, threads: what it was computed on, and by how many threads of the CPU.
     """
 
@@ -114,6 +50,7 @@ class Score(Strict):
     n_real: int
     extractor: str | None = None
     settings: dict[str, Any] = {}
+    groups: dict[str, float] = {}
     device: str = "cpu"
     card: str = ""
     driver: str = ""
@@ -140,7 +77,7 @@ class Metric(ABC):
     Settings: ClassVar[type[MetricSettings]] = MetricSettings
 
     @abstractmethod
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> Any:
+    def prepare(self, images: ScoredImages, settings: MetricSettings) -> Any:
         """Get from images to what is measured: features, or image pairs.
 
         Raises:
@@ -170,11 +107,11 @@ class Metric(ABC):
             known = ", ".join(cls.Settings.model_fields) or "none"
             raise UsageError(f"metric {cls.name}, setting '{key}': {first['msg']}; settings: {known}") from error
 
-    def compute(self, evaluation: Evaluation, settings: MetricSettings) -> Score:
+    def compute(self, images: ScoredImages, settings: MetricSettings) -> Score:
         """Score; what this machine or these images cannot give becomes the score's state and reason.
 
         Args:
-            evaluation: the images.
+            images: what to score.
             settings: from `resolve`.
 
         Returns:
@@ -183,7 +120,7 @@ class Metric(ABC):
         """
         value, interval, ceiling, state, reason = None, None, None, "done", ""
         try:
-            inputs = self.prepare(evaluation, settings)
+            inputs = self.prepare(images, settings)
             value, interval = self.measure(inputs, settings)
             ceiling = self.ceiling(inputs, settings)
         except NotAvailable as error:
@@ -198,16 +135,16 @@ class Metric(ABC):
             reason=reason,
             interval=interval,
             ceiling=ceiling,
-            n_fake=len(evaluation.fake),
-            n_real=len(evaluation.real),
-            extractor=self.extractor.id if self.extractor else self._segmenter(evaluation),
+            n_fake=len(images.fake),
+            n_real=len(images.real),
+            extractor=self.extractor.id if self.extractor else self._segmenter(images),
             settings=settings.model_dump(mode="json"),
-            **made_on(evaluation.device),
+            **made_on(images.device),
         )
 
-    def _segmenter(self, evaluation: Evaluation) -> str | None:
+    def _segmenter(self, images: ScoredImages) -> str | None:
         """The name of the segmentation network that was asked."""
-        asked = evaluation.segmentation
+        asked = images.segmentation
         return asked.name if self.uses_segmenter and not isinstance(asked, str) else None
 
 
@@ -217,12 +154,12 @@ def load_metric(reference: str) -> type[Metric]:
     return loaded
 
 
-def score(uses: Iterable[tuple[str, Mapping[str, Any]]], evaluation: Evaluation) -> list[Score]:
+def score(uses: Iterable[tuple[str, Mapping[str, Any]]], images: ScoredImages) -> list[Score]:
     """Score images; features are extracted once per image set and extractor, whatever the number of metrics.
 
     Args:
         uses: name (or `FILE.py:Class`) and settings of each metric.
-        evaluation: the images.
+        images: what to score.
 
     Returns:
         One score for each use, in order; a metric that cannot be computed here does not keep the others from it.
@@ -235,4 +172,39 @@ def score(uses: Iterable[tuple[str, Mapping[str, Any]]], evaluation: Evaluation)
     for name, settings in uses:
         metric = load_metric(name)
         resolved.append((metric(), metric.resolve(settings)))
-    return [metric.compute(evaluation, settings) for metric, settings in resolved]
+    return [metric.compute(images, settings) for metric, settings in resolved]
+
+
+def score_groups(uses: Iterable[tuple[str, Mapping[str, Any]]], groups: Mapping[str, ScoredImages]) -> list[Score]:
+    """Score groups of images, each on its own.
+
+    Args:
+        uses: as for `score`.
+        groups: by name; a single group without a name is scored as `score` does.
+
+    Returns:
+        One score for each use, in order; its value is the unweighted mean over groups.
+    """
+    asked = list(uses)
+    each = {name: score(asked, images) for name, images in groups.items()}
+    if each.keys() == {""}:
+        return each[""]
+    return [_mean_of_groups({name: scores[i] for name, scores in each.items()}) for i in range(len(asked))]
+
+
+def _mean_of_groups(scores: Mapping[str, Score]) -> Score:
+    """One score of several groups; not done if one of them is not. It has no interval: groups share their inputs."""
+    values = {name: one.value for name, one in scores.items() if one.value is not None}
+    ceilings = [one.ceiling for one in scores.values() if one.ceiling is not None]
+    lacking = next(((name, one) for name, one in scores.items() if one.state != "done"), None)
+    changes: dict[str, Any] = {
+        "value": fmean(values.values()) if lacking is None else None,
+        "interval": None,
+        "ceiling": fmean(ceilings) if len(ceilings) == len(scores) else None,
+        "n_fake": sum(one.n_fake for one in scores.values()),
+        "n_real": sum(one.n_real for one in scores.values()),
+        "groups": values,
+    }
+    if lacking is not None:
+        changes |= {"state": lacking[1].state, "reason": f"{lacking[0]}: {lacking[1].reason}"}
+    return next(iter(scores.values())).model_copy(update=changes)

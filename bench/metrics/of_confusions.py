@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.base.errors import BenchError
 from bench.metrics.intervals import jackknife
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.metrics.metric import Metric, MetricSettings, ScoredImages
 from bench.schema.cell import Interval
 
 
@@ -26,10 +26,10 @@ class SegmentationMetric(Metric):
     def of_confusion(confusion: np.ndarray) -> float:
         """The metric of one matrix (classes, classes), true classes in rows; in percent."""
 
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> tuple[np.ndarray, np.ndarray]:
+    def prepare(self, images: ScoredImages, settings: MetricSettings) -> tuple[np.ndarray, np.ndarray]:
         """Confusion matrices of the fake and of the real images, each (number of images, classes, classes)."""
-        segmentation = evaluation.segmented()
-        return segmentation.confusions(evaluation.fake), segmentation.of_real()
+        segmentation = images.segmented()
+        return segmentation.confusions(images.fake), segmentation.of_real()
 
     def measure(self, inputs: tuple[np.ndarray, np.ndarray], settings: MetricSettings) -> tuple[float, Interval | None]:
         """The number, and its interval from the values without each image."""

@@ -10,7 +10,7 @@ from bench.features.extractor import Extractor
 from bench.metrics.frechet import frechet_with_influence
 from bench.metrics.intervals import infinitesimal_jackknife, jackknife
 from bench.metrics.kernel import kernel_discrepancy
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.metrics.metric import Metric, MetricSettings, ScoredImages
 from bench.schema.cell import Interval
 
 
@@ -19,9 +19,9 @@ class FeatureMetric(Metric):
 
     extractor: ClassVar[type[Extractor]]
 
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> tuple[np.ndarray, np.ndarray]:
+    def prepare(self, images: ScoredImages, settings: MetricSettings) -> tuple[np.ndarray, np.ndarray]:
         """Features of the fake and of the real images, each (images, features)."""
-        return evaluation.features(self.extractor)
+        return images.features(self.extractor)
 
 
 class FrechetMetric(FeatureMetric):

@@ -17,6 +17,7 @@ from bench.metrics.metric import load_metric
 from bench.plan.resolve import EVERY_DATA_SET, require_capability
 from bench.plugin.discovery import load_method, plugins
 from bench.schema.protocol import Protocol, load_protocol
+from bench.tasks.task import load_task
 
 if TYPE_CHECKING:
     from bench.plugin.method import Method
@@ -40,6 +41,7 @@ def check_protocol(protocol: Protocol, scale_name: str, methods: Iterable[str]) 
         _check_segmenter(one, scale_name)
         _check_recipe(one, used)
         _check_overrides(one, scale_name, used)
+        _check_outputs(one, scale_name)
 
 
 def _check_metrics(protocol: Protocol) -> None:
@@ -49,7 +51,7 @@ def _check_metrics(protocol: Protocol) -> None:
             metric.resolve(use.settings)
         except UsageError as error:
             raise UsageError(f"{protocol.file}: metrics: {error}") from error
-        if metric.uses_segmenter and protocol.segmenter is None and protocol.task != "segmentation":
+        if metric.uses_segmenter and protocol.segmenter is None and not load_task(protocol.task).segments:
             raise UsageError(f"{protocol.file}: metrics: {use.metric} needs a segmenter; name its method and protocol")
 
 
@@ -60,12 +62,20 @@ def _check_segmenter(protocol: Protocol, scale_name: str) -> None:
         return
     try:
         of = load_protocol(use.protocol)
-        if of.task != "segmentation":
+        if not load_task(of.task).segments:
             raise UsageError(f"protocol {of.id} is for {of.task}; name one for segmentation")
         check_protocol(of, scale_name, [use.method])
         require_capability(load_method(use.method), of)
     except UsageError as error:
         raise UsageError(f"{protocol.file}: segmenter: {error}") from error
+
+
+def _check_outputs(protocol: Protocol, scale_name: str) -> None:
+    if protocol.scale(scale_name).outputs_per_input > 1 and not load_task(protocol.task).several_outputs:
+        raise UsageError(
+            f"{protocol.file}: scales.{scale_name}.outputs_per_input: {protocol.task} makes one image of each input; "
+            "remove it"
+        )
 
 
 def _check_recipe(protocol: Protocol, used: dict[str, type[Method]]) -> None:

@@ -12,8 +12,9 @@ from bench.ledger.folders import read_result
 from bench.plan.cost_of_step import Calibrations, Cost, Workload
 from bench.plan.grid import Grid
 from bench.plan.resolve import Resolution
-from bench.schema.data import DataConfig, FolderData, PairedFolderData
+from bench.schema.data import DataConfig, DomainFolderData, FolderData, PairedFolderData
 from bench.schema.run_spec import digest
+from bench.tasks.task import task_of
 
 
 def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
@@ -36,7 +37,7 @@ def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[s
         if name not in datasets:
             datasets[name] = open_dataset(spec.data, grid.home.datasets, grid.home.cache)
         dataset = datasets[name]
-        longest = max(len(dataset.images("train", stream)) for stream in dataset.streams)
+        longest = task_of(spec).epoch_length(dataset)
         done = read_result(grid.home.run(key)) is not None
         cost = _cost(known, Workload.of_spec(spec, grid.runs), calibrate and not done, say)
         found[key] = _figures(cost, spec.config, longest, len(spec.scored_epochs))
@@ -112,6 +113,8 @@ def _published_length(data: DataConfig) -> int | None:
         return max((counts[side] for side in ("trainA", "trainB") if side in counts), default=None)
     if isinstance(data, PairedFolderData):
         return (data.counts or {}).get("train")
+    if isinstance(data, DomainFolderData):
+        return sum((data.counts or {}).get("train", {}).values()) or None
     return None
 
 

@@ -14,7 +14,8 @@ from bench.plan.deviations import config_deviations, missing_recipe, protocol_de
 from bench.plugin.discovery import Plugin, find_plugin, load_method
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale, load_protocol
-from bench.schema.run_spec import Evaluation
+from bench.schema.run_spec import ScoringPlan
+from bench.tasks.task import load_task
 
 if TYPE_CHECKING:
     from bench.plugin.method import Method, MethodConfig
@@ -50,15 +51,16 @@ class Resolution:
         return self.asked.id != self.ran.id
 
     @property
-    def evaluation(self) -> Evaluation:
+    def evaluation(self) -> ScoringPlan:
         """How runs of this resolution are scored."""
-        return Evaluation(
+        return ScoringPlan(
             metrics=self.ran.metrics,
             select_by=self.ran.select_by,
             counts=self.asked.counts,
             scored_checkpoints=self.scale.scored_checkpoints,
             test_images=self.scale.test_images,
             validation_images=self.scale.validation_images,
+            outputs_per_input=self.scale.outputs_per_input,
         )
 
     def plugin_files(self) -> dict[str, str]:
@@ -197,12 +199,10 @@ def _absolute(kind: str, reference: str) -> str:
 
 def require_capability(method_class: type[Method], protocol: Protocol) -> None:
     """Refuse, before anything is trained, a method that cannot do what the protocol needs."""
-    from bench.plugin.method import CAPABILITY_OF_TASK
-
-    capability, verb = CAPABILITY_OF_TASK[protocol.task]
-    if method_class.task != protocol.task or not callable(getattr(method_class, verb, None)):
+    task = load_task(protocol.task)
+    if method_class.task != protocol.task or not callable(getattr(method_class, task.verb, None)):
         raise UsageError(
-            f"protocol {protocol.id} needs a {capability.__name__} ({protocol.task}, with {verb}()); "
+            f"protocol {protocol.id} needs a {task.capability.__name__} ({protocol.task}, with {task.verb}()); "
             f"method {method_class.name or method_class.__name__} is for {method_class.task}"
         )
 

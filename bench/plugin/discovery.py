@@ -1,4 +1,4 @@
-"""Discovery of methods, losses, metrics and reference numbers: built-in, from entry points, or `FILE.py:Class`.
+"""Discovery of methods, losses, metrics, tasks and reference numbers: built-in, from entry points, or `FILE.py:Class`.
 
 Listing reads the literals of plugin classes from their source with `ast`, so `contrastbench list` never imports torch and
 one broken plugin cannot take the command line down. A plugin is imported only when it is used, and an error while
@@ -35,9 +35,10 @@ _BUILT_IN = {
     "loss": ("methods.losses", ("name", "citation")),
     "metric": ("bench.metrics", ("name", "higher_is_better")),
     "reference": ("methods.references", ("name", "what")),
+    "task": ("bench.tasks", ("name", "verb")),
 }
 _NAME = re.compile(r"\w[\w.-]*")
-_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics", "reference": "references"}
+_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics", "reference": "references", "task": "tasks"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Plugin:
     """One plugin, known without importing it.
 
     Attributes:
-        kind: `method`, `loss`, `metric` or `reference`.
+        kind: `method`, `loss`, `metric`, `reference` or `task`.
         name: the name people use.
         class_name: the class inside `path`.
         path: source file.
@@ -234,7 +235,7 @@ def find_plugin(kind: str, reference: str) -> Plugin:
     """Look a plugin up by name or by `FILE.py:Class`.
 
     Args:
-        kind: `method`, `loss`, `metric` or `reference`.
+        kind: `method`, `loss`, `metric`, `reference` or `task`.
         reference: a plugin's name, or a file and the class in it.
 
     Raises:

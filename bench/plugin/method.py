@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from pydantic import Field
@@ -20,9 +20,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from bench.base.randomness import Draws
 from bench.base.validation import Strict
 
-Task = Literal[
-    "unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation", "segmentation"
-]
+Task = str  # the name of a task (bench/tasks)
 
 UNKNOWN = 255  # the class of pixels without a label, in every label map
 
@@ -75,6 +73,15 @@ class PairedConfig(MethodConfig):
         return width, round(width / self.aspect_ratio)
 
 
+class MultiDomainConfig(MethodConfig):
+    """What a method that translates between several domains adds.
+
+    Its batch entries are those of bench/data/training_domains.py, not streams of the data set.
+    """
+
+    num_domains: int = Field(2, ge=2, description="domains of the data set, by its streams' order 0..num_domains-1")
+
+
 @dataclass(frozen=True)
 class StepContext:
     """The moment a training step happens.
@@ -114,7 +121,7 @@ class Method(nn.Module):
         Config: the method's configuration model; its defaults are the officially published command.
         recipes: overrides of those defaults per recipe that a protocol names, as officially published; `"*"` where one
             command serves every data set. Under a protocol whose recipe is not among them the defaults are a deviation.
-        streams: the batch entries `training_step` reads.
+        streams: the batch entries `training_step` reads; its task says which there are.
         source: repository and commit that decide where paper and code differ.
     """
 
@@ -186,7 +193,8 @@ class Method(nn.Module):
         """Make one whole update.
 
         Args:
-            batch: for each of `streams` a float tensor (batch, 3, H, W) in [-1, 1]; a condition as PairedConfig says.
+            batch: for each of `streams` a float tensor (batch, 3, H, W) in [-1, 1]; a condition as PairedConfig says;
+                domains int64 (batch,).
             context: step, epoch, totals and draws.
 
         Returns:
@@ -229,10 +237,18 @@ class Translator(Protocol):
 
 @runtime_checkable
 class MultiDomainTranslator(Protocol):
-    """Capability: turn images into images of any of several domains."""
+    """Capability: turn images into images of any of several domains, in many styles."""
 
-    def translate(self, images: Tensor, domain: Tensor, style: Tensor | None) -> Tensor:
-        """Map (batch, 3, H, W), domains (batch,) and style codes to (batch, 3, H, W); no gradient."""
+    def latents(self, n: int, stream: torch.Generator) -> Tensor:
+        """Draw n latent vectors (n, ...) from a stream on the CPU; they lie on the method's device."""
+        ...
+
+    def styles(self, latents: Tensor, domain: Tensor) -> Tensor:
+        """Map latent vectors and domains, int64 (batch,), to style codes (batch, ...); no gradient."""
+        ...
+
+    def translate(self, images: Tensor, domain: Tensor, style: Tensor) -> Tensor:
+        """Map (batch, 3, H, W) in [-1, 1], target domains (batch,) and style codes to such images; no gradient."""
         ...
 
 
@@ -255,6 +271,19 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class LatentGenerator(Protocol):
+    """Capability beside Generator: make images of given latent vectors, for metrics that go from one to another."""
+
+    def latents(self, n: int, stream: torch.Generator) -> Tensor:
+        """Draw n points (n, ...) of the space in which paths are measured (StyleGAN2: w), from a stream on the CPU."""
+        ...
+
+    def images(self, latents: Tensor, noise: torch.Generator) -> Tensor:
+        """Map them to (n, 3, H, W) in [-1, 1]; all other noise comes from `noise`, on the CPU; no gradient."""
+        ...
+
+
+@runtime_checkable
 class Segmenter(Protocol):
     """Capability: say what is seen at each pixel of an image; what translated images are scored by."""
 
@@ -267,12 +296,3 @@ class Segmenter(Protocol):
     def classes(self, labels: Tensor) -> Tensor:
         """Map numbers in label maps to scored classes, 255 where a pixel counts nowhere; int64, any shape."""
         ...
-
-
-CAPABILITY_OF_TASK: dict[str, tuple[type, str]] = {
-    "unpaired_translation": (Translator, "translate"),
-    "paired_synthesis": (Synthesizer, "synthesize"),
-    "multi_domain_translation": (MultiDomainTranslator, "translate"),
-    "unconditional_generation": (Generator, "generate"),
-    "segmentation": (Segmenter, "segment"),
-}

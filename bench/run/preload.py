@@ -4,9 +4,8 @@ import torch._dynamo  # noqa: F401  every optimizer's first step imports it
 
 import bench.data.dataset
 import bench.data.training_images
-import bench.data.training_pairs
 import bench.plugin.method
 import bench.run.checkpoint
-import bench.run.sampling
 import bench.run.score_checkpoint
-import bench.run.train  # noqa: F401
+import bench.run.train
+import bench.tasks.task  # noqa: F401

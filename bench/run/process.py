@@ -73,13 +73,11 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
 
     from bench.base.randomness import Draws
     from bench.data.opening import open_dataset
-    from bench.data.training_images import TrainingImages
-    from bench.data.training_pairs import TrainingPairs
-    from bench.plugin.method import PairedConfig
     from bench.run.checkpoint import Checkpoints
     from bench.run.loss_log import LossLog
     from bench.run.score_checkpoint import evaluate
     from bench.run.train import Session
+    from bench.tasks.task import load_task
 
     folder = home.run(key)
     spec = read_spec(folder.spec)
@@ -102,8 +100,7 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
         method.receive(role, restore_method(home, needed).to(device))
     method.load_pretrained(home.weights)
     method.to(device)
-    batches = TrainingPairs if isinstance(method.config, PairedConfig) else TrainingImages
-    images = batches(dataset, method.streams, method.config, Draws(spec.seed), home.cache, device)
+    images = load_task(method.task).batches(dataset, method, Draws(spec.seed), home.cache, device)
     checkpoints = Checkpoints(folder.checkpoints, report=lambda line: print(line, flush=True))
     progress({"phase": "training", "total_steps": images.total_steps, "total_epochs": method.config.total_epochs})
 

@@ -14,7 +14,7 @@ import torch
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
-from bench.data.training_images import TrainingImages
+from bench.data.training_images import TrainingBatches
 from bench.plugin.method import Method, StepContext
 from bench.run.checkpoint import Checkpoints
 from bench.run.loss_log import LossLog, NonFinite, Window
@@ -62,7 +62,7 @@ class Session:
     def __init__(
         self,
         method: Method,
-        images: TrainingImages,
+        images: TrainingBatches,
         draws: Draws,
         checkpoints: Checkpoints,
         log: LossLog,

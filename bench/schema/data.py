@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from bench.base.validation import Strict
 
 Layer = Literal["relief", "land", "satellite"]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a folder
 
 
 class EarthData(Strict):
@@ -60,7 +61,7 @@ class FolderData(Strict):
     """
 
     family: Literal["folder"] = "folder"
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=_NAME)
     direction: Literal["AtoB", "BtoA"] = "AtoB"
     counts: dict[Literal["trainA", "trainB", "testA", "testB"], int] | None = None
     test_labels: str | None = Field(default=None, pattern=r"^[A-Za-z0-9].*\*[^/*]*$")
@@ -81,7 +82,7 @@ class PairedFolderData(Strict):
     """
 
     family: Literal["paired_folder"] = "paired_folder"
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=_NAME)
     images: str = Field(pattern=r"\*[^/*]*$")
     labels: str = Field(pattern=r"\*[^/*]*$")
     instances: str | None = Field(None, pattern=r"\*[^/*]*$")
@@ -103,11 +104,39 @@ class ImageFolderData(Strict):
     """
 
     family: Literal["image_folder"] = "image_folder"
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=_NAME)
     subset: int | None = Field(None, ge=2)
     compare_with: Literal["all", "subset"] = "all"
     compare_at_most: int = Field(50_000, ge=2)
     count: int | None = Field(None, ge=2)
 
 
-DataConfig = Annotated[EarthData | FolderData | PairedFolderData | ImageFolderData, Field(discriminator="family")]
+class DomainFolderData(Strict):
+    """Images of several domains, as StarGAN v2's data sets are distributed (bench/data/domain_folders.py).
+
+    Attributes:
+        name: the folder's name under the data root.
+        domains: the names of the domains' folders; each one's place is its label.
+        counts: published number of images per split and domain; another number is reported as a deviation.
+        validation: how many images of each training folder to hold out, the last in path order; a deviation, unless 0.
+    """
+
+    family: Literal["domain_folders"] = "domain_folders"
+    name: str = Field(pattern=_NAME)
+    domains: list[Annotated[str, Field(pattern=_NAME)]] = Field(min_length=2)
+    counts: dict[Literal["train", "test"], dict[str, int]] | None = None
+    validation: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _domains_are_known(self) -> DomainFolderData:
+        if twice := {domain for domain in self.domains if self.domains.count(domain) > 1}:
+            raise ValueError(f"domains: {min(twice)} is named twice")
+        counted = {domain for counts in (self.counts or {}).values() for domain in counts}
+        if unknown := counted - set(self.domains):
+            raise ValueError(f"counts: {min(unknown)} is not among the domains")
+        return self
+
+
+DataConfig = Annotated[
+    EarthData | FolderData | PairedFolderData | ImageFolderData | DomainFolderData, Field(discriminator="family")
+]

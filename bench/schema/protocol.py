@@ -10,22 +10,19 @@ import json
 import re
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from bench.base.errors import UsageError, unknown_name
 from bench.base.validation import Strict, validation_line
+from bench.plugin.discovery import plugins
 from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig
 from bench.schema.parameters import name_of_choice, parameters, protocols_in
 from bench.schema.yaml_files import protocol_files, read_yaml
 
 SCALES = ("smoke", "mini", "paper")
-Task = Literal[
-    "unpaired_translation", "paired_synthesis", "multi_domain_translation", "unconditional_generation", "segmentation"
-]
-TASKS = get_args(Task)  # bench.plugin.method says what each asks of a method
 _BY_PATH = re.compile(r"(?P<file>.*\.ya?ml)(\[(?P<choice>[^\[\]]*)\])?")
 
 
@@ -62,6 +59,7 @@ class Scale(Strict):
         images_per_epoch: images in one epoch; None: as the method's recipe says.
         scored_checkpoints: how many evenly spaced checkpoints are scored, the last one among them.
         test_images, validation_images: evenly spaced subset that is scored; None: all.
+        outputs_per_input: different images that are made of each test input, where the task can.
         seeds: how many seeds a reproduction runs by default.
         threads: threads of one run; part of the train key, since it changes bits.
         why: what this scale is for, in one sentence.
@@ -76,6 +74,7 @@ class Scale(Strict):
     scored_checkpoints: int = Field(1, ge=1)
     test_images: int | None = Field(None, ge=2)
     validation_images: int | None = Field(None, ge=2)
+    outputs_per_input: int = Field(1, ge=1)
     seeds: int = Field(1, ge=1)
     threads: int = Field(1, ge=1)
     why: str
@@ -97,7 +96,7 @@ class Protocol(Strict):
     Attributes:
         name, version: together `name@version`.
         title: one line for people.
-        task: what a method must be able to do (design section 4).
+        task: what a method must be able to do; the name of a task plugin (bench/tasks).
         recipe: the published protocol whose recipe methods train with.
         data: the data set, its split and its direction; the data is oriented so that methods see A -> B only.
         metrics: what is scored, in the order shown.
@@ -114,7 +113,7 @@ class Protocol(Strict):
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     version: int = Field(ge=1)
     title: str
-    task: Task
+    task: str
     recipe: str
     data: DataConfig
     metrics: list[MetricUse]
@@ -138,6 +137,13 @@ class Protocol(Strict):
         """`name@version`."""
         return f"{self.name}@{self.version}"
 
+    @field_validator("task")
+    @classmethod
+    def _task_exists(cls, name: str) -> str:
+        if name not in plugins("task"):
+            raise ValueError(str(unknown_name("task", name, plugins("task"))))
+        return name
+
     @model_validator(mode="after")
     def _consistent(self) -> Protocol:
         if unknown := set(self.scales) - set(SCALES):
@@ -156,7 +162,11 @@ class Protocol(Strict):
 
     def content_hash(self) -> str:
         """sha256 of the validated content: provenance of every result."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        content = self.model_dump(mode="json")
+        for scale in content["scales"].values():
+            if scale["outputs_per_input"] == 1:  # younger than the protocols that do not name it, whose hash stays
+                del scale["outputs_per_input"]
+        text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -32,7 +32,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class Evaluation(Strict):
+class ScoringPlan(Strict):
     """How a run is scored; not part of the train key.
 
     Attributes:
@@ -43,6 +43,7 @@ class Evaluation(Strict):
         counts: the checkpoint rule that fills cells.
         scored_checkpoints: evenly spaced checkpoints that are kept and scored.
         test_images, validation_images: evenly spaced subsets; None: all.
+        outputs_per_input: images made of each of them.
     """
 
     metrics: list[MetricUse]
@@ -53,6 +54,7 @@ class Evaluation(Strict):
     scored_checkpoints: int
     test_images: int | None
     validation_images: int | None
+    outputs_per_input: int = 1
 
     def epochs(self, total: int) -> list[int]:
         """The epochs (1-based) whose checkpoints are scored, the last one among them."""
@@ -93,7 +95,7 @@ class RunSpec(Strict):
     threads: int = 1
     plugins: dict[str, str] = {}
     needs: dict[str, str] = {}
-    evaluation: Evaluation
+    evaluation: ScoringPlan
     asked_by: list[str] = []
 
     @property

@@ -14,16 +14,14 @@ from bench.base.home import Home
 from bench.base.storage import write_atomically
 from bench.data.contact_sheet import contact_sheet
 from bench.data.dataset import DataSet
-from bench.data.images import FileImages
+from bench.data.images import FileImages, evenly_spaced
 from bench.ledger.folders import read_result
-from bench.ledger.scores import evenly_spaced, scored_indices
 from bench.plan.grid import Grid, PlannedCell
 from bench.plan.resolve import Resolution
-from bench.plugin.discovery import find_plugin
-from bench.run.sampling import generated_files, sample_files
-from bench.run.score_checkpoint import real_images
 from bench.schema.run_spec import RunSpec
 from bench.schema.table import Table
+from bench.tasks.sheet import sheet_columns
+from bench.tasks.task import Selection, task_of
 
 COLUMNS = 8  # images per row: enough to judge, few enough to see
 
@@ -117,37 +115,27 @@ def collect_samples(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -
             no row.
     """
     spec = next(iter(runs.values()))
-    from_noise = "A" not in dataset.streams
-    every = dataset.images("test", dataset.streams[0])
-    inputs = every.subset(scored_indices(spec, "test", len(every)))
-    shown = evenly_spaced(len(inputs), COLUMNS)
+    task = task_of(spec)
+    columns = sheet_columns(task.groups(dataset, Selection.of_run(spec, "test")), COLUMNS)
     outputs: list[SampleRow] = []
     missing: dict[str, str] = {}
     for label, run in runs.items():
         folder = home.run(run.train_key)
-        samples = folder.samples("test", run.total_epochs)
-        files = generated_files(samples, len(inputs)) if from_noise else sample_files(samples, inputs.names)
+        files = FileImages([folder.samples("test", run.total_epochs) / column.file for column in columns])
         if read_result(folder) is None:
             missing[label] = "the run is not finished"
-        elif not all(files[i].exists() for i in shown):
+        elif not all(path.exists() for path in files.paths):
             missing[label] = f"the images of run {run.train_key} are not in this results root any more"
         else:
             try:
-                outputs.append(SampleRow(label, "output", [FileImages(files).pixels(i) for i in shown]))
+                outputs.append(SampleRow(label, "output", [files.pixels(i) for i in range(len(files))]))
             except BenchError as error:  # one damaged picture
                 missing[label] = str(error)
-    first = [inputs.pixels(i) for i in shown]
-    real = real_images(spec, dataset, "test")
-    if find_plugin("method", spec.method).literals["task"] == "segmentation":  # the other way round
-        given, truth = (
-            SampleRow("input B", "input", [real.pixels(i) for i in shown]),
-            SampleRow("truth A", "truth", first),
-        )
-        return Samples([inputs.names[i] for i in shown], [given, *outputs, truth], missing)
-    rows = [SampleRow("real images" if from_noise else "input A", "input", first), *outputs]
-    if dataset.aligned("test"):
-        rows.append(SampleRow("truth B", "truth", [real.pixels(i) for i in shown]))
-    return Samples([inputs.names[i] for i in shown], rows, missing)
+    rows = [SampleRow(task.given, "input", [column.given for column in columns]), *outputs]
+    truths = [column.truth for column in columns if column.truth is not None]
+    if truths:
+        rows.append(SampleRow(task.truth, "truth", truths))
+    return Samples([column.name for column in columns], rows, missing)
 
 
 def samples_without_inputs(home: Home, runs: Mapping[str, RunSpec]) -> Samples:
@@ -157,18 +145,18 @@ def samples_without_inputs(home: Home, runs: Mapping[str, RunSpec]) -> Samples:
         home: whose run folders hold the samples.
         runs: label -> run, in the order shown.
     """
+    folders = {label: home.run(run.train_key).samples("test", run.total_epochs) for label, run in runs.items()}
     files = {
-        label: sorted(home.run(run.train_key).samples("test", run.total_epochs).glob("*.png"))
-        for label, run in runs.items()
+        label: {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.png")}
+        for label, folder in folders.items()
     }
-    there = [{path.name for path in found} for found in files.values() if found]
+    there = [by_name.keys() for by_name in files.values() if by_name]
     # only images that every run has stand below each other
-    common = sorted(set.intersection(*there)) if there else []
+    common = sorted(set.intersection(*map(set, there))) if there else []
     names = [common[i] for i in evenly_spaced(len(common), COLUMNS)]
     rows, missing = [], {}
-    for label, found in files.items():
-        by_name = {path.name: path for path in found}
-        if found and names:
+    for label, by_name in files.items():
+        if by_name and names:
             images = FileImages([by_name[name] for name in names])
             try:
                 rows.append(SampleRow(label, "output", [images.pixels(i) for i in range(len(names))]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics.metric import Evaluation, Metric, MetricSettings
+from bench.metrics.metric import Metric, MetricSettings, ScoredImages
 from bench.schema.cell import Interval
 
 
@@ -18,10 +18,10 @@ class MeanColour(Metric):
     description = "distance of mean colours"
     revision = 1
 
-    def prepare(self, evaluation: Evaluation, settings: MetricSettings) -> Any:
+    def prepare(self, images: ScoredImages, settings: MetricSettings) -> Any:
         return [
             np.mean([images.pixels(i).mean((0, 1)) for i in range(len(images))], axis=0)
-            for images in (evaluation.fake, evaluation.real)
+            for images in (images.fake, images.real)
         ]
 
     def measure(self, inputs: Any, settings: MetricSettings) -> tuple[float, Interval | None]:

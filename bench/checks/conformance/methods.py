@@ -16,8 +16,8 @@ from bench.checks.conformance.update import (
     seeded,
     whole_checkpoint,
 )
-from bench.plugin.discovery import find_plugin, load_method
-from bench.plugin.method import CAPABILITY_OF_TASK, MethodConfig
+from bench.plugin.discovery import find_plugin, load_method, plugins
+from bench.plugin.method import MethodConfig
 
 
 def method_checks() -> dict[str, Check]:
@@ -42,7 +42,7 @@ def _small(check: Callable[[Subject], None]) -> Check:
 def _literals(reference: str) -> None:
     plugin, loaded = find_plugin("method", reference), load_method(reference)
     require_literals(plugin, loaded, ("name", "task", "citation", "revision"))
-    require(loaded.task in CAPABILITY_OF_TASK, f"task {loaded.task!r} is none of {', '.join(CAPABILITY_OF_TASK)}")
+    require(loaded.task in plugins("task"), f"task {loaded.task!r} is none of {', '.join(plugins('task'))}")
 
 
 def _config(reference: str) -> None:
@@ -67,19 +67,9 @@ def _output(subject: Subject) -> None:
     method, scorer = subject.build(), subject.build(seed=1)
     subject.train(method, stop=STEPS_PER_EPOCH)
     images = subject.output(method)
-    height, width = subject.size
     require(isinstance(images, Tensor), f"the output must be a tensor, not {type(images).__name__}")
-    segments = subject.method_class.task == "segmentation"
-    wanted = (2, height, width) if segments else (2, 3, height, width)
-    shape = tuple(images.shape)
-    require(shape == wanted, f"the output for two images must have the shape {wanted}, not {shape}")
+    require((problem := subject.task.problem(images, subject.config)) is None, problem or "")
     require(not images.requires_grad, "the output is attached to the graph; decorate with @torch.no_grad()")
-    low, high = float(images.min()), float(images.max())
-    if segments:
-        whole = not images.is_floating_point() and low >= 0
-        require(whole, f"classes are whole numbers from 0, not {images.dtype} from {low:.3g}")
-    else:
-        require(-1 <= low <= high <= 1, f"the output spans [{low:.3g}, {high:.3g}]; images lie in [-1, 1]")
     with temporary_checkpoints() as checkpoints:
         checkpoints.save_weights(method, 1)
         checkpoints.load_weights(scorer, 1)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from pydantic import BaseModel, ValidationError
 from torch import Tensor
 
@@ -14,7 +13,8 @@ from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.base.validation import validation_line
 from bench.plugin.discovery import load_loss, load_method, loss_host
-from bench.plugin.method import CAPABILITY_OF_TASK, Method, MethodConfig, PairedConfig, StepContext
+from bench.plugin.method import Method, MethodConfig, StepContext
+from bench.tasks.task import Task, load_task
 
 Check = Callable[[str], None]
 
@@ -82,24 +82,13 @@ class Subject:
         return method
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of images in pixels."""
-        if isinstance(self.config, PairedConfig):
-            width, height = self.config.size(self.config.crop_size)
-            return height, width
-        return self.config.crop_size, self.config.crop_size
+    def task(self) -> Task:
+        """What the method is made for."""
+        return load_task(self.method_class.task)
 
     def batch(self, streams: tuple[str, ...], step: int) -> dict[str, Tensor]:
-        """Noise images and random label maps; the same for every seed, so that only the method's own draws differ."""
-        draws, count = Draws(0).at(step), self.config.batch_size
-        found = {s: draws.normal(f"conformance.{s}", (count, 3, *self.size)).tanh() for s in streams}
-        if isinstance(self.config, PairedConfig):
-            channels = 1 if self.config.no_instance else 2
-            numbers = draws.stream("conformance.labels").integers(
-                self.config.classes, size=(count, channels, *self.size)
-            )
-            found["A"] = torch.from_numpy(numbers).float()
-        return found
+        """A batch of noise as its task has it; the same for every seed, so that only the method's own draws differ."""
+        return self.task.example_batch(self.config, streams, Draws(0).at(step))
 
     def train(self, method: Method, first: int = 0, stop: int = STEPS, seed: int = 0) -> list[dict[str, Tensor]]:
         """Make steps first..stop-1 of a run of `STEPS` and return their losses."""
@@ -113,15 +102,6 @@ class Subject:
         return losses
 
     def output(self, method: Method) -> Tensor:
-        """What the method makes of two images, conditions or noise vectors: images, or classes if it is to segment."""
-        task = self.method_class.task
-        verb = CAPABILITY_OF_TASK[task][1]
-        make: Any = getattr(method, verb, None)
-        require(callable(make), f"task {task} needs a method {verb}()")
-        if task == "unconditional_generation":
-            return make(2, torch.Generator().manual_seed(0))
-        stream = "B" if task == "segmentation" else "A"
-        inputs = torch.cat([self.batch((stream,), step)[stream][:1] for step in range(2)])
-        if task == "multi_domain_translation":
-            return make(inputs, torch.zeros(2, dtype=torch.int64), None)
-        return make(inputs)
+        """What the method makes of its task's examples."""
+        output: Tensor = self.task.example_output(method)
+        return output

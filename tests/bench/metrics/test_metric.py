@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from bench.base.errors import UsageError
+from bench.base.errors import NotAvailable, UsageError
 from bench.features.efficientnet_lite0 import EfficientNetLite0
-from bench.metrics.metric import Evaluation, score
+from bench.metrics.metric import ScoredImages, score, score_groups
 from bench.plugin.discovery import plugins
 
 BUILT_IN = {
@@ -37,7 +37,7 @@ def images(n, seed, side=16):
 def evaluation(tmp_path, monkeypatch):
     for variable in ("CONTRASTBENCH_WEIGHTS", "TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "empty"))
-    return Evaluation(images(5, 0), images(6, 1), images(5, 2), tmp_path / "cache", tmp_path / "weights")
+    return ScoredImages(images(5, 0), images(6, 1), images(5, 2), tmp_path / "cache", tmp_path / "weights")
 
 
 @pytest.fixture
@@ -91,23 +91,23 @@ def test_fid_without_its_weights_is_not_available_and_never_another_number(evalu
 
 
 def test_no_aligned_truth(evaluation):
-    unpaired = Evaluation(evaluation.fake, evaluation.real, None, evaluation.cache)
+    unpaired = ScoredImages(evaluation.fake, evaluation.real, None, evaluation.cache)
     for result in score([("L1", {}), ("SSIM", {})], unpaired):
         assert (result.state, result.value) == ("not available", None)
         assert "aligned truth" in result.reason
 
 
 def test_truth_that_does_not_fit_fails_with_the_image_named(evaluation):
-    other = Evaluation(evaluation.fake, evaluation.real, images(4, 2), evaluation.cache)
+    other = ScoredImages(evaluation.fake, evaluation.real, images(4, 2), evaluation.cache)
     assert "5 translated images against 4" in score([("L1", {})], other)[0].reason
-    other = Evaluation(evaluation.fake, evaluation.real, images(5, 2, side=20), evaluation.cache)
+    other = ScoredImages(evaluation.fake, evaluation.real, images(5, 2, side=20), evaluation.cache)
     (result,) = score([("SSIM", {})], other)
     assert (result.state, result.value) == ("failed", None)
     assert "'0.png'" in result.reason
 
 
 def test_too_few_images_fail_alone(evaluation, quick_features):
-    few = Evaluation(images(1, 0), evaluation.real, images(1, 2), evaluation.cache)
+    few = ScoredImages(images(1, 0), evaluation.real, images(1, 2), evaluation.cache)
     states = {s.metric: s.state for s in score([("FD-EffLite0", {}), ("L1", {})], few)}
     assert states == {"FD-EffLite0": "failed", "L1": "done"}
 
@@ -125,3 +125,27 @@ def test_listing_metrics_imports_neither_torch_nor_numpy():
         "print({'torch', 'numpy'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_groups_are_scored_one_by_one_and_the_value_is_their_mean(evaluation):
+    other = ScoredImages(images(4, 7), images(6, 8), images(4, 9), evaluation.cache)
+    (alone,) = score([("L1", {})], evaluation)
+    assert score_groups([("L1", {})], {"": evaluation}) == [alone]
+    (found,) = score_groups([("L1", {})], {"one": evaluation, "two": other})
+    (second,) = score([("L1", {})], other)
+    assert found.groups == {"one": alone.value, "two": second.value}
+    assert found.value == pytest.approx((alone.value + second.value) / 2)
+    assert (found.interval, found.n_fake, found.n_real) == (None, 9, 12)
+
+
+def test_a_group_without_a_score_is_named(evaluation):
+    unpaired = ScoredImages(evaluation.fake, evaluation.real, None, evaluation.cache)
+    (found,) = score_groups([("L1", {})], {"one": evaluation, "two": unpaired})
+    assert (found.state, found.value) == ("not available", None)
+    assert found.reason.startswith("two: this data set has no aligned truth")
+    assert list(found.groups) == ["one"]
+
+
+def test_a_generator_is_there_or_there_is_a_reason(evaluation):
+    with pytest.raises(NotAvailable, match="score a run of the method"):
+        evaluation.asked_generator()

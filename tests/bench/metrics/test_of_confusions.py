@@ -11,7 +11,7 @@ from bench.data.labels import ArrayLabels
 from bench.metrics.class_accuracy import ClassAccuracy, class_accuracy
 from bench.metrics.confusions import Segmentation, confusion
 from bench.metrics.mean_iou import MeanIoU, mean_iou
-from bench.metrics.metric import Evaluation, MetricSettings, score
+from bench.metrics.metric import MetricSettings, ScoredImages, score
 from bench.metrics.pixel_accuracy import PixelAccuracy, pixel_accuracy
 from methods.cityscapes_classes import CLASSES, LABEL_IDS, PALETTE, training_ids
 from methods.drn import DRNConfig
@@ -140,7 +140,7 @@ def test_a_perfect_translation_gets_100_and_each_set_is_segmented_once(tmp_path)
     images = Arrays((classes[..., None] * 100).repeat(3, axis=-1).astype(np.uint8))
     asked = []
     segmentation = Segmentation("grey", lambda: asked.append(1) or Grey(), images, lambda: ArrayLabels(classes))
-    evaluation = Evaluation(images, images, None, tmp_path, segmentation=segmentation)
+    evaluation = ScoredImages(images, images, None, tmp_path, segmentation=segmentation)
     found = score([(name, {}) for name in LAND], evaluation)
     assert [(one.value, one.ceiling) for one in found] == [(100.0, 100.0)] * 3
     assert len(asked) == 1
@@ -150,14 +150,14 @@ def test_sets_that_do_not_fit_fail_with_both_numbers(tmp_path):
     classes = np.zeros((4, 8, 8), np.uint8)
     few = Arrays(np.zeros((3, 8, 8, 3), np.uint8))
     segmentation = Segmentation("grey", Grey, few, lambda: ArrayLabels(classes))
-    (found,) = score([("land-pAcc", {})], Evaluation(few, few, None, tmp_path, segmentation=segmentation))
+    (found,) = score([("land-pAcc", {})], ScoredImages(few, few, None, tmp_path, segmentation=segmentation))
     assert (found.state, found.value) == ("failed", None)
     assert "3 images against 4 label maps" in found.reason
 
 
 def test_a_protocol_without_a_network_says_so(tmp_path):
     few = Arrays(np.zeros((3, 8, 8, 3), np.uint8))
-    (found,) = score([("mAP", {})], Evaluation(few, few, None, tmp_path))
+    (found,) = score([("mAP", {})], ScoredImages(few, few, None, tmp_path))
     assert (found.state, found.extractor) == ("not available", None)
     assert "has no segmentation network" in found.reason
 
@@ -167,7 +167,7 @@ def test_numbers_that_the_network_does_not_know_are_refused(tmp_path):
     for number, said in ((3, "label map of '0': has class 3, but label_nc is 3"), (255, "has unlabelled pixels")):
         labels = ArrayLabels(np.full((2, 8, 8), number, np.uint8))
         segmentation = Segmentation("grey", Grey, few, lambda labels=labels: labels)
-        (found,) = score([("land-pAcc", {})], Evaluation(few, few, None, tmp_path, segmentation=segmentation))
+        (found,) = score([("land-pAcc", {})], ScoredImages(few, few, None, tmp_path, segmentation=segmentation))
         assert (found.state, found.value) == ("failed", None)
         assert said in found.reason
 

@@ -191,7 +191,9 @@ def test_a_method_that_cannot_do_the_task_is_refused(toys, tmp_path):
     with pytest.raises(UsageError, match=r"needs a Generator \(unconditional_generation, with generate\(\)\)"):
         resolve(mine, toys.protocol, "smoke")
     toys.edit(task="telepathy")
-    with pytest.raises(UsageError, match=r"toys\.yaml: task: Input should be 'unpaired_translation'"):
+    with pytest.raises(
+        UsageError, match=r"toys\.yaml: task: no task named 'telepathy'; known: multi_domain_translation"
+    ):
         resolve(toys.method, toys.protocol, "smoke")
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 import yaml
 
 from bench.base.randomness import Draws
+from bench.data.dataset import DataSet
 from bench.data.images import FileImages
 from bench.data.opening import open_dataset
 from bench.data.training_images import TrainingImages
@@ -15,14 +19,15 @@ from bench.data.transforms import quantise
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run.process import ProgressFile, execute
-from bench.run.sampling import GROUP, generated_files, sample
-from bench.run.score_checkpoint import real_images
 from bench.schema.data import ImageFolderData
 from bench.schema.protocol import load_protocol
 from bench.show.samples import sample_sheet
+from bench.tasks.noise import GROUP
+from bench.tasks.task import Selection, load_task
 from methods.dual_contrastive import DualContrastive
 
 TINY = DualContrastive.conformance
+TASK = load_task(DualContrastive.task)
 
 
 @pytest.fixture
@@ -42,6 +47,14 @@ class Noise:
         return torch.rand(n, 1, 1, 1, generator=stream).expand(n, 3, 8, 8) * 2 - 1
 
 
+def sample(method: Noise, dataset: DataSet, count: int, folder: Path) -> FileImages:
+    """As many images as the data set would have, had it so many."""
+    (group,) = TASK.groups(dataset, Selection("test", 8))
+    group = replace(group, files=[f"{i:06d}.png" for i in range(count)])
+    TASK.sample(method, dataset, [group], folder, lambda *_: None)
+    return group.made(folder)
+
+
 def test_streams_of_one_domain_are_drawn_independently(dataset, tmp_path) -> None:
     config = DualContrastive.Config(**(TINY | {"flip": False, "images_per_epoch": 8}))
     streams = ("B", "B.reference_G", "B.reference_D")
@@ -54,8 +67,7 @@ def test_streams_of_one_domain_are_drawn_independently(dataset, tmp_path) -> Non
 
 def test_images_are_numbered_and_do_not_depend_on_how_many_there_are(dataset, tmp_path) -> None:
     few, many = tmp_path / "few", tmp_path / "many"
-    one = sample(Noise(), dataset, "test", range(GROUP + 2), few, lambda *_: None)
-    two = sample(Noise(), dataset, "test", range(2 * GROUP), many, lambda *_: None)
+    one, two = sample(Noise(), dataset, GROUP + 2, few), sample(Noise(), dataset, 2 * GROUP, many)
     assert one.names[:2] == ("000000.png", "000001.png")
     for i in range(GROUP + 2):
         assert np.array_equal(one.pixels(i), two.pixels(i))
@@ -64,9 +76,8 @@ def test_images_are_numbered_and_do_not_depend_on_how_many_there_are(dataset, tm
 
 def test_what_is_there_is_not_made_again(dataset, tmp_path) -> None:
     method = Noise()
-    sample(method, dataset, "test", range(2 * GROUP), tmp_path, lambda *_: None)
-    generated_files(tmp_path, GROUP)[-1].unlink()
-    sample(method, dataset, "test", range(2 * GROUP), tmp_path, lambda *_: None)
+    sample(method, dataset, 2 * GROUP, tmp_path).paths[GROUP - 1].unlink()
+    sample(method, dataset, 2 * GROUP, tmp_path)
     assert method.calls == 3
 
 
@@ -99,8 +110,9 @@ def test_a_run_from_noise_to_a_sheet(toys, tmp_path) -> None:
     spec = grid.runs[key]
     folder = toys.home.run(key)
     assert len(list(folder.scores.glob("*.json"))) == 2  # one metric, two checkpoints; there is no validation split
-    images = FileImages(generated_files(folder.samples("test", 2), 4))
+    (group,) = TASK.groups(grid.dataset(resolution), Selection.of_run(spec, "test"))
+    images, real = group.made(folder.samples("test", 2)), group.real
+    assert images.names == ("000000.png", "000001.png", "000002.png", "000003.png")
     assert {images.image(i).size for i in range(4)} == {(16, 16)}
-    real = real_images(spec, grid.dataset(resolution), "test")
     assert {real.image(i).size for i in range(len(real))} == {(16, 16)}  # stored with 20 pixels
     assert sample_sheet(grid, resolution, {"StyleGAN2": key}, tmp_path / "sheet.png").is_file()

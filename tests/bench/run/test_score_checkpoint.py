@@ -1,24 +1,11 @@
 import numpy as np
 
-from bench.ledger.scores import evenly_spaced
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run.process import ProgressFile, execute
 from bench.run.restore import build_method
-from bench.run.sampling import sample_files
 from bench.run.score_checkpoint import evaluate
-
-
-def test_subsets_are_spread_over_the_whole_set():
-    assert evenly_spaced(10, None) == list(range(10))
-    assert evenly_spaced(10, 20) == list(range(10))
-    assert evenly_spaced(10, 4) == [0, 2, 5, 7]
-
-
-def test_files_of_sub_folders_with_equal_names_are_kept_apart(tmp_path):
-    assert [p.name for p in sample_files(tmp_path, ["a.jpg", "b.jpg"])] == ["a.png", "b.png"]
-    names = [p.name for p in sample_files(tmp_path, ["x/a.jpg", "y/a.jpg"])]
-    assert names == ["x__a.jpg.png", "y__a.jpg.png"]
+from bench.tasks.task import output_files
 
 
 def test_scores_are_not_made_twice_and_a_missing_one_is_made_again(toys):
@@ -59,7 +46,7 @@ def test_the_quantised_png_is_what_is_scored(toys):
 
     method = restore_method(toys.home, key)
     inputs = grid.dataset(resolution).images("test", "A")
-    path = sample_files(toys.home.run(key).samples("test", 4), inputs.names)[1]
+    path = toys.home.run(key).samples("test", 4) / output_files(inputs.names)[1]
     with torch.no_grad():
         expected = quantise(method.translate(test_transform(inputs.image(1), 16)[None]))[0]
     assert np.array_equal(np.asarray(Image.open(path)), expected)

@@ -184,6 +184,7 @@ def test_a_scale_without_a_stand_in_changes_what_it_says():
         "scored_checkpoints": 1,
         "test_images": None,
         "validation_images": None,
+        "outputs_per_input": 1,
         "seeds": 1,
         "threads": 1,
     }

@@ -9,7 +9,7 @@ from bench.ledger.scores import score_key
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.schema.protocol import MetricUse, load_protocol
-from bench.schema.run_spec import Evaluation, RunSpec, code_hash, read_spec
+from bench.schema.run_spec import RunSpec, ScoringPlan, code_hash, read_spec
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -159,7 +159,7 @@ def test_a_users_metric_counts_by_its_content_not_its_place(toys, tmp_path):
     [(1, 7, [7]), (2, 4, [2, 4]), (3, 10, [3, 7, 10]), (80, 400, list(range(5, 401, 5))), (9, 4, [1, 2, 3, 4])],
 )
 def test_scored_checkpoints_are_spread_and_end_with_the_last(toys, count, total, epochs):
-    evaluation = Evaluation(
+    evaluation = ScoringPlan(
         metrics=[], select_by="", counts="last", scored_checkpoints=count, test_images=None, validation_images=None
     )
     assert evaluation.epochs(total) == epochs

@@ -1,0 +1,135 @@
+"""Translation between several domains in many styles, scored for each ordered pair of domains.
+
+Source: clovaai/stargan-v2 875b70a, metrics/eval.py. What is not done here: styles taken from reference images, and FID
+against training images; both are the released program's, the first as a second evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.base.randomness import Draws
+from bench.data.dataset import DataSet
+from bench.data.images import ImageSet, evenly_spaced
+from bench.data.training_domains import TrainingDomains
+from bench.data.training_images import TrainingBatches, evaluation_images
+from bench.data.transforms import quantise
+from bench.metrics.scored_images import GeneratorView
+from bench.plugin.method import MultiDomainTranslator
+from bench.tasks.task import EXAMPLES, Group, Selection, Task, output_files
+
+
+class MultiDomainTranslation(Task):
+    """Every test image of each domain is translated to every other domain, in as many styles as outputs are wanted.
+
+    A group is an ordered pair of domains; its real images are the test images of the target. The style of an output is
+    drawn by its split, its pair, its input's number and its own number, so it is the same in every run.
+    """
+
+    name = "multi_domain_translation"
+    verb = "translate"
+    capability = MultiDomainTranslator
+    given = "input"
+    several_outputs = True
+
+    def batches(
+        self, dataset: DataSet, method: Any, draws: Draws, cache: Path, device: torch.device | str
+    ) -> TrainingBatches:
+        """See `Task.batches`."""
+        return TrainingDomains(dataset, method.streams, method.config, draws, cache, device)
+
+    def epoch_length(self, dataset: DataSet) -> int:
+        """See `Task.epoch_length`: every image of every domain."""
+        return sum(len(dataset.images("train", domain)) for domain in dataset.streams)
+
+    def groups(self, dataset: DataSet, selection: Selection) -> list[Group]:
+        """See `Task.groups`: one for each ordered pair of domains."""
+        chosen = {domain: selection.images(dataset, domain) for domain in dataset.streams}
+        return [self._pair(dataset, selection, chosen, *pair) for pair in permutations(dataset.streams, 2)]
+
+    def _pair(
+        self, dataset: DataSet, selection: Selection, chosen: dict[str, ImageSet], source: str, target: str
+    ) -> Group:
+        name, given = f"{source}-to-{target}", chosen[source]
+        return Group(
+            name=name,
+            split=selection.split,
+            indices=evenly_spaced(len(dataset.images(selection.split, source)), selection.count),
+            given=given,
+            files=[f"{name}/{file}" for file in output_files(given.names, selection.outputs_per_input)],
+            real=chosen[target],
+            target=target,
+            outputs_per_input=selection.outputs_per_input,
+        )
+
+    def make(self, method: Any, dataset: DataSet, group: Group, outputs: range) -> Sequence[np.ndarray]:
+        """See `Task.make`."""
+        device = next(method.parameters()).device
+        inputs = evaluation_images(group.inputs(outputs), method.config.crop_size)
+        images = torch.stack([image for _, image in inputs]).to(device)
+        domain = _target(dataset, group, len(outputs), device)
+        latents = torch.cat([method.latents(1, _style_stream(group, i)) for i in outputs])
+        made = method.translate(images, domain, method.styles(latents, domain))
+        return list(quantise(made, nearest=True))
+
+    def generator(self, method: Any, dataset: DataSet, group: Group) -> GeneratorView | str:
+        """See `Task.generator`; its codes are styles of the group's target domain."""
+        return _Styles(method, dataset, group)
+
+    def example_batch(self, config: Any, streams: Sequence[str], draws: Draws) -> dict[str, Tensor]:
+        """A training batch of noise images x_* and random domains y_*."""
+        images = super().example_batch(config, [stream for stream in streams if stream.startswith("x")], draws)
+        domains = {
+            stream: torch.from_numpy(
+                draws.stream(f"conformance.{stream}").integers(config.num_domains, size=config.batch_size)
+            )
+            for stream in streams
+            if stream.startswith("y")
+        }
+        return images | domains
+
+    def make_examples(self, method: Any) -> Any:
+        """Two noise images, in two styles of domain 0."""
+        domain = torch.zeros(EXAMPLES, dtype=torch.int64)
+        styles = method.styles(method.latents(EXAMPLES, torch.Generator().manual_seed(0)), domain)
+        return method.translate(self.example_input(method.config, "x_src"), domain, styles)
+
+
+def _target(dataset: DataSet, group: Group, count: int, device: torch.device) -> Tensor:
+    """The target domain's label for each of so many images."""
+    return torch.full((count,), dataset.streams.index(group.target), dtype=torch.int64, device=device)
+
+
+def _style_stream(group: Group, output: int) -> torch.Generator:
+    """The stream of one output's style."""
+    place, number = divmod(output, group.outputs_per_input)
+    return Draws(0).at(group.indices[place]).generator(f"samples.{group.split}.{group.name}.{number}")
+
+
+class _Styles(GeneratorView):
+    def __init__(self, method: Any, dataset: DataSet, group: Group) -> None:
+        self.inputs = len(group.given)
+        self._method, self._dataset, self._group = method, dataset, group
+        self._device = next(method.parameters()).device
+
+    @torch.no_grad()
+    def codes(self, n: int, stream: torch.Generator) -> Tensor:
+        domain = _target(self._dataset, self._group, n, self._device)
+        styles: Tensor = self._method.styles(self._method.latents(n, stream), domain)
+        return styles
+
+    @torch.no_grad()
+    def images(self, codes: Tensor, noise: torch.Generator, index: int = 0) -> Tensor:
+        given = self._group.given.subset([index])
+        ((_, image),) = evaluation_images(given, self._method.config.crop_size)
+        images = image.expand(len(codes), *image.shape).to(self._device)
+        domain = _target(self._dataset, self._group, len(codes), self._device)
+        made: Tensor = self._method.translate(images, domain, codes)
+        return made

@@ -1,0 +1,71 @@
+"""Image generation from noise, with nothing given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.base.randomness import Draws
+from bench.data.dataset import DataSet
+from bench.data.images import Resized, evenly_spaced
+from bench.data.transforms import quantise
+from bench.metrics.scored_images import GeneratorView
+from bench.plugin.method import Generator, LatentGenerator
+from bench.tasks.task import EXAMPLES, Group, Selection, Task
+
+GROUP = 16  # images that are generated together, on every device: they share a stream
+
+
+class UnconditionalGeneration(Task):
+    """As many images are made as they are compared with, from the same noise in every run and at every checkpoint."""
+
+    name = "unconditional_generation"
+    verb = "generate"
+    capability = Generator
+    given = "real images"
+
+    def groups(self, dataset: DataSet, selection: Selection) -> list[Group]:
+        """See `Task.groups`; files are numbered, and real images are brought to the size of training."""
+        real = selection.images(dataset, "B")
+        indices = evenly_spaced(len(dataset.images(selection.split, "B")), selection.count)
+        files = [f"{i:06d}.png" for i in range(len(real))]
+        return [Group("", selection.split, indices, real, files, Resized(real, selection.side))]
+
+    def together(self, method: Any) -> int:
+        """See `Task.together`."""
+        return GROUP
+
+    def make(self, method: Any, dataset: DataSet, group: Group, outputs: range) -> Sequence[np.ndarray]:
+        """See `Task.make`."""
+        # a last, smaller group is made whole too, so that an image does not depend on how many there are
+        stream = Draws(0).at(outputs.start // GROUP).generator(f"samples.{group.split}")
+        return list(quantise(method.generate(GROUP, stream), nearest=True))[: len(outputs)]
+
+    def generator(self, method: Any, dataset: DataSet, group: Group) -> GeneratorView | str:
+        """See `Task.generator`."""
+        if not isinstance(method, LatentGenerator):
+            return f"method {type(method).__name__} does not say how it makes images of given latent vectors"
+        return _FromLatents(method)
+
+    def expected_files(self, group: Group) -> Sequence[str]:
+        """Nothing: there are no inputs."""
+        return ()
+
+    def make_examples(self, method: Any) -> Any:
+        """Images of two noise vectors."""
+        return method.generate(EXAMPLES, torch.Generator().manual_seed(0))
+
+
+class _FromLatents(GeneratorView):
+    def __init__(self, method: LatentGenerator) -> None:
+        self._method = method
+
+    def codes(self, n: int, stream: torch.Generator) -> Tensor:
+        return self._method.latents(n, stream)
+
+    def images(self, codes: Tensor, noise: torch.Generator, index: int = 0) -> Tensor:
+        return self._method.images(codes, noise)

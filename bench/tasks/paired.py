@@ -1,0 +1,61 @@
+"""Image synthesis from label maps, learnt from pairs of both; and what all tasks on such pairs have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.base.randomness import Draws
+from bench.data.dataset import DataSet
+from bench.data.training_images import TrainingBatches
+from bench.data.training_pairs import TrainingPairs, evaluation_conditions
+from bench.data.transforms import quantise
+from bench.plugin.method import Synthesizer
+from bench.tasks.task import Group, Task
+
+
+class PairedTask(Task):
+    """A task on pairs of a label map (stream A, see PairedConfig) and an image (stream B)."""
+
+    def batches(
+        self, dataset: DataSet, method: Any, draws: Draws, cache: Path, device: torch.device | str
+    ) -> TrainingBatches:
+        """See `Task.batches`."""
+        return TrainingPairs(dataset, method.streams, method.config, draws, cache, device)
+
+    def size(self, config: Any) -> tuple[int, int]:
+        """(height, width) of images in pixels."""
+        width, height = config.size(config.crop_size)
+        return height, width
+
+    def example_batch(self, config: Any, streams: Sequence[str], draws: Draws) -> dict[str, Tensor]:
+        """A training batch of noise images and random label maps."""
+        found = super().example_batch(config, streams, draws)
+        channels = 1 if config.no_instance else 2
+        shape = (config.batch_size, channels, *self.size(config))
+        numbers = draws.stream("conformance.labels").integers(config.classes, size=shape)
+        found["A"] = torch.from_numpy(numbers).float()
+        return found
+
+
+class PairedSynthesis(PairedTask):
+    """An image is made for every label map of the test images."""
+
+    name = "paired_synthesis"
+    verb = "synthesize"
+    capability = Synthesizer
+
+    def make(self, method: Any, dataset: DataSet, group: Group, outputs: range) -> Sequence[np.ndarray]:
+        """See `Task.make`."""
+        indices = [group.indices[i] for i in outputs]
+        conditions = torch.stack(list(evaluation_conditions(dataset, group.split, indices, method.config)))
+        return list(quantise(method.synthesize(conditions.to(next(method.parameters()).device))))
+
+    def expected_side(self, side: int) -> int | None:
+        """None: label maps decide."""
+        return None

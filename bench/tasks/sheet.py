@@ -1,0 +1,45 @@
+"""What a sheet shows of a task's test images: some inputs, what was made of each, and the truth where it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.data.images import evenly_spaced
+from bench.tasks.task import Group
+
+
+@dataclass(frozen=True)
+class Column:
+    """One output and what belongs to it.
+
+    Attributes:
+        name: of the input; with the group's, where there are several.
+        given: the input, uint8 (H, W, 3).
+        file: the output's, below the folder of samples.
+        truth: what the output should show, uint8 (H, W, 3); None where nobody knows.
+    """
+
+    name: str
+    given: np.ndarray
+    file: str
+    truth: np.ndarray | None
+
+
+def sheet_columns(groups: Sequence[Group], count: int) -> list[Column]:
+    """Columns of a sheet: at most `count` outputs, evenly spaced over all groups."""
+    outputs = [(group, i) for group in groups for i in range(len(group.files))]
+    return [_column(*outputs[place]) for place in evenly_spaced(len(outputs), count)]
+
+
+def _column(group: Group, output: int) -> Column:
+    place = output // group.outputs_per_input
+    name = group.given.names[place]
+    return Column(
+        name=f"{group.name}/{name}" if group.name else name,
+        given=group.given.pixels(place),
+        file=group.files[output],
+        truth=None if group.truth is None else group.truth.pixels(output),
+    )
