@@ -231,7 +231,8 @@ def doctor(
         raise typer.Exit(1)
 
 
-app.registered_commands += compare_app.registered_commands + report_app.registered_commands
+app.add_typer(compare_app)
+app.add_typer(report_app)
 app.add_typer(data_app, name="data")
 
 CTRL_C = 130  # the status that typer ends with
