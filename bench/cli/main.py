@@ -132,7 +132,8 @@ def plan(
     grid = _grid(tables, home, data, scale, seeds, methods, sets, device)
     rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
     if as_json:
-        print(json.dumps({"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}, indent=1))
+        found = {"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}
+        print(json.dumps(found, indent=1, default=_plain))
     else:
         print_plan(grid, rows, waiting)
 
@@ -173,7 +174,7 @@ def status(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption
         raise UsageError(f"--home {home}: is no folder; give the one that holds the runs")
     rows = status_rows(Home(home.expanduser().absolute(), data.expanduser().absolute()))
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(rows, indent=1, default=_plain))
     else:
         print_status(rows, home)
 
@@ -276,6 +277,12 @@ def main() -> None:
             raise SystemExit(1) from None
         print(f"error: {_unexpected(error)}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    """A record as `json` writes it."""
+    found: dict[str, Any] = record.model_dump(mode="json")
+    return found
 
 
 def _unexpected(error: Exception) -> str:

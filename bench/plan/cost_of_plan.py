@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.base.errors import BenchError
+from bench.base.validation import Strict
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
 from bench.ledger.folders import read_result
@@ -17,7 +18,56 @@ from bench.schema.run_spec import digest
 from bench.tasks.task import task_of
 
 
-def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+class RunCost(Strict):
+    """What one run costs; None where that is not known.
+
+    Attributes:
+        steps: of its whole training.
+        seconds_per_step, measured: the time of a step, and where it comes from.
+        expected_seconds: of its training from the start.
+        disk_bytes: checkpoints that are kept.
+    """
+
+    steps: int | None
+    seconds_per_step: float | None
+    measured: str
+    expected_seconds: float | None
+    disk_bytes: int
+
+
+class WaitingRuns(RunCost):
+    """Runs of one method whose data is not here, and what each of them costs.
+
+    Attributes:
+        method, data, protocol: what would run on what.
+        runs: how many.
+        reason: why the data is not here, and the way out.
+    """
+
+    method: str
+    data: str
+    protocol: str
+    runs: int
+    reason: str
+
+
+class Totals(Strict):
+    """Sums over what is left to do.
+
+    Attributes:
+        runs: how many.
+        device_hours: of those that are measured.
+        unmeasured: how many are not.
+        disk_bytes: of all.
+    """
+
+    runs: int
+    device_hours: float
+    unmeasured: int
+    disk_bytes: int
+
+
+def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[str, RunCost]:
     """The cost of every planned run.
 
     Args:
@@ -26,8 +76,7 @@ def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[s
         say: given a line before each measurement.
 
     Returns:
-        train key -> steps, seconds_per_step, measured (where that comes from), expected_seconds, disk_bytes; a value
-        that is not known is None.
+        By train key.
     """
     known = Calibrations(grid.home, grid.device)
     datasets: dict[str, DataSet] = {}
@@ -44,14 +93,10 @@ def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[s
     return found
 
 
-def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """The cost of runs that cannot be planned because their data is not here, by method and data set.
-
-    Returns:
-        method, data, protocol, runs, and what `run_costs` says of each of these runs.
-    """
+def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> list[WaitingRuns]:
+    """The cost of runs that cannot be planned because their data is not here, by method and data set."""
     known = Calibrations(grid.home, grid.device)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, WaitingRuns] = {}
     for cell in grid.cells:
         if cell.resolution is None or cell.blocked is None or cell.blocked[0] != "not available":
             continue
@@ -66,14 +111,14 @@ def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> li
             continue
         checkpoints = len(resolution.evaluation.epochs(resolution.config.total_epochs))
         figures = _figures(cost, config, _published_length(resolution.ran.data), checkpoints)
-        found[name] = {
-            "method": resolution.plugin.name,
-            "data": resolution.ran.data.name,
-            "protocol": resolution.asked.id,
-            "runs": _seeds(resolution),
-            "reason": cell.blocked[1],
-            **figures,
-        }
+        found[name] = WaitingRuns(
+            method=resolution.plugin.name,
+            data=resolution.ran.data.name,
+            protocol=resolution.asked.id,
+            runs=_seeds(resolution),
+            reason=cell.blocked[1],
+            **figures.model_dump(),
+        )
     return list(found.values())
 
 
@@ -89,7 +134,7 @@ def _cost(known: Calibrations, workload: Workload, calibrate: bool, say: Callabl
     return cost
 
 
-def _figures(cost: Cost, config: dict[str, Any], longest: int | None, checkpoints: int) -> dict[str, Any]:
+def _figures(cost: Cost, config: dict[str, Any], longest: int | None, checkpoints: int) -> RunCost:
     from bench.run.checkpoint import KEPT_STATES
 
     per_epoch = config["images_per_epoch"] or longest
@@ -97,13 +142,13 @@ def _figures(cost: Cost, config: dict[str, Any], longest: int | None, checkpoint
     if per_epoch is not None:
         steps = per_epoch // int(config["batch_size"]) * (config["n_epochs"] + config["n_epochs_decay"])
     seconds = steps * cost.seconds_per_step if steps is not None and cost.seconds_per_step is not None else None
-    return {
-        "steps": steps,
-        "seconds_per_step": cost.seconds_per_step,
-        "measured": cost.source,
-        "expected_seconds": seconds,
-        "disk_bytes": checkpoints * cost.weights_bytes + KEPT_STATES * cost.state_bytes,
-    }
+    return RunCost(
+        steps=steps,
+        seconds_per_step=cost.seconds_per_step,
+        measured=cost.source,
+        expected_seconds=seconds,
+        disk_bytes=checkpoints * cost.weights_bytes + KEPT_STATES * cost.state_bytes,
+    )
 
 
 def _published_length(data: DataConfig) -> int | None:
@@ -118,30 +163,37 @@ def _published_length(data: DataConfig) -> int | None:
     return None
 
 
-def totals(rows: Sequence[dict[str, Any]], waiting: Sequence[dict[str, Any]]) -> dict[str, Any]:
+class PlannedRun(RunCost):
+    """What a run costs, and how far it is.
+
+    Attributes:
+        state: `done` for one that costs nothing any more.
+        step: steps that are done; None where nobody knows.
+    """
+
+    state: str
+    step: int | None
+
+
+def totals(rows: Sequence[PlannedRun], waiting: Sequence[WaitingRuns]) -> Totals:
     """Sums over what is left to do.
 
     Args:
-        rows: of planned runs: state, step, and what `run_costs` says.
+        rows: the planned runs.
         waiting: from `waiting_costs`.
-
-    Returns:
-        runs, device_hours of those measured, unmeasured (how many are not), disk_bytes.
     """
-    left = [row for row in rows if row["state"] != "done"]
-    seconds = [_left_seconds(row) for row in left] + [
-        one["expected_seconds"] for one in waiting for _ in range(one["runs"])
-    ]
-    disk = [row["disk_bytes"] for row in left] + [one["disk_bytes"] for one in waiting for _ in range(one["runs"])]
-    return {
-        "runs": len(seconds),
-        "device_hours": sum(s for s in seconds if s is not None) / 3600,
-        "unmeasured": sum(s is None for s in seconds),
-        "disk_bytes": sum(disk),
-    }
+    left = [row for row in rows if row.state != "done"]
+    waiting_each = [runs for runs in waiting for _ in range(runs.runs)]
+    seconds = [_left_seconds(row) for row in left] + [runs.expected_seconds for runs in waiting_each]
+    return Totals(
+        runs=len(seconds),
+        device_hours=sum(s for s in seconds if s is not None) / 3600,
+        unmeasured=sum(s is None for s in seconds),
+        disk_bytes=sum(run.disk_bytes for run in [*left, *waiting_each]),
+    )
 
 
-def _left_seconds(row: dict[str, Any]) -> float | None:
-    if row["expected_seconds"] is None or not row["steps"]:
-        return row["expected_seconds"]
-    return row["expected_seconds"] * max(0, row["steps"] - row["step"]) / row["steps"]
+def _left_seconds(row: PlannedRun) -> float | None:
+    if row.expected_seconds is None or not row.steps:
+        return row.expected_seconds
+    return row.expected_seconds * max(0, row.steps - (row.step or 0)) / row.steps

@@ -1,7 +1,9 @@
+import json
 import shutil
 
 import pytest
 
+from bench.base.errors import BenchError
 from bench.base.storage import write_json
 from bench.commands.plan_and_status import plan_rows, print_plan, print_status, status_rows
 from bench.plan.grid import Grid
@@ -26,23 +28,23 @@ def finish(toys, key, seconds=90.0) -> None:
 
 def test_a_plan_has_a_row_per_run(toys, grid):
     rows = plan_rows(grid)
-    assert [row["key"] for row in rows] == list(grid.runs)
-    assert [(row["method"], row["data"], row["seed"], row["state"]) for row in rows] == [
+    assert [row.key for row in rows] == list(grid.runs)
+    assert [(row.method, row.data, row.seed, row.state) for row in rows] == [
         ("toy", "toys", 0, "not run"),
         ("toy", "toys", 1, "not run"),
         ("toy", "toys", 0, "not run"),
     ]
-    assert {row["expected_seconds"] for row in rows} == {None}
+    assert {row.expected_seconds for row in rows} == {None}
 
 
 def test_a_finished_run_tells_what_its_like_will_take(toys, grid):
     first, second, other = grid.runs
     finish(toys, first)
-    rows = {row["key"]: row for row in plan_rows(grid)}
-    assert rows[first]["state"] == "done"
-    assert (rows[first]["step"], rows[first]["total_steps"]) == (16, 16)
-    assert rows[second]["expected_seconds"] == 90.0
-    assert rows[other]["expected_seconds"] is None
+    rows = {row.key: row for row in plan_rows(grid)}
+    assert rows[first].state == "done"
+    assert (rows[first].step, rows[first].total_steps) == (16, 16)
+    assert rows[second].expected_seconds == 90.0
+    assert rows[other].expected_seconds is None
 
 
 def test_status_shows_what_the_folders_say(toys, grid):
@@ -50,12 +52,12 @@ def test_status_shows_what_the_folders_say(toys, grid):
     finish(toys, first)
     write_json(toys.home.run(second).progress, {"step": 3, "total_steps": 16})
     write_json(toys.home.run(other).error, {"message": "loss G is not finite at step 3"})
-    rows = {row["key"]: row for row in status_rows(toys.home)}
-    assert (rows[first]["state"], rows[first]["train_seconds"]) == ("done", 90.0)
-    assert (rows[second]["state"], rows[second]["reason"]) == ("not run", "3 of 16 steps are done")
-    assert (rows[other]["state"], rows[other]["reason"]) == ("failed", "loss G is not finite at step 3")
-    assert rows[first]["asked_by"] == ["toys@1 smoke"]
-    assert rows[first]["folder"] == str(toys.home.run(first).path)
+    rows = {row.key: row for row in status_rows(toys.home)}
+    assert (rows[first].state, rows[first].train_seconds) == ("done", 90.0)
+    assert (rows[second].state, rows[second].reason) == ("not run", "3 of 16 steps are done")
+    assert (rows[other].state, rows[other].reason) == ("failed", "loss G is not finite at step 3")
+    assert rows[first].asked_by == ["toys@1 smoke"]
+    assert rows[first].folder == str(toys.home.run(first).path)
 
 
 def test_tables_for_people(toys, grid, capsys):
@@ -115,20 +117,42 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
     newer, damaged, good = (toys.home.run(key) for key in grid.runs)
     newer.spec.write_text('{"format": 3, "other": 1}')
     damaged.spec.write_text("{")
-    rows = {row["key"]: row for row in status_rows(toys.home)}
-    assert {key: row["state"] for key, row in rows.items()} == {
+    rows = {row.key: row for row in status_rows(toys.home)}
+    assert {key: row.state for key, row in rows.items()} == {
         newer.key: "unreadable",
         damaged.key: "unreadable",
         good.key: "not run",
     }
-    assert len({tuple(row) for row in rows.values()}) == 1  # the same keys for whoever reads --json
-    assert rows[newer.key]["reason"] == (
+    assert len({tuple(row.model_dump()) for row in rows.values()}) == 1  # the same keys for whoever reads --json
+    assert rows[newer.key].reason == (
         f"{newer.spec}: written by another version of contrastbench (format 3, this one reads 1 and 2); "
         "use that version, or another --home"
     )
-    assert rows[damaged.key]["reason"].endswith("run the command that started it again, which writes it anew")
+    assert rows[damaged.key].reason.endswith("run the command that started it again, which writes it anew")
     print_status(list(rows.values()), toys.home.root)
     assert "3 runs, 3 not done" in capsys.readouterr().out
+
+
+def test_a_record_of_other_types_makes_its_run_unreadable_not_the_list(toys, grid):
+    damaged = toys.home.run(next(iter(grid.runs)))
+    write_json(damaged.result, {"code": code_hash(), "steps": "many", "train_seconds": 1.0})
+    rows = {row.key: row for row in status_rows(toys.home)}
+    assert [row.state for row in rows.values()].count("not run") == 2
+    assert rows[damaged.key].state == "unreadable"
+    assert rows[damaged.key].reason.startswith(f"{damaged.path}: damaged record: step: Input should be a valid integer")
+    with pytest.raises(BenchError, match="damaged record: step: "):
+        plan_rows(grid)
+
+
+KEYS = "key method data seed asked_by needs state reason step total_steps train_seconds older_code folder"
+COST = "steps seconds_per_step measured expected_seconds disk_bytes"
+
+
+def test_what_json_shows_of_a_run(grid, toys):
+    (row, *_), (planned, *_) = status_rows(toys.home), plan_rows(grid)
+    assert list(row.model_dump()) == KEYS.split()
+    assert list(planned.model_dump()) == [*KEYS.split(), *COST.split()]
+    assert json.loads(planned.model_dump_json()) == planned.model_dump(mode="json")
 
 
 @pytest.mark.parametrize("content", ["[1]", "null", "{}", "{"])
@@ -136,5 +160,5 @@ def test_a_record_that_is_none_is_read_as_missing(toys, grid, content):
     folder = toys.home.run(next(iter(grid.runs)))
     for file in (folder.progress, folder.error, folder.result):
         file.write_text(content)
-        (row,) = [row for row in status_rows(toys.home) if row["key"] == folder.key]
-        assert row["total_steps"] is None
+        (row,) = [row for row in status_rows(toys.home) if row.key == folder.key]
+        assert row.total_steps is None

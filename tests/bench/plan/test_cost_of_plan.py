@@ -3,7 +3,7 @@ from safetensors.torch import load_file
 from bench.base.home import Home
 from bench.base.storage import write_json
 from bench.base.words import size_text
-from bench.plan.cost_of_plan import run_costs, totals, waiting_costs
+from bench.plan.cost_of_plan import PlannedRun, RunCost, Totals, run_costs, totals, waiting_costs
 from bench.plan.cost_of_step import Calibrations, Workload, sizes
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
@@ -23,16 +23,16 @@ def test_a_step_costs_the_same_however_many_there_are(toys):
     grid, (short, long, other) = planned(toys, {}, {"n_epochs": 50, "images_per_epoch": 6}, {"crop_size": 12})
     write_json(toys.home.run(short).result, {"code": "abc", "steps": 16, "train_seconds": 8.0, "device": "cpu"})
     costs = run_costs(grid, calibrate=False, say=print)
-    assert [costs[key]["steps"] for key in (short, long, other)] == [16, 52 * 6, 16]
-    assert costs[long]["seconds_per_step"] == 0.5
-    assert costs[long]["expected_seconds"] == 156.0
-    assert costs[long]["measured"] == "median of 1 earlier run"
-    assert costs[other]["expected_seconds"] is None
+    assert [costs[key].steps for key in (short, long, other)] == [16, 52 * 6, 16]
+    assert costs[long].seconds_per_step == 0.5
+    assert costs[long].expected_seconds == 156.0
+    assert costs[long].measured == "median of 1 earlier run"
+    assert costs[other].expected_seconds is None
 
 
 def test_disk_is_what_a_run_leaves_behind(toys):
     grid, (key,) = planned(toys, {})
-    predicted = run_costs(grid, calibrate=False, say=print)[key]["disk_bytes"]
+    predicted = run_costs(grid, calibrate=False, say=print)[key].disk_bytes
     execute(toys.home, key, ProgressFile(toys.home.run(key)))
     files = sorted(toys.home.run(key).checkpoints.glob("*.safetensors"))
     weights, state = sizes(build_method(grid.runs[key]))
@@ -49,8 +49,8 @@ def test_calibration_measures_once_and_is_remembered(toys):
     said = []
     costs = run_costs(grid, calibrate=True, say=said.append)
     assert len(said) == 1  # both have the same step
-    assert 0.01 <= costs[keys[0]]["seconds_per_step"] < 0.5
-    assert costs[keys[0]]["measured"] == "calibration, 32 steps on cpu"
+    assert 0.01 <= costs[keys[0]].seconds_per_step < 0.5
+    assert costs[keys[0]].measured == "calibration, 32 steps on cpu"
     again = run_costs(grid, calibrate=True, say=said.append)
     assert len(said) == 1
     assert again == costs
@@ -70,23 +70,23 @@ def test_runs_that_wait_for_data_are_counted_too(tmp_path):
         load_table("src-hdce/main"), "paper", only_methods=["cut"], settings={"ngf": 2, "ndf": 2, "netF_nc": 4}
     )
     waiting = waiting_costs(grid, calibrate=False, say=print)
-    assert {(one["method"], one["data"], one["protocol"], one["runs"]) for one in waiting} == {
+    assert {(one.method, one.data, one.protocol, one.runs) for one in waiting} == {
         ("cut", "horse2zebra", "horse2zebra@1", 3),
         ("cut", "cityscapes", "cityscapes@2", 3),
     }
-    steps = {one["data"]: one["steps"] for one in waiting}
+    steps = {one.data: one.steps for one in waiting}
     assert steps == {"horse2zebra": 400 * 1334, "cityscapes": 400 * 2975}
     total = totals([], waiting)
-    assert (total["runs"], total["unmeasured"], total["device_hours"]) == (6, 6, 0)
+    assert (total.runs, total.unmeasured, total.device_hours) == (6, 6, 0)
 
 
 def test_totals_count_what_is_left():
+    cost = RunCost(steps=10, seconds_per_step=None, measured="", expected_seconds=None, disk_bytes=7).model_dump()
     rows = [
-        {"state": "done", "step": 10, "steps": 10, "expected_seconds": 100.0, "disk_bytes": 7},
-        {"state": "not run", "step": 5, "steps": 10, "expected_seconds": 7200.0, "disk_bytes": 7},
-        {"state": "not run", "step": 0, "steps": 10, "expected_seconds": None, "disk_bytes": 7},
+        PlannedRun(state=state, step=step, **cost | {"expected_seconds": seconds})
+        for state, step, seconds in (("done", 10, 100.0), ("not run", 5, 7200.0), ("not run", 0, None))
     ]
-    assert totals(rows, []) == {"runs": 2, "device_hours": 1.0, "unmeasured": 1, "disk_bytes": 14}
+    assert totals(rows, []) == Totals(runs=2, device_hours=1.0, unmeasured=1, disk_bytes=14)
 
 
 def test_trained_parameters_count_three_times_in_a_state(toys):
