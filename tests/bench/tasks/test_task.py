@@ -154,6 +154,18 @@ def test_a_generator_that_was_not_asked_for_latents_says_so(dataset: Four, tmp_p
     assert "no noise that could be chosen" in str(translation.generator(object(), dataset, group))
 
 
+def test_the_example_of_the_documentation_samples(dataset: Four, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "adding-a-task.md").read_text(encoding="utf-8")
+    example: dict[str, Any] = {"__name__": "example"}
+    exec(text.partition("```python\n")[2].partition("```")[0], example)
+    task, (_, method) = example["Sharpening"](), prepared("unpaired_translation")
+    method.sharpen = method.translate
+    groups = task.groups(dataset, Selection("test", 16))
+    task.sample(method, dataset, groups, tmp_path, lambda *_: None)
+    assert groups[0].made(tmp_path).image(3).size == (16, 16)
+    assert task.problem(task.example_output(method), method.config) is None
+
+
 def test_no_file_outside_the_tasks_asks_for_a_task_by_name() -> None:
     names, switches = set(plugins("task")), []
     for path in [*ROOT.glob("bench/**/*.py"), *ROOT.glob("results/**/*.py")]:
