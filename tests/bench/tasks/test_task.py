@@ -116,6 +116,19 @@ def test_every_task_samples_what_its_groups_promise(name: str, dataset: Four, tm
 
 
 @pytest.mark.parametrize("name", plugins("task"))
+def test_images_made_together_are_the_same_files(
+    name: str, dataset: Four, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, method = prepared(name)
+    groups = task.groups(dataset, Selection("test", 16))
+    task.sample(method, dataset, groups, tmp_path / "one", lambda *_: None)
+    monkeypatch.setattr(type(task), "together", lambda self, method: 3)
+    task.sample(method, dataset, groups, tmp_path / "three", lambda *_: None)
+    for file in (file for group in groups for file in group.files):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "three" / file).read_bytes()
+
+
+@pytest.mark.parametrize("name", plugins("task"))
 def test_every_task_gives_examples_that_its_methods_are_checked_with(name: str) -> None:
     task, method = prepared(name)
     output = task.example_output(method)
