@@ -68,7 +68,7 @@ def _output(subject: Subject) -> None:
     subject.train(method, stop=STEPS_PER_EPOCH)
     images = subject.output(method)
     require(isinstance(images, Tensor), f"the output must be a tensor, not {type(images).__name__}")
-    require((problem := subject.task.problem(images, subject.config)) is None, problem or "")
+    require((problem := subject.task.problem(images.detach(), subject.config)) is None, problem or "")
     require(not images.requires_grad, "the output is attached to the graph; decorate with @torch.no_grad()")
     with temporary_checkpoints() as checkpoints:
         checkpoints.save_weights(method, 1)

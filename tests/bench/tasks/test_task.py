@@ -116,6 +116,19 @@ def test_every_task_samples_what_its_groups_promise(name: str, dataset: Four, tm
 
 
 @pytest.mark.parametrize("name", plugins("task"))
+def test_images_made_together_are_the_same_files(
+    name: str, dataset: Four, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, method = prepared(name)
+    groups = task.groups(dataset, Selection("test", 16))
+    task.sample(method, dataset, groups, tmp_path / "one", lambda *_: None)
+    monkeypatch.setattr(type(task), "together", lambda self, method: 3)
+    task.sample(method, dataset, groups, tmp_path / "three", lambda *_: None)
+    for file in (file for group in groups for file in group.files):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "three" / file).read_bytes()
+
+
+@pytest.mark.parametrize("name", plugins("task"))
 def test_every_task_gives_examples_that_its_methods_are_checked_with(name: str) -> None:
     task, method = prepared(name)
     output = task.example_output(method)
@@ -152,6 +165,18 @@ def test_a_generator_that_was_not_asked_for_latents_says_so(dataset: Four, tmp_p
     assert "does not say how it makes images of given latent vectors" in str(task.generator(object(), dataset, group))
     translation = load_task("unpaired_translation")
     assert "no noise that could be chosen" in str(translation.generator(object(), dataset, group))
+
+
+def test_the_example_of_the_documentation_samples(dataset: Four, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "adding-a-task.md").read_text(encoding="utf-8")
+    example: dict[str, Any] = {"__name__": "example"}
+    exec(text.partition("```python\n")[2].partition("```")[0], example)
+    task, (_, method) = example["Sharpening"](), prepared("unpaired_translation")
+    method.sharpen = method.translate
+    groups = task.groups(dataset, Selection("test", 16))
+    task.sample(method, dataset, groups, tmp_path, lambda *_: None)
+    assert groups[0].made(tmp_path).image(3).size == (16, 16)
+    assert task.problem(task.example_output(method), method.config) is None
 
 
 def test_no_file_outside_the_tasks_asks_for_a_task_by_name() -> None:
