@@ -187,7 +187,16 @@ def _named_scalars(loss: PairLoss, method: str, value: object, default: str = "N
 
 
 class PatchLoss(PairLoss):
-    """The 20-line plugin: define `forward(query, key, context)` for one layer; patches, then layers, are averaged."""
+    """The 20-line plugin: define `forward(query, key, context)` for one layer; patches, then layers, are averaged.
+
+    Examples:
+        >>> class Distance(PatchLoss):
+        ...     def forward(self, query, key, context):
+        ...         return (query - key).square().sum(2)
+        ...
+        >>> Distance()(torch.ones(1, 2, 3), torch.zeros(1, 2, 3), None)
+        tensor([[3., 3.]])
+    """
 
     def forward(self, query: Tensor, key: Tensor, context: LossContext) -> Tensor:  # type: ignore[override]
         """One loss per patch.
