@@ -1,8 +1,7 @@
 """Draw docs/images/house.svg from the real imports: `python docs/draw_house.py` in the repository's root.
 
 Each room is a box on its floor; an arrow goes from a room to one it imports, wider the more imports there are. Every arrow
-points down, or tests/test_layers.py fails. The list of arrows is also the picture's description, by which a test sees whether
-it is stale.
+points down, or tests/test_layers.py fails. The picture's description lists the arrows, by which a test sees whether it is stale.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ COLOURS = (
     "#2a9d8f",
     "#8a5a9e",
     "#c1666b",
-)  # ground, what is tried, data to scores, runs, what is shown
+)  # of the groups, from the ground up
 GROUPS = (("base", "plugin"), ("features", "schema", "methods"), ("data", "metrics", "tasks", "ledger"))
 MIDDLE = ("run", "checks", "tracking", "plan", "verdict")
 
@@ -72,7 +71,7 @@ def places() -> dict[str, tuple[float, float]]:
 
 
 def ends(where: dict[str, tuple[float, float]], found: dict[str, int]) -> dict[str, tuple[float, float]]:
-    """Where each arrow leaves its room and reaches the other: side by side along the edge, in the order of where they lead."""
+    """Where each arrow leaves its room and reaches the other: side by side, in the order of where they lead."""
     leaving, reaching = {}, {}
     pairs = [(arrow, *arrow.split(" -> ")) for arrow in found]
     for room, (x, _) in where.items():
