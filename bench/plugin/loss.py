@@ -1,7 +1,8 @@
 """The two depths of a loss plugin: `PatchLoss` (one layer at a time) and `PairLoss` (the whole pair, all layers).
 
-The host, `methods/cut.py`, decides where patches are sampled, what is detached, the order of the updates and the weight
-of the whole; a loss only says how close two sets of patch features are. That is what makes "everything else equal" true.
+The host, a method that takes losses, decides where patches are sampled, what is detached, the order of the updates and
+the weight of the whole; a loss only says how close two sets of patch features are. That is what makes "everything else
+equal" true.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class PairLoss(nn.Module):
 
     @property
     def depends_on_epoch(self) -> bool:
-        """Whether the loss reads `context.epoch` (a curriculum); a replay of recorded steps then has to be told it."""
+        """Whether the loss reads `context.epoch` (a curriculum); a replay of recorded steps then has to be given it."""
         return False
 
     def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:
@@ -185,7 +186,16 @@ def _named_scalars(loss: PairLoss, method: str, value: object, default: str = "N
 
 
 class PatchLoss(PairLoss):
-    """The 20-line plugin: define `forward(query, key, context)` for one layer; patches, then layers, are averaged."""
+    """The 20-line plugin: define `forward(query, key, context)` for one layer; patches, then layers, are averaged.
+
+    Examples:
+        >>> class Distance(PatchLoss):
+        ...     def forward(self, query, key, context):
+        ...         return (query - key).square().sum(2)
+        ...
+        >>> Distance()(torch.ones(1, 2, 3), torch.zeros(1, 2, 3), None)
+        tensor([[3., 3.]])
+    """
 
     def forward(self, query: Tensor, key: Tensor, context: LossContext) -> Tensor:  # type: ignore[override]
         """One loss per patch.

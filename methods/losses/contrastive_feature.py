@@ -31,6 +31,13 @@ def patch_nce(query: Tensor, key: Tensor, tau: float, fake_negatives: bool, key_
 
     Returns:
         (batch, patches) losses.
+
+    Examples:
+        >>> q = torch.eye(3)[None]
+        >>> patch_nce(q, q, 1.0, fake_negatives=False, key_gradient=False)
+        tensor([[0.5515, 0.5515, 0.5515]])
+        >>> patch_nce(q, q, 1.0, fake_negatives=True, key_gradient=False)
+        tensor([[0.9048, 0.9048, 0.9048]])
     """
     key = key if key_gradient else key.detach()
     positive = (query * key).sum(dim=-1, keepdim=True)
@@ -56,6 +63,11 @@ def bidirectional_nce(query: Tensor, key: Tensor, tau: float, fake_negatives: bo
 
     Returns:
         (batch, patches) losses.
+
+    Examples:
+        >>> q = torch.eye(3)[None]
+        >>> bidirectional_nce(q, q, 1.0, fake_negatives=False, key_gradient=False)
+        tensor([[1.1029, 1.1029, 1.1029]])
     """
     forth = patch_nce(query, key, tau, fake_negatives, key_gradient)
     return forth + patch_nce(key, query, tau, fake_negatives, key_gradient)
@@ -74,6 +86,12 @@ def aggregate(losses: Sequence[Tensor], count: int, multiplier: float = 1.0) -> 
 
     Returns:
         A scalar.
+
+    Examples:
+        >>> aggregate([torch.ones(2), torch.full((2,), 3.0)], 2)
+        tensor(1.)
+        >>> aggregate([torch.ones(2), torch.full((2,), 3.0)], 2, multiplier=3.0)
+        tensor(1.2500)
     """
     weights = [multiplier**index for index in range(count)]
     means = torch.stack([weight * loss.mean() for weight, loss in zip(weights, losses, strict=False)])

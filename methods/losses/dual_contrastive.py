@@ -33,6 +33,12 @@ def dual_contrastive(real: Tensor, fake: Tensor, group: int | None = None) -> Te
 
     Raises:
         BenchError: if the batches do not divide into such groups.
+
+    Examples:
+        >>> dual_contrastive(torch.zeros(4), torch.zeros(4))
+        tensor(3.2189)
+        >>> dual_contrastive(torch.full((4,), 20.0), torch.zeros(4)) < 1e-6
+        tensor(True)
     """
     if group is not None:
         if len(real) != len(fake) or len(real) % group:

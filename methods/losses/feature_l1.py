@@ -30,6 +30,10 @@ def layer_weights(weighting: Weighting) -> tuple[float, ...]:
 
     Returns:
         Six numbers, the image's first.
+
+    Examples:
+        >>> layer_weights("spade")
+        (0.0, 0.03125, 0.0625, 0.125, 0.25, 1.0)
     """
     if weighting == "spade":
         return (0.0, *_SPADE)
@@ -48,6 +52,11 @@ def feature_l1(fake: Sequence[Tensor], real: Sequence[Tensor], weights: Sequence
 
     Returns:
         A scalar.
+
+    Examples:
+        >>> fake, real = [torch.ones(1, 2), torch.ones(1, 3)], [torch.zeros(1, 2), torch.zeros(1, 3)]
+        >>> feature_l1(fake, real, [0.5, 2.0])
+        tensor(2.5000)
     """
     terms = [
         weight * F.l1_loss(feature, target.detach())

@@ -21,6 +21,11 @@ def feature_matching(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[T
 
     Returns:
         A scalar.
+
+    Examples:
+        >>> fake = [[torch.ones(2), torch.ones(1)]]
+        >>> feature_matching(fake, [[torch.zeros(2), torch.zeros(1)]])  # the score itself does not count
+        tensor(1.)
     """
     differences = [
         F.l1_loss(feature, target.detach())

@@ -20,6 +20,14 @@ def nce_with_negatives(query: Tensor, key: Tensor, negatives: Tensor, temperatur
 
     Returns:
         (batch, patches) losses.
+
+    Examples:
+        >>> q = torch.tensor([[[1.0, 0.0]]])
+        >>> n = torch.tensor([[[0.0, 1.0]]])
+        >>> nce_with_negatives(q, q, n, 1.0)
+        tensor([[0.3133]])
+        >>> nce_with_negatives(q, n, q, 1.0)
+        tensor([[1.3133]])
     """
     positive = (query * key.detach()).sum(2) / temperature
     others = ((query / temperature) @ negatives.transpose(1, 2)).logsumexp(dim=2)

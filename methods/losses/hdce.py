@@ -25,6 +25,12 @@ def hardness_divisor(epoch: int, total_epochs: int, gamma: float, gamma_min: flo
         gamma: 50 in the released commands.
         gamma_min: 10 in the released commands.
         step_at: share of the epochs after which g is 1; None: never.
+
+    Examples:
+        >>> [hardness_divisor(epoch, 4, 50, 10, None) for epoch in (1, 2, 3, 4)]
+        [40.0, 30.0, 20.0, 10.0]
+        >>> hardness_divisor(3, 4, 50, 10, 0.5)
+        1.0
     """
     if step_at is not None and epoch > step_at * total_epochs:
         return 1.0
@@ -45,6 +51,11 @@ def hardness_weights(key: Tensor, divisor: float) -> Tensor:
     Returns:
         (batch, patches, patches) in (0, 1], without gradient; 1 at each row's hardest negative. The diagonal means
         nothing: it is masked where the weights are used.
+
+    Examples:
+        >>> k = torch.tensor([[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]])
+        >>> hardness_weights(k, 1.0)[0, 0, 1:]
+        tensor([1.0000, 0.5488])
     """
     similarity = self_similarity(key.detach())
     scores = similarity.masked_fill(_diagonal(similarity), MASKED) / divisor
@@ -65,6 +76,13 @@ def hdce_released(query: Tensor, key: Tensor, weights: Tensor | None, temperatur
 
     Returns:
         (batch, patches) losses.
+
+    Examples:
+        >>> q = torch.eye(3)[None]
+        >>> hdce_released(q, q, None, 1.0)
+        tensor([[-0.3068, -0.3068, -0.3068]])
+        >>> hdce_released(q, q, hardness_weights(q, 1.0), 1.0)
+        tensor([[-0.3068, -0.3068, -0.3068]])
     """
     logits = query @ key.detach().transpose(1, 2)
     weighted = logits if weights is None else weights * logits
@@ -86,6 +104,11 @@ def hdce_paper(query: Tensor, key: Tensor, gamma: float | None, temperature: flo
 
     Returns:
         (batch, patches) losses.
+
+    Examples:
+        >>> q = torch.eye(3)[None]
+        >>> hdce_paper(q, q, None, 1.0)
+        tensor([[-0.3069, -0.3069, -0.3069]])
     """
     similarity = self_similarity(key.detach())
     own = _diagonal(similarity)
@@ -99,5 +122,9 @@ def coupled(decoupled: Tensor) -> Tensor:
     """The InfoNCE loss (eq. 7) whose decoupled form (eq. 6) is given: log(1 + exp(DCE)).
 
     Both divide the same negatives by the positive; InfoNCE has the positive among them once more.
+
+    Examples:
+        >>> coupled(torch.tensor([0.0, 1.0]))
+        tensor([0.6931, 1.3133])
     """
     return torch.logaddexp(decoupled, torch.zeros_like(decoupled))

@@ -15,6 +15,13 @@ def logistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     Args:
         real: (N,) logits.
         fake: (M,) logits.
+
+    Examples:
+        >>> import torch
+        >>> logistic_discriminator(torch.zeros(2), torch.zeros(2))
+        tensor(1.3863)
+        >>> logistic_discriminator(torch.tensor([9.0]), torch.tensor([-9.0]))
+        tensor(0.0002)
     """
     return softplus(fake).mean() + softplus(-real).mean()
 
@@ -24,5 +31,10 @@ def logistic_generator(fake: Tensor) -> Tensor:
 
     Args:
         fake: (N,) logits.
+
+    Examples:
+        >>> import torch
+        >>> logistic_generator(torch.zeros(2))
+        tensor(0.6931)
     """
     return softplus(-fake).mean()

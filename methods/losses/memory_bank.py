@@ -28,6 +28,12 @@ class MemoryBank(PairLoss):
 
     Translation and identity have banks of their own, so that negatives are of the key's domain; the paper says nothing
     of that. A bank starts with random unit vectors, as MoCo's does.
+
+    Examples:
+        >>> loss = MemoryBank(MemoryBankConfig(size=4))
+        >>> loss.build([2], lambda: lambda maps: [torch.zeros(1, 1, 3)])
+        >>> loss.translation_bank.shape
+        torch.Size([1, 4, 3])
     """
 
     name = "memory_bank"

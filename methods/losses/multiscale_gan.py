@@ -44,6 +44,13 @@ def discriminator_loss(scores: Sequence[Tensor], real: bool, mode: GANMode = "hi
 
     Returns:
         A scalar, the mean over the scales.
+
+    Examples:
+        >>> scores = [torch.tensor([2.0, 0.0]), torch.tensor([1.0])]
+        >>> discriminator_loss(scores, real=True)
+        tensor(0.2500)
+        >>> discriminator_loss(scores, real=False, mode="ls")
+        tensor(1.5000)
     """
     return torch.stack([_discriminator_score_loss(score, real, mode) for score in scores]).mean()
 
@@ -57,6 +64,10 @@ def generator_loss(scores: Sequence[Tensor], mode: GANMode = "hinge") -> Tensor:
 
     Returns:
         A scalar, the mean over the scales.
+
+    Examples:
+        >>> generator_loss([torch.tensor([2.0, 0.0]), torch.tensor([1.0])])
+        tensor(-1.)
     """
     by_scale = [-score.mean() if mode == "hinge" else _target_loss(score, True, mode) for score in scores]
     return torch.stack(by_scale).mean()

@@ -30,6 +30,10 @@ def diversity(negatives: Tensor) -> Tensor:
 
     Returns:
         A scalar, to be minimised.
+
+    Examples:
+        >>> diversity(torch.tensor([[[0.0], [1.0], [2.0], [2.0]]]))
+        tensor(-1.5000)
     """
     half = negatives.shape[1] // 2
     if half == 0:
@@ -51,6 +55,11 @@ class NEGCUTLoss(PairLoss):
     """G, F: min NCE(q, k, n); N: min -lambda_N NCE(q, k, n) + lambda_div diversity(n); n = N(mean of F_(key map), noise).
 
     As many negatives are made as the layer with the most queries has: num_patches.
+
+    Examples:
+        >>> loss = NEGCUTLoss(NEGCUTLossConfig(lambda_div=0.5))
+        >>> loss.config.lambda_div, loss.needs_key_graph
+        (0.5, True)
     """
 
     name = "negcut"

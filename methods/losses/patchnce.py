@@ -24,6 +24,13 @@ def patchnce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 
     Returns:
         (batch, patches) losses.
+
+    Examples:
+        >>> q = torch.eye(3)[None]
+        >>> patchnce(q, q, 1.0)
+        tensor([[0.5515, 0.5515, 0.5515]])
+        >>> patchnce(q, q.roll(1, dims=1), 1.0)
+        tensor([[1.5515, 1.5515, 1.5515]])
     """
     logits = (query / temperature) @ key.detach().transpose(1, 2)
     positive = logits.diagonal(dim1=1, dim2=2)
@@ -33,7 +40,15 @@ def patchnce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 
 
 class PatchNCE(PatchLoss):
-    """Cross entropy of finding the input's patch at the same place among the other patches of that image."""
+    """Cross entropy of finding the input's patch at the same place among the other patches of that image.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> q = torch.eye(3)[None]
+        >>> context = SimpleNamespace(temperature=1.0)
+        >>> PatchNCE()(q, q, context)
+        tensor([[0.5515, 0.5515, 0.5515]])
+    """
 
     name = "patchnce"
     citation = "Park et al., Contrastive Learning for Unpaired Image-to-Image Translation, ECCV 2020"

@@ -18,6 +18,11 @@ def self_similarity(rows: Tensor) -> Tensor:
     """Cosines (batch, patches, patches) of (batch, patches, dim) rows, the diagonal included.
 
     The released code normalises the projection head's unit rows once more, and so does this.
+
+    Examples:
+        >>> self_similarity(torch.tensor([[[2.0, 0.0], [0.0, 3.0]]])).round(decimals=4)
+        tensor([[[1., 0.],
+                 [0., 1.]]])
     """
     unit = normalise(rows)
     return unit @ unit.transpose(1, 2)
@@ -34,6 +39,13 @@ def semantic_relation(query: Tensor, key: Tensor) -> Tensor:
 
     Returns:
         (batch,) divergences.
+
+    Examples:
+        >>> q = torch.eye(2)[None]
+        >>> semantic_relation(q, q)
+        tensor([0.])
+        >>> semantic_relation(q, torch.ones(1, 2, 2)).round(decimals=4)
+        tensor([0.0571])
     """
     log_p = self_similarity(query).log_softmax(dim=2)
     log_q = self_similarity(key.detach()).log_softmax(dim=2)

@@ -37,7 +37,14 @@ class SRCHDCEConfig(LossConfig):
 
 
 class SRCHDCE(PairLoss):
-    """lambda_hDCE mean over pairs of hDCE + lambda_SRC SRC(translation), each averaged over layers."""
+    """lambda_hDCE mean over pairs of hDCE + lambda_SRC SRC(translation), each averaged over layers.
+
+    Examples:
+        >>> SRCHDCE().depends_on_epoch
+        True
+        >>> SRCHDCE(SRCHDCEConfig(curriculum=False)).divisor(None)
+        50.0
+    """
 
     name = "src_hdce"
     citation = "Jung et al., Exploring Patch-wise Semantic Relation for Contrastive Learning, CVPR 2022"
