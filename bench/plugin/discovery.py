@@ -33,9 +33,10 @@ _BUILT_IN = {
     "method": ("methods", ("name", "task")),
     "loss": ("methods.losses", ("name", "citation")),
     "metric": ("bench.metrics", ("name", "higher_is_better")),
+    "executor": ("bench.run.executors", ("name", "description")),
 }
 _NAME = re.compile(r"\w[\w.-]*")
-_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics"}
+_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics", "executor": "executors"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Plugin:
     """One plugin, known without importing it.
 
     Attributes:
-        kind: `method`, `loss` or `metric`.
+        kind: `method`, `loss`, `metric` or `executor`.
         name: the name people use.
         class_name: the class inside `path`.
         path: source file.
