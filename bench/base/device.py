@@ -22,6 +22,7 @@ DeviceType = Literal["cpu", "cuda"]
 VARIABLE = "CONTRASTBENCH_DEVICE"
 FAKE = "CONTRASTBENCH_FAKE_DEVICES"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+_PRETENDED = "fake-"
 OUT_OF_MEMORY = "--per-device 1, a smaller batch (--set batch_size=1) or --device cpu"
 
 
@@ -69,7 +70,7 @@ def cards(device: str) -> list[str]:
     if fakes := os.environ.get(FAKE):
         if not fakes.isdigit():
             raise UsageError(f"{FAKE}={fakes}: write how many cards to pretend, for example {FAKE}=2")
-        return [f"fake-{number}" for number in range(int(fakes))]
+        return [f"{_PRETENDED}{number}" for number in range(int(fakes))]
     if device != "cuda":
         return []
     import torch
@@ -89,15 +90,19 @@ def made_on(device: str) -> dict[str, Any]:
         device: torch's name of it.
 
     Returns:
-        device, card, driver (both empty for the CPU) and threads.
+        device, card, driver (both empty for the CPU, but for a pretended card) and threads.
     """
     import torch
 
     kind = device.partition(":")[0]
-    card, driver = (torch.cuda.get_device_name(device), _driver()) if kind == "cuda" else ("", "")
-    if os.environ.get(FAKE):
-        card = os.environ.get(VISIBLE, "")
+    card, driver = (torch.cuda.get_device_name(device), _driver()) if kind == "cuda" else (_pretended_card(), "")
     return {"device": kind, "card": card, "driver": driver, "threads": torch.get_num_threads()}
+
+
+def _pretended_card() -> str:
+    """The card that a run on the CPU was given by an executor that believes in some; empty otherwise."""
+    given = os.environ.get(VISIBLE, "")
+    return given if given.startswith(_PRETENDED) else ""
 
 
 @cache

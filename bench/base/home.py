@@ -128,6 +128,11 @@ class RunFolder:
         return self.path / ".lock"
 
     @property
+    def tickets(self) -> Path:
+        """How executors find the job that does the run, a file for each executor."""
+        return self.path / "tickets"
+
+    @property
     def checkpoints(self) -> Path:
         """States to go on from and weights to score."""
         return self.path / "checkpoints"

@@ -14,10 +14,13 @@ from bench.cli.options import (
     HOME,
     DataOption,
     DeviceOption,
+    ExecutorOption,
     HomeOption,
     JsonOption,
+    PerDeviceOption,
     ScaleOption,
     SetOption,
+    SlotsOption,
     TrackingOption,
     debug,
     example,
@@ -64,7 +67,9 @@ def compare(
     home: HomeOption = HOME,
     data: DataOption = DATA,
     device: DeviceOption = None,
-    slots: Annotated[int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads")] = None,
+    slots: SlotsOption = None,
+    per_device: PerDeviceOption = 1,
+    executor: ExecutorOption = "local",
     tracking: TrackingOption = None,
     use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
     as_json: JsonOption = False,
@@ -76,10 +81,11 @@ def compare(
     from bench.commands.compare import compare as work
     from bench.compare.contenders import choose, enter
     from bench.plan.grid import Grid
+    from bench.run.executors.executor import load_executor
     from bench.schema.protocol import load_protocol
     from bench.tracking.store import tracking_uri
 
-    asked = load_protocol(protocol)
+    asked, place = load_protocol(protocol), load_executor(executor)
     rivals = [rival.strip() for rival in against.split(",") if rival.strip()]
     contenders = choose(loss, method, read_settings(loss_options, "--loss-option"), framework, rivals)
     entrants = enter(contenders, asked, scale, budget, read_settings(sets))
@@ -88,7 +94,7 @@ def compare(
     comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
     settle_name(comparison, chosen=name is not None)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
-    if work(comparison, slots=slots, as_json=as_json, debug=debug(), mlflow=mlflow):
+    if work(comparison, place(grid.home, slots, per_device, debug()), as_json=as_json, mlflow=mlflow):
         raise typer.Exit(1)
 
 
@@ -150,11 +156,12 @@ def _train_segmenter(protocol: Protocol, home: Home, device: DeviceType) -> None
 
     from bench.commands.execution import CarryOut
     from bench.commands.score import segmenter_grid
+    from bench.run.executors.executor import load_executor
 
     grid, key = segmenter_grid(protocol, home, device)
     if key is None:
         raise UsageError(f"--train-segmenter: protocol {protocol.id} has no segmentation network; leave the option out")
-    work = CarryOut(grid, None, Console(stderr=True), debug(), mlflow=None)
+    work = CarryOut(grid, load_executor("local")(home, debug=debug()), Console(stderr=True), mlflow=None)
     for key, outcome in (work.run() if work.todo else {}).items():
         if outcome.state != "done":
             raise BenchError(f"segmentation network {key} {outcome.state}: {outcome.reason}")
@@ -180,6 +187,7 @@ def diff(
 @app.command(epilog=example("rerun cut-3aba"))
 def rerun(
     run: Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")],
+    executor: ExecutorOption = "local",
     home: HomeOption = HOME,
     data: DataOption = DATA,
     as_json: JsonOption = False,
@@ -191,7 +199,7 @@ def rerun(
     from bench.ledger.difference import find_run
 
     results = Home.open(home, data)
-    found = work(results, find_run(results, run), debug=debug(), quiet=as_json)
+    found = work(results, find_run(results, run), debug=debug(), quiet=as_json, executor=executor)
     print(json.dumps(found, indent=1)) if as_json else print_rerun(found)
     if not found["identical"]:
         raise typer.Exit(1)

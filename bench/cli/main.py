@@ -19,12 +19,15 @@ from bench.cli.options import (
     HOME,
     DataOption,
     DeviceOption,
+    ExecutorOption,
     HomeOption,
     JsonOption,
     MethodOption,
+    PerDeviceOption,
     ScaleOption,
     SeedsOption,
     SetOption,
+    SlotsOption,
     TrackingOption,
     as_text,
     debug,
@@ -46,7 +49,9 @@ app = typer.Typer(
 
 @app.command("list", epilog=example("list methods"))
 def list_(
-    kind: Annotated[str, typer.Argument(help="methods, losses, metrics, protocols, tables; default: all")] = "",
+    kind: Annotated[
+        str, typer.Argument(help="methods, losses, metrics, protocols, tables, executors; default: all")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Show what exists."""
@@ -148,19 +153,44 @@ def reproduce(
     home: HomeOption = HOME,
     data: DataOption = DATA,
     device: DeviceOption = None,
-    slots: Annotated[int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads")] = None,
+    slots: SlotsOption = None,
+    per_device: PerDeviceOption = 1,
+    executor: ExecutorOption = "local",
     tracking: TrackingOption = None,
     use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Train, score and tabulate; what is done already is not done again."""
     from bench.commands.reproduce import reproduce as work
+    from bench.run.executors.executor import load_executor
     from bench.tracking.store import tracking_uri
 
+    place = load_executor(executor)
     grid = _grid(tables, home, data, scale, seeds, methods, sets, device)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
-    failed = work(grid, slots=slots, as_json=as_json, debug=debug(), mlflow=mlflow)
-    if failed:
+    if work(grid, place(grid.home, slots, per_device, debug()), as_json=as_json, mlflow=mlflow):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=example("run cut-3abaf1c2d4e5f607"))
+def run(
+    key: Annotated[str, typer.Argument(help="a planned run: its key or a beginning of it")],
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="FILE.py:Class, where the file of the run's loss is on this machine")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option("--method", help="FILE.py:Class, where the file of the run's method is")
+    ] = None,
+    device: DeviceOption = None,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+) -> None:
+    """Do one planned run, as a scheduler's job does. Status 3: not possible here and now, try again later."""
+    from bench.base.home import Home
+    from bench.commands.run import run as work
+
+    files = {kind: reference for kind, reference in (("loss", loss), ("method", method)) if reference is not None}
+    if not work(Home.open(home, data), key, files, device, debug()):
         raise typer.Exit(1)
 
 

@@ -29,6 +29,11 @@ DeviceOption = Annotated[
         "--device", help="cpu, cuda or auto (cuda where there is one); default: CONTRASTBENCH_DEVICE, else auto"
     ),
 ]
+SlotsOption = Annotated[
+    int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads, or one for each card")
+]
+PerDeviceOption = Annotated[int, typer.Option("--per-device", min=1, help="runs at once on each card")]
+ExecutorOption = Annotated[str, typer.Option("--executor", help="where runs execute: contrastbench list executors")]
 HOME, DATA = Path("runs"), Path("datasets")
 
 

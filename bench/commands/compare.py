@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from bench.compare.document import lay_out
 from bench.compare.figures import write_figures
 from bench.compare.findings import Findings, collect
 from bench.plan.grid import Grid
-from bench.run.executors.executor import Outcome
+from bench.run.executors.executor import Executor, Outcome
 from bench.schema.run_spec import digest
 from bench.show.samples import sample_sheet
 
@@ -124,14 +124,13 @@ def _held(folder: Path) -> set[str]:
     return {key for of in keys if isinstance(of, dict) for key in of.values()}
 
 
-def compare(comparison: Comparison, slots: int | None, as_json: bool, debug: bool, mlflow: str | None = None) -> bool:
+def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: str | None = None) -> bool:
     """Do what is left of a comparison and write it down.
 
     Args:
         comparison: from `plan_comparison`.
-        slots: runs at once; None: cores divided by the threads of a run.
+        executor: where the runs are done.
         as_json: print the findings as JSON on standard output and everything else on standard error.
-        debug: show tracebacks of failed runs.
         mlflow: address at which the runs are shown meanwhile; None: nowhere.
 
     Returns:
@@ -141,7 +140,7 @@ def compare(comparison: Comparison, slots: int | None, as_json: bool, debug: boo
         BenchError: if the candidate fails before it has logged anything: its own mistake, so the rest is not run.
     """
     console = Console(stderr=as_json)
-    work = CarryOut(comparison.grid, slots, console, debug, mlflow)
+    work = CarryOut(comparison.grid, executor, console, mlflow)
     outcomes: dict[str, Outcome] = {}
     with work.shown_in_mlflow():
         if work.todo:
@@ -166,7 +165,7 @@ class _Watch:
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
 
-    def __call__(self, active: set[str], outcomes: dict[str, Outcome]) -> None:
+    def __call__(self, active: Mapping[str, str], outcomes: dict[str, Outcome]) -> None:
         label = self.comparison.entrants[0].label
         mine = self.comparison.keys[label].values()
         failed = [outcomes[key].reason for key in mine if key in outcomes and outcomes[key].state == "failed"]

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from rich.console import Console
 
 from bench.base.words import duration, say, shown_path
 from bench.plan.grid import Grid
-from bench.run.executors.executor import Outcome, default_slots
-from bench.run.executors.local import LocalExecutor
+from bench.run.executors.executor import Executor, Outcome, Update
 from bench.show.live import RunView
 from bench.tracking.background import Background
 from bench.tracking.store import how_to_browse
-
-Watch = Callable[[set[str], dict[str, Outcome]], None]
 
 
 class CarryOut:
@@ -24,21 +21,20 @@ class CarryOut:
 
     Args:
         grid: the runs.
-        slots: runs at once; None: cores divided by the threads of a run.
+        executor: where they run.
         console: for people.
-        debug: show tracebacks of failed runs.
         mlflow: address at which the runs are shown meanwhile; None: nowhere.
 
     Attributes:
         todo: train key -> specification of what is not done yet.
     """
 
-    def __init__(self, grid: Grid, slots: int | None, console: Console, debug: bool, mlflow: str | None) -> None:
-        self.grid, self.slots, self.console, self.debug, self.mlflow = grid, slots, console, debug, mlflow
+    def __init__(self, grid: Grid, executor: Executor, console: Console, mlflow: str | None) -> None:
+        self.grid, self.executor, self.console, self.mlflow = grid, executor, console, mlflow
         self.started = time.monotonic()
         grid.write_specs()
         self.todo = grid.unfinished()
-        self.at_once = slots or default_slots(max((spec.threads for spec in self.todo.values()), default=1))
+        self.at_once = executor.at_once(self.todo.values())
         self._say(
             f"{len(grid.runs)} runs: {len(grid.runs) - len(self.todo)} done already, {len(self.todo)} to do, "
             f"{self.at_once} at once; everything goes under {shown_path(grid.home.root)}"
@@ -50,7 +46,7 @@ class CarryOut:
             return nullcontext()
         return Background(self.grid.home, self.mlflow, self._say)
 
-    def run(self, watch: Watch | None = None) -> dict[str, Outcome]:
+    def run(self, watch: Update | None = None) -> dict[str, Outcome]:
         """Run what is left.
 
         Args:
@@ -61,12 +57,12 @@ class CarryOut:
         """
         with RunView(self.console, self.grid.home, self.todo, self.grid.names, self.at_once) as view:
 
-            def seen(active: set[str], outcomes: dict[str, Outcome]) -> None:
+            def seen(active: Mapping[str, str], outcomes: dict[str, Outcome]) -> None:
                 view(active, outcomes)
                 if watch is not None:
                     watch(active, outcomes)
 
-            return LocalExecutor(self.grid.home, self.slots, self.debug).run(self.todo, seen)
+            return self.executor.run(self.todo, seen)
 
     def say_end(self) -> None:
         """Say how long all this took, and how to look at it in MLflow."""

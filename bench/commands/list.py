@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources.abc import Traversable
 from typing import Any
 
-KINDS = ("methods", "losses", "metrics", "protocols", "tables")
+KINDS = ("methods", "losses", "metrics", "protocols", "tables", "executors")
 
 
 def catalogue(kinds: list[str]) -> dict[str, list[dict[str, Any]]]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from bench.base.words import say, shown_path
 from bench.commands.execution import CarryOut
 from bench.plan.grid import Grid
+from bench.run.executors.executor import Executor
 from bench.schema.cell import Cell
 from bench.schema.table import Table
 from bench.show.samples import sample_sheets
@@ -18,21 +19,20 @@ from bench.show.table_files import print_table, write_table
 from bench.verdict.cells import cells_of
 
 
-def reproduce(grid: Grid, slots: int | None, as_json: bool, debug: bool, mlflow: str | None = None) -> bool:
+def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None = None) -> bool:
     """Do what is left and write the tables.
 
     Args:
         grid: tables and runs.
-        slots: runs at once; None: cores divided by the threads of a run.
+        executor: where the runs are done.
         as_json: print the cells as JSON on standard output and everything else on standard error.
-        debug: show tracebacks of failed runs.
         mlflow: address at which the runs are shown meanwhile; None: nowhere.
 
     Returns:
         Whether anything failed.
     """
     console = Console(stderr=as_json)
-    work = CarryOut(grid, slots, console, debug, mlflow)
+    work = CarryOut(grid, executor, console, mlflow)
     failed = False
     written: dict[str, list[Path]] = {}
     with work.shown_in_mlflow():

@@ -11,16 +11,16 @@ from rich.console import Console
 from bench.base.errors import BenchError, UsageError
 from bench.base.hashing import file_sha256
 from bench.base.home import Home, RunFolder
-from bench.base.storage import explained, write_text
+from bench.base.storage import explained
 from bench.base.words import say
 from bench.ledger.difference import difference
 from bench.ledger.folders import read_result
-from bench.run.executors.local import LocalExecutor
-from bench.schema.run_spec import RunSpec, code_hash, read_spec
+from bench.run.executors.executor import load_executor
+from bench.schema.run_spec import RunSpec, code_hash, read_spec, write_spec
 from bench.show.live import RunView
 
 
-def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool) -> dict[str, Any]:
+def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool, executor: str = "local") -> dict[str, Any]:
     """Run a run's recorded specification in a fresh folder, `<home>/reruns/KEY/N`, and compare.
 
     A rerun that was interrupted is continued.
@@ -30,6 +30,7 @@ def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool) -> dict[str, 
         folder: a finished run.
         debug: show the traceback of a failure.
         quiet: progress on standard error.
+        executor: name of what runs it.
 
     Returns:
         `run`, `rerun` (folders), `weights`, `losses`, `scores` (each what is compared -> "same" or how it differs),
@@ -53,7 +54,7 @@ def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool) -> dict[str, 
     key = spec.train_key
     if read_result(again.run(key)) is None:
         with RunView(Console(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
-            outcome = LocalExecutor(again, slots=1, debug=debug).run({key: spec}, view)[key]
+            outcome = load_executor(executor)(again, slots=1, debug=debug).run({key: spec}, view)[key]
         if outcome.state != "done":
             raise BenchError(f"rerun of {key} {outcome.state}: {outcome.reason}")
     return compare_runs(folder, again.run(key), spec)
@@ -90,7 +91,7 @@ def _fresh(home: Home, spec: RunSpec) -> Home:
             if not (root / name).is_symlink():
                 (root / name).symlink_to(os.path.relpath(home.root / name, root))
     again = Home(root, home.datasets)
-    write_text(again.run(key).spec, spec.model_dump_json(indent=1) + "\n")
+    write_spec(again.run(key).spec, spec)
     return again
 
 

@@ -18,7 +18,7 @@ from bench.plugin.discovery import plugins
 from bench.schema.cell import Cell
 from bench.schema.data import DataConfig
 from bench.schema.protocol import Protocol, load_protocol
-from bench.schema.run_spec import RunSpec
+from bench.schema.run_spec import RunSpec, write_spec
 from bench.schema.table import Table, TableCell
 
 
@@ -235,13 +235,8 @@ class Grid:
 
     def write_specs(self) -> None:
         """Write every run's `spec.json`, so that a run's process knows what to do."""
-        from bench.base.storage import write_text
-
         for key, spec in self.runs.items():
-            path = self.home.run(key).spec
-            text = spec.model_dump_json(indent=1) + "\n"
-            if not path.exists() or path.read_text(encoding="utf-8") != text:
-                write_text(path, text)
+            write_spec(self.home.run(key).spec, spec)
 
     def unfinished(self) -> dict[str, RunSpec]:
         """The runs that still have something to do: training, or scores that this machine could measure."""

@@ -36,9 +36,17 @@ _BUILT_IN = {
     "metric": ("bench.metrics", ("name", "higher_is_better")),
     "reference": ("methods.references", ("name", "what")),
     "task": ("bench.tasks", ("name", "verb")),
+    "executor": ("bench.run.executors", ("name", "description")),
 }
 _NAME = re.compile(r"\w[\w.-]*")
-_PLURAL = {"method": "methods", "loss": "losses", "metric": "metrics", "reference": "references", "task": "tasks"}
+_PLURAL = {
+    "method": "methods",
+    "loss": "losses",
+    "metric": "metrics",
+    "reference": "references",
+    "task": "tasks",
+    "executor": "executors",
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Plugin:
     """One plugin, known without importing it.
 
     Attributes:
-        kind: `method`, `loss`, `metric`, `reference` or `task`.
+        kind: `method`, `loss`, `metric`, `reference`, `task` or `executor`.
         name: the name people use.
         class_name: the class inside `path`.
         path: source file.

@@ -1,7 +1,7 @@
 """One run in one process: prepare, train, sample, score; idempotent, locked, resumable.
 
 `python -m bench.run.process HOME DATASETS KEY` does what is left of the run in `HOME/KEY` and exits 0, or writes
-`error.json` and exits 1 (failed) or 3 (stopped on request, everything saved).
+`error.json` and exits 1 (failed), or exits 3 (stopped on request, everything saved) or 4 (another process owns the run).
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from bench.base.device import OUT_OF_MEMORY, is_out_of_memory, made_on, require
+from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory, made_on, require
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.storage import write_json
+from bench.base.storage import explained, write_json
 from bench.run.restore import build_method, restore_method
+from bench.run.ticket import this_process
 from bench.schema.run_spec import code_hash, read_spec
 
-STOPPED = 3
+STOPPED, OWNED = 3, 4
+LOCK_SECONDS = 0.2  # somebody who only looks whether the run is owned holds its lock for an instant
 PROGRESS_SECONDS = 0.5
 
 
@@ -142,26 +144,42 @@ def execute(home: Home, key: str, progress: ProgressFile) -> None:
     progress({"phase": "done"})
 
 
-@contextmanager
-def _owned(folder: RunFolder, progress: ProgressFile) -> Iterator[None]:
-    """Hold the run's lock; if another process owns the run, wait for it, since it does the same work."""
-    from bench.run.train import Stopped
+class OwnedElsewhere(BenchError):
+    """Another process does this run."""
 
+
+@contextmanager
+def _owned(folder: RunFolder) -> Iterator[None]:
+    """Hold the run's lock; what earlier attempts said of themselves goes, and this process's ticket comes.
+
+    Raises:
+        OwnedElsewhere: another process holds it.
+    """
     lock = FileLock(folder.lock)
-    while not lock.is_locked:
-        try:
-            lock.acquire(timeout=PROGRESS_SECONDS)
-        except Timeout:
-            if progress.should_stop():
-                raise Stopped(f"stopped while another process owned run {folder.key}") from None
     try:
+        lock.acquire(timeout=LOCK_SECONDS, poll_interval=LOCK_SECONDS / 10)
+    except Timeout:
+        raise OwnedElsewhere(f"another process does run {folder.key}") from None
+    try:
+        with explained(folder.progress):
+            folder.progress.unlink(missing_ok=True)
+            folder.error.unlink(missing_ok=True)
+        this_process(folder.key).write(folder)
         yield
     finally:
         lock.release()
 
 
-def run_in_child(root: str, datasets: str, key: str) -> None:
-    """Run one run in a process of its own, apart from the terminal, with its output in the run's `log.txt`."""
+def run_in_child(root: str, datasets: str, key: str, card: str = "") -> None:
+    """Run one run in a process of its own, apart from the terminal, with its output in the run's `log.txt`.
+
+    Args:
+        root: the results root.
+        datasets: where folder data sets are found.
+        key: the run's train key.
+        card: the only one that it sees, as CUDA_VISIBLE_DEVICES names it; empty: none.
+    """
+    os.environ[VISIBLE] = card  # before torch looks
     os.setsid()  # Ctrl-C reaches the parent only, which asks its children to stop
     log = os.open(Home(Path(root), Path(datasets)).run(key).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
@@ -181,8 +199,11 @@ def main(arguments: list[str]) -> int:
     from bench.run.train import Stopped
 
     try:
-        with _owned(folder, progress):
+        with _owned(folder):
             execute(home, key, progress)
+    except OwnedElsewhere as owned:
+        print(owned, flush=True)
+        return OWNED
     except Stopped as stop:
         print(stop, flush=True)
         return STOPPED

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from bench.base.device import DeviceType
 from bench.base.errors import BenchError
+from bench.base.storage import write_text
 from bench.base.validation import Strict, validation_line
 from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig
@@ -141,6 +142,17 @@ class RunSpec(Strict):
         segmenter = self.evaluation.segmenter
         return [*self.needs.values(), *([segmenter] if segmenter else [])]
 
+    def with_file(self, sha256: str, path: Path) -> RunSpec:
+        """This run, for a place where the user's file of that content is `path`; its key stays."""
+        moved = {name: f"{path}:{name.rpartition(':')[2]}" for name, of in self.plugins.items() if of == sha256}
+        return self.model_copy(
+            update={
+                "method": moved.get(self.method, self.method),
+                "config": {k: moved.get(v, v) if isinstance(v, str) else v for k, v in self.config.items()},
+                "plugins": {moved.get(name, name): of for name, of in self.plugins.items()},
+            }
+        )
+
     def merged(self, other: RunSpec) -> RunSpec:
         """This run, scored for both askers."""
         mine, theirs = self.evaluation, other.evaluation
@@ -189,6 +201,13 @@ def read_spec(path: Path) -> RunSpec:
         raise BenchError(
             validation_line(str(path), error) + "; run the command that started it again, which writes it anew"
         ) from error
+
+
+def write_spec(path: Path, spec: RunSpec) -> None:
+    """Write a run's `spec.json`, if it does not say the same already."""
+    text = spec.model_dump_json(indent=1) + "\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -53,8 +54,13 @@ class RunView:
         if self._live:
             self._live.stop()
 
-    def __call__(self, active: set[str], outcomes: dict[str, Outcome]) -> None:
-        """Show the present state."""
+    def __call__(self, active: Mapping[str, str], outcomes: dict[str, Outcome]) -> None:
+        """Show the present state.
+
+        Args:
+            active: train key -> where the run is under way, empty if there is nothing to say.
+            outcomes: how runs ended so far.
+        """
         for key in active:
             self.seen.setdefault(key, time.monotonic())
         for key, outcome in outcomes.items():
@@ -69,7 +75,9 @@ class RunView:
                     highlight=False,
                     soft_wrap=True,
                 )
-        states = {key: read_object(self.home.run(key).progress) or {} for key in sorted(active)}
+        states = {
+            key: (read_object(self.home.run(key).progress) or {}) | {"where": active[key]} for key in sorted(active)
+        }
         left = self._time_left(states, outcomes)
         summary = (
             f"{len(outcomes)} of {len(self.specs)} runs done, {duration(time.monotonic() - self.started)} so far, "
@@ -113,11 +121,12 @@ def _left(state: dict[str, Any]) -> float | None:
 
 def _line(state: dict[str, Any]) -> str:
     """One run's state in words."""
+    place = f"{state['where']}  " if state.get("where") else ""
     phase = state.get("phase", "starting")
     if "step" not in state:
-        return str(phase)
+        return f"{place}{phase}"
     losses = " ".join(f"{name} {value:.3g}" for name, value in state.get("losses", {}).items())
-    where = f"step {state['step']}/{state['total_steps']} epoch {state['epoch']}/{state['total_epochs']}"
+    where = f"{place}step {state['step']}/{state['total_steps']} epoch {state['epoch']}/{state['total_epochs']}"
     # the losses last: their number varies, and a narrow terminal cuts the line
     told = f"{where}  {duration(_left(state))} left  {state['seconds_per_step']:.2f} s/step  {losses}"
     return told if phase == "training" else f"{where}  {phase}"

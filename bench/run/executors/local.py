@@ -1,4 +1,4 @@
-"""The `local` executor: a process per run, in slots of a fixed number of threads; crashes are contained and reported.
+"""The `local` executor: a process per run, in slots of a fixed number of threads or on cards; crashes are contained.
 
 Runs are forked from a server process that has imported torch and its optimizers already (about ten seconds of one core,
 most of it `torch._dynamo`, which every optimizer's first step imports) but has used neither threads nor devices.
@@ -12,108 +12,113 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import forkserver
+from typing import Any
 
-from bench.base.home import Home
-from bench.base.storage import explained, read_object
-from bench.run.executors.executor import Interrupted, Outcome, default_slots
-from bench.run.process import STOPPED, run_in_child
+from bench.base.device import cards, require
+from bench.base.home import Home, RunFolder
+from bench.base.storage import read_object
+from bench.ledger.folders import is_owned, run_state
+from bench.run.executors.executor import Executor, Outcome
+from bench.run.process import OWNED, STOPPED, run_in_child
+from bench.run.ticket import Ticket, is_alive, is_here, process_ticket
 from bench.schema.run_spec import RunSpec
 
-POLL_SECONDS = 0.2
 STOP_SECONDS = 60.0  # a stopped run saves its state after its current step; at 256 px on a CPU one step takes 15 s
 
 # The number of threads changes bits. torch is told each run's own number; what else computes (numpy, in scores) has one.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # without it Python looks for `bench` in the working directory first, where a user may have a folder of that name
 _OWN_PACKAGES = {"PYTHONSAFEPATH": "1"}
+# whoever asks the server's torch for cards must not wake the driver there: a fork of that process could not use it
+_SLEEPING_DRIVER = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 _PRELOAD = ["bench.run.preload"]
 
 
-class LocalExecutor:
-    """Runs a graph of runs on this machine.
+@dataclass
+class Job:
+    """A run's process and the card that it was given; empty: none."""
 
-    Args:
-        home: the results root.
-        slots: runs at once; None: cores divided by the threads of a run.
-        debug: show children's tracebacks on the terminal too.
-    """
+    child: multiprocessing.process.BaseProcess
+    card: str
 
-    def __init__(self, home: Home, slots: int | None = None, debug: bool = False) -> None:
-        self.home = home
-        self.slots = slots
-        self.debug = debug
-        self.active: dict[str, multiprocessing.process.BaseProcess] = {}
+
+class LocalExecutor(Executor):
+    """Runs on this machine: on the CPU as many as its cores allow, on cards one for each."""
+
+    name = "local"
+    description = "processes on this machine"
+
+    def __init__(self, home: Home, slots: int | None = None, per_device: int = 1, debug: bool = False) -> None:
+        super().__init__(home, slots, per_device, debug)
+        self.jobs: dict[str, Job] = {}
+        self._cards: dict[str, list[str]] = {}
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(_PRELOAD)
 
-    def run(
-        self, specs: dict[str, RunSpec], update: Callable[[set[str], dict[str, Outcome]], None]
-    ) -> dict[str, Outcome]:
-        """Execute runs in order, each after the runs it needs and after the one that scores it.
+    def at_once(self, specs: Iterable[RunSpec]) -> int:
+        """See `Executor.at_once`."""
+        return max((len(self._places(spec)) for spec in specs), default=1) or 1
 
-        Where the latter fails the run goes on: only the scores that ask it are missing.
+    def _places(self, spec: RunSpec) -> list[str]:
+        """The card of each run of this kind that may run at once, empty names where runs have none."""
+        if spec.device not in self._cards:
+            self._cards[spec.device] = cards(spec.device)
+        given = self._cards[spec.device] * self.per_device
+        if not given and spec.device == "cpu":
+            return [""] * (self.slots or _default_slots(spec.threads))
+        return given[: self.slots]
 
-        Args:
-            specs: train key -> run, needed runs first.
-            update: called several times a second with the active keys and the outcomes so far.
+    def submit(self, specs: Mapping[str, RunSpec]) -> dict[str, Ticket]:
+        """See `Executor.submit`; takes as many as there are places free."""
+        taken = {}
+        for key, spec in specs.items():
+            free = self._places(spec)
+            if not free:
+                require(spec.device)  # says why there is no place at all
+            for job in self.jobs.values():
+                if job.card in free:
+                    free.remove(job.card)
+            if free:
+                taken[key] = self._start(key, free[0])
+        return taken
 
-        Returns:
-            train key -> outcome.
-
-        Raises:
-            Interrupted: after Ctrl-C, once every child has saved its state.
-        """
-        outcomes: dict[str, Outcome] = {}
-        waiting = list(specs)
-        slots = self.slots or default_slots(max((spec.threads for spec in specs.values()), default=1))
-        try:
-            while waiting or self.active:
-                for key in list(waiting):
-                    failed = [n for n in specs[key].needs.values() if n in outcomes and outcomes[n].state != "done"]
-                    if failed:
-                        waiting.remove(key)
-                        outcomes[key] = Outcome("failed", f"needs run {failed[0]}, which {outcomes[failed[0]].state}")
-                    elif len(self.active) < slots and not self._unfinished(specs[key], waiting):
-                        waiting.remove(key)
-                        self.active[key] = self._start(key)
-                for key, child in list(self.active.items()):
-                    if (status := child.exitcode) is not None:
-                        del self.active[key]
-                        outcomes[key] = self._outcome(key, status)
-                update(set(self.active), outcomes)
-                time.sleep(POLL_SECONDS)
-        except KeyboardInterrupt:
-            self._stop()
-            raise Interrupted("stopped; every run has saved its state: run the same command to go on") from None
-        except BaseException:
-            self._stop()
-            raise
-        return outcomes
-
-    def _unfinished(self, spec: RunSpec, waiting: list[str]) -> bool:
-        return any(key in waiting or key in self.active for key in spec.comes_after)
-
-    def _start(self, key: str) -> multiprocessing.process.BaseProcess:
-        folder = self.home.run(key)
-        with explained(folder.progress):
-            folder.progress.unlink(missing_ok=True)
-            folder.error.unlink(missing_ok=True)
+    def _start(self, key: str, card: str) -> Ticket:
         child = self.context.Process(
-            target=run_in_child, args=(str(self.home.root), str(self.home.datasets), key), name=key
+            target=run_in_child, args=(str(self.home.root), str(self.home.datasets), key, card), name=key
         )
         _start_server()
         child.start()
-        return child
+        assert child.pid is not None  # it has started
+        self.jobs[key] = Job(child, card)
+        return process_ticket(key, child.pid, card=card)
 
-    def _outcome(self, key: str, status: int) -> Outcome:
+    def where(self, ticket: Ticket) -> str:
+        """See `Executor.where`."""
+        card = ticket.job.get("card")
+        return f"on card {card}" if card else ""
+
+    def poll(self, tickets: Mapping[str, Ticket]) -> dict[str, Outcome]:
+        """See `Executor.poll`."""
+        return {key: self._outcome(self.home.run(key), ticket) for key, ticket in tickets.items()}
+
+    def _outcome(self, folder: RunFolder, ticket: Ticket) -> Outcome:
+        job = self.jobs.get(folder.key)
+        if job is None or job.child.pid != ticket.job.get("pid"):
+            return _from_files(folder, ticket)
+        status: Any = job.child.exitcode
+        if status is None:
+            return Outcome("running")
+        del self.jobs[folder.key]
         if status == 0:
             return Outcome("done")
+        if status == OWNED:
+            return Outcome("elsewhere")
         if status == STOPPED:
             return Outcome("stopped", "it was asked to stop; run the same command to go on")
-        folder = self.home.run(key)
         error = read_object(folder.error)
         if error is not None:
             if self.debug and error.get("traceback"):
@@ -122,19 +127,49 @@ class LocalExecutor:
         if status < 0:
             name = signal.Signals(-status).name
             hint = "; the machine may be out of memory, try --slots 1" if name == "SIGKILL" else ""
-            return Outcome("failed", f"run {key} was killed by {name}{hint}; run the same command to go on")
-        return Outcome("failed", f"run {key} ended with status {status}; see {folder.log}")
+            return Outcome("failed", f"run {folder.key} was killed by {name}{hint}; run the same command to go on")
+        return Outcome("failed", f"run {folder.key} ended with status {status}; see {folder.log}")
 
-    def _stop(self) -> None:
-        for child in self.active.values():
+    def cancel(self, tickets: Mapping[str, Ticket]) -> None:
+        """See `Executor.cancel`."""
+        mine = {key: self.jobs.pop(key).child for key in tickets if key in self.jobs}
+        found_again = [ticket for key, ticket in tickets.items() if key not in mine]
+        for child in mine.values():
             child.terminate()
+        _signal(found_again, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        for child in self.active.values():
+        for child in mine.values():
             child.join(max(0.1, deadline - time.monotonic()))
             if child.exitcode is None:
                 child.kill()
                 child.join()
-        self.active.clear()
+        while any(map(is_alive, found_again)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        _signal(found_again, signal.SIGKILL)
+
+
+def _default_slots(threads: int) -> int:
+    """As many runs at once as the cores allow."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)
+
+
+def _from_files(folder: RunFolder, ticket: Ticket) -> Outcome:
+    """How far the run of a process is that this one did not start."""
+    if is_alive(ticket) or (not is_here(ticket) and is_owned(folder)):
+        return Outcome("running")
+    if (error := read_object(folder.error)) is not None:
+        return Outcome("failed", str(error.get("message", f"see {folder.log}")))
+    if run_state(folder)[0] == "done":
+        return Outcome("done")
+    return Outcome("stopped", "its process is gone; run the same command to go on")
+
+
+def _signal(tickets: Iterable[Ticket], number: signal.Signals) -> None:
+    for ticket in tickets:
+        if is_alive(ticket):
+            with suppress(ProcessLookupError):
+                os.kill(ticket.job["pid"], number)
 
 
 def _start_server() -> None:
@@ -142,7 +177,7 @@ def _start_server() -> None:
     on_main_thread = threading.current_thread() is threading.main_thread()  # only that one may change handlers
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if on_main_thread else None
     try:
-        with _environment(dict.fromkeys(_THREAD_VARIABLES, "1") | _OWN_PACKAGES):
+        with _environment(dict.fromkeys(_THREAD_VARIABLES, "1") | _OWN_PACKAGES | _SLEEPING_DRIVER):
             forkserver.ensure_running()
     finally:
         if on_main_thread:

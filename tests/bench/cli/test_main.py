@@ -75,7 +75,9 @@ def test_a_status_of_its_own_for_the_shell(tmp_path):
     done = subprocess.run([*command, "list", "nothing"], capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "error: no kind named 'nothing'; known: losses, methods, metrics, protocols, tables\n"
+    assert (
+        done.stderr == "error: no kind named 'nothing'; known: executors, losses, methods, metrics, protocols, tables\n"
+    )
 
 
 WRONG = {

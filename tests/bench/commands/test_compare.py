@@ -8,6 +8,7 @@ from bench.base.storage import write_json, write_text
 from bench.commands.compare import Comparison, compare, default_name, plan_comparison, settle_name
 from bench.compare.contenders import choose, enter
 from bench.plan.grid import Grid
+from bench.run.executors.local import LocalExecutor
 
 
 def comparison(toys, candidate="Toy", against="NeedsTeacher", seeds=2, **settings):
@@ -22,7 +23,7 @@ def test_runs_are_made_once_and_everything_is_written(toys, capsys):
     planned = comparison(toys)
     assert planned.folder == toys.home.root / "comparisons" / "toy-vs-needs_teacher-toys-smoke"
     assert len(planned.grid.runs) == 6  # two seeds of two methods, and of the teacher that one of them needs
-    assert not compare(planned, slots=2, as_json=True, debug=False)
+    assert not compare(planned, LocalExecutor(toys.home, slots=2), as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert found == json.loads((planned.folder / "comparison.json").read_text())
     assert [c["label"] for c in found["contenders"]] == ["toy", "needs-teacher"]
@@ -75,7 +76,7 @@ def test_a_damaged_record_holds_no_name(toys):
 def test_a_candidate_that_does_not_work_stops_the_rest(toys):
     planned = comparison(toys, candidate="Crash", against="Toy", stall=2.0)
     with pytest.raises(BenchError, match=r"crash fails from the start, so nothing else is run: run crash-.* SIGSEGV"):
-        compare(planned, slots=2, as_json=True, debug=False)
+        compare(planned, LocalExecutor(toys.home, slots=2), as_json=True)
     assert not any(toys.home.run(key).result.exists() for key in planned.keys["toy"].values())
 
 

@@ -16,6 +16,7 @@ from bench.commands.reproduce import reproduce
 from bench.ledger.folders import run_state
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
+from bench.run.executors.local import LocalExecutor
 from bench.tracking.background import Background
 from bench.tracking.follow import sync
 from bench.tracking.store import ENVIRONMENT
@@ -33,7 +34,7 @@ def grid_of(board, seeds: int, **settings: object) -> Grid:
 
 def test_several_runs_at_once_on_a_fresh_database_lose_nothing(fresh_board):
     grid = grid_of(fresh_board, 3, stall=0.2)
-    assert not reproduce(grid, slots=3, as_json=False, debug=False, mlflow=fresh_board.uri)
+    assert not reproduce(grid, LocalExecutor(grid.home, slots=3), as_json=False, mlflow=fresh_board.uri)
     for key in grid.runs:
         fresh_board.assert_complete(key)
         assert fresh_board.mlflow_run(key).info.status == "FINISHED"
@@ -55,7 +56,7 @@ def test_a_server_that_is_down_neither_fails_nor_slows_the_runs_and_sync_catches
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
     grid = grid_of(board, 2)
-    assert not reproduce(grid, slots=2, as_json=False, debug=False, mlflow=uri)
+    assert not reproduce(grid, LocalExecutor(grid.home, slots=2), as_json=False, mlflow=uri)
     said = capsys.readouterr().out
     assert said.count("does not answer") == 1
     assert "nothing is lost: the runs go on, and `contrastbench sync" in said

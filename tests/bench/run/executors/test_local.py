@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -7,14 +8,20 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from bench.base.errors import NotAvailable
 from bench.base.storage import read_json
 from bench.ledger.folders import run_state
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
+from bench.run import process
 from bench.run.executors.executor import Interrupted
 from bench.run.executors.local import LocalExecutor, _start_server
+from bench.run.ticket import read_tickets
 from bench.tracking.store import ENVIRONMENT
+
+PLUGINS = Path(__file__).parents[3] / "plugins"
 
 
 def grid_of(toys, *runs):
@@ -150,3 +157,98 @@ def test_folders_of_the_same_names_in_the_working_directory_are_not_imported(tmp
     assert not Path(found[1].stdout.strip()).is_relative_to(tmp_path)
     assert "PYTHONSAFEPATH" not in os.environ
     assert ENVIRONMENT["PYTHONSAFEPATH"] == "1"  # of the processes that show runs in MLflow
+
+
+def seeing(toys, tmp_path, count, **settings):
+    """A grid of runs that write down where they compute."""
+    notes = tmp_path / "notes.jsonl"
+    grid = Grid(toys.home)
+    method = f"{PLUGINS / 'seeing.py'}:Sees"
+    for seed in range(count):
+        grid.add_run(resolve(method, toys.protocol, "smoke", settings={"notes": str(notes), **settings}), seed)
+    grid.write_specs()
+    return grid, notes
+
+
+def notes_by_process(notes):
+    found: dict[int, list[dict]] = {}
+    for line in notes.read_text().splitlines():
+        found.setdefault(json.loads(line)["pid"], []).append(json.loads(line))
+    return list(found.values())
+
+
+@pytest.mark.parametrize("per_device", [1, 2])
+def test_each_run_sees_its_own_card_and_a_card_is_given_again_when_its_run_has_ended(
+    toys, tmp_path, monkeypatch, per_device
+):
+    monkeypatch.setenv("CONTRASTBENCH_FAKE_DEVICES", "2")
+    grid, notes = seeing(toys, tmp_path, 5, stall=0.03)
+    seen = []
+    executor = LocalExecutor(toys.home, per_device=per_device)
+    assert executor.at_once(grid.runs.values()) == 2 * per_device
+    outcomes = executor.run(grid.runs, lambda active, _: seen.append(dict(active)))
+    assert {outcome.state for outcome in outcomes.values()} == {"done"}
+    runs = notes_by_process(notes)
+    assert len(runs) == 5
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for lines in runs:
+        (card,) = {line["card"] for line in lines}
+        spans.setdefault(card, []).append((lines[0]["time"], lines[-1]["time"]))
+    assert spans.keys() == {"fake-0", "fake-1"}
+    together = [
+        sum(start <= at <= end for start, end in mine) for mine in spans.values() for at in (start for start, _ in mine)
+    ]
+    assert max(together) <= per_device
+    assert max(len(active) for active in seen) == 2 * per_device
+    assert set(seen[0].values()) == {"on card fake-0", "on card fake-1"}
+    cards = [read_json(toys.home.run(key).result)["card"] for key in grid.runs]
+    assert set(cards) == {"fake-0", "fake-1"}  # pretended cards are recorded as such
+    assert {read_json(toys.home.run(key).result)["device"] for key in grid.runs} == {"cpu"}
+
+
+def test_a_run_on_the_cpu_sees_no_card(toys, tmp_path):
+    grid, notes = seeing(toys, tmp_path, 1)
+    LocalExecutor(toys.home, slots=1).run(grid.runs, lambda *_: None)
+    assert {line["card"] for lines in notes_by_process(notes) for line in lines} == {""}
+
+
+def test_runs_for_a_card_are_refused_at_once_where_there_is_none(toys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    grid = Grid(toys.home, "cuda")
+    key = grid.add_run(resolve(toys.method, toys.protocol, "smoke"), 0)
+    with pytest.raises(NotAvailable, match="torch sees no CUDA device here"):
+        LocalExecutor(toys.home).run(grid.runs, lambda *_: None)
+    assert not toys.home.run(key).log.exists()
+
+
+def test_a_later_process_finds_a_run_again_by_its_ticket(toys):
+    grid, (key,) = grid_of(toys, ("Toy", {"stall": 0.1}))
+    folder = toys.home.run(key)
+    first, later = LocalExecutor(toys.home, slots=1), LocalExecutor(toys.home)
+    submitted = first.submit(grid.runs)
+    deadline = time.monotonic() + 60
+    while "step" not in (read_json(folder.progress) or {}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (ticket,) = read_tickets(folder)
+    assert (ticket.executor, ticket.job["pid"]) == ("local", submitted[key].job["pid"])
+    assert later.poll({key: ticket})[key].state == "running"
+    later.cancel({key: ticket})
+    assert later.poll({key: ticket})[key].state == "stopped"
+    assert first.poll(submitted)[key].state == "stopped"
+    assert list(folder.checkpoints.glob("state-*.json"))
+    first.run(grid.runs, lambda *_: None)
+    assert later.poll({key: ticket})[key].state == "done"
+
+
+def test_a_process_that_finds_the_run_owned_leaves_everything_as_it_is(toys, capfd):
+    _, (key,) = grid_of(toys, ("Toy", {}))
+    folder = toys.home.run(key)
+    folder.progress.write_text('{"phase": "training"}')
+    folder.error.write_text('{"message": "of yesterday"}')
+    with FileLock(folder.lock):
+        assert process.main([str(toys.home.root), str(toys.home.datasets), key]) == process.OWNED
+    assert folder.progress.read_text() == '{"phase": "training"}'
+    assert folder.error.exists()
+    assert not folder.tickets.exists()
+    assert f"another process does run {key}" in capfd.readouterr().out

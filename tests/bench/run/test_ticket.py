@@ -1,0 +1,29 @@
+import subprocess
+import sys
+
+from bench.base.home import RunFolder
+from bench.run.ticket import Ticket, is_alive, process_ticket, read_tickets, this_process
+
+
+def test_a_ticket_is_found_again_in_the_runs_folder(tmp_path):
+    folder = RunFolder(tmp_path / "cut-01")
+    assert read_tickets(folder) == []
+    mine = this_process(folder.key)
+    mine.write(folder)
+    queued = Ticket(executor="cluster", run=folder.key, job={"number": 7}, submitted=1.0)
+    queued.write(folder)
+    assert read_tickets(folder) == [queued, mine]
+    (folder.tickets / "local.json").write_text("{")
+    assert read_tickets(folder) == [queued]
+
+
+def test_a_process_is_known_by_its_number_and_its_start():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    ticket = process_ticket("cut-01", child.pid)
+    assert is_alive(ticket)
+    other = ticket.job | {"started": "1"}
+    assert not is_alive(ticket.model_copy(update={"job": other}))  # its number was given to another process
+    elsewhere = ticket.job | {"host": "another"}
+    assert not is_alive(ticket.model_copy(update={"job": elsewhere}))
+    child.communicate(b"\n")
+    assert not is_alive(ticket)
