@@ -90,12 +90,12 @@ class TrainingImages:
         """The batch of a 0-based step: per stream float32 (batch, 3, crop, crop) in [-1, 1] on the device."""
         side = self._side(step)
         crop = self.config.crop_size
-        self._draws.at(step)
+        draws = self._draws.at(step)
         found = {}
-        for stream, ids in self._ids(step).items():
+        for stream, ids in self._ids(draws).items():
             read = self._read(stream, side)
-            corners = self._draws.stream(f"data.{stream}.crop").integers(side - crop + 1, size=(len(ids), 2))
-            flips = self._draws.stream(f"data.{stream}.flip").random(len(ids)) < 0.5
+            corners = draws.stream(f"data.{stream}.crop").integers(side - crop + 1, size=(len(ids), 2))
+            flips = draws.stream(f"data.{stream}.flip").random(len(ids)) < 0.5
             crops = [
                 round_sides(read(i)[y : y + crop, x : x + crop])
                 for i, (y, x) in zip(ids.tolist(), corners.tolist(), strict=True)
@@ -111,18 +111,18 @@ class TrainingImages:
         fine_tuning = self.config.jitter_off_in_decay and self.epoch(step) > self.config.n_epochs
         return self.config.crop_size if fine_tuning else self.config.load_size
 
-    def _ids(self, step: int) -> dict[str, np.ndarray]:
-        """Which image of each stream the items of a step take."""
+    def _ids(self, draws: Draws) -> dict[str, np.ndarray]:
+        """Which image of each stream the items of a step take; `draws` are that step's."""
         batch = self.config.batch_size
-        items = range(step * batch, (step + 1) * batch)
+        items = range(draws.step * batch, (draws.step + 1) * batch)
         entries = np.array([self._order(item // self._pass_length)[item % self._pass_length] for item in items])
         first, *others = self._sizes
-        drawn = {s: self._draws.stream(f"data.{s}").integers(self._sizes[s], size=batch) for s in others}
+        drawn = {s: draws.stream(f"data.{s}").integers(self._sizes[s], size=batch) for s in others}
         return {first: entries % self._sizes[first], **drawn}
 
     def _draw_order(self, number: int) -> np.ndarray:
         """The permutation of a pass."""
-        return Draws(self._draws.seed, self._draws.rank).at(number).permutation("data.order", self._permuted).numpy()
+        return self._draws.at(number).permutation("data.order", self._permuted).numpy()
 
 
 def evaluation_images(images: ImageSet, crop_size: int) -> Iterator[tuple[str, Tensor]]:
