@@ -6,13 +6,14 @@ differ, alexandonian/contrastive-feature-loss 788ac92 is `variant: released`. Th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 from bench.base.randomness import Draws
 from bench.method import Method, MethodConfig, StepContext, Task
@@ -75,7 +76,7 @@ class ContrastiveFeature(Method):
             config.nhidden,
         )
         initialise_spade(self.netG, draws.generator("init.netG"))
-        self._optimizers: dict[str, Optimizer] = {"G": adam(self.netG.parameters(), lr_G, betas)}
+        self._optimizers = {"G": adam(self.netG.parameters(), lr_G, betas)}
         self.netD: MultiscaleDiscriminator | None = None
         self.netF: ProjectionHead | None = None
         self.space: FeatureSpace | None = None
@@ -105,7 +106,6 @@ class ContrastiveFeature(Method):
         # the released code's decay leaves F alone
         decaying = [name for name in self._optimizers if name != "F" or config.variant == "paper"]
         self._schedulers = {name: self._schedule(self._optimizers[name]) for name in decaying}
-        self._visuals: dict[str, Tensor] = {}
 
     def _schedule(self, optimizer: Optimizer) -> LambdaLR:
         """SPADE's decay: each decaying epoch ends by taking lr / n_epochs_decay away, so the first still has all of it."""
@@ -135,20 +135,21 @@ class ContrastiveFeature(Method):
         trained = self.space is not None and not self.config.frozen_F
         return super().networks() | ({"E": self.space} if self.space is not None and trained else {})
 
-    def optimizers(self) -> dict[str, Optimizer]:
-        """G, D and F (which trains E too), those that exist."""
-        return dict(self._optimizers)
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
+        """`nce.ids/MAP`: the places at each map of the feature space, shared by both images and by the batch."""
+        sizes = self.space.map_sizes(context.shapes["B"][2:]) if self.space is not None else []
+        return {
+            f"nce.ids/{index}": context.draw.permutation("nce.ids", height * width, self.config.num_patches)
+            for index, (height, width) in enumerate(sizes)
+        }
 
-    def schedulers(self) -> dict[str, LRScheduler]:
-        """SPADE's schedule of G and D, in the paper's variant of F too."""
-        return dict(self._schedulers)
-
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update G, F and E, then D.
 
         Args:
             batch: A, conditions (batch, 1 or 2, H, W); B, images (batch, 3, H, W) in [-1, 1].
-            context: the moment and its draws: `nce.ids` for each map.
+            drawn: see `draw`.
+            phase: not used.
 
         Returns:
             G, its weighted terms G_GAN, G_Feat, G_L1, G_VGG, NCE; D_real, D_fake, D; those that exist.
@@ -158,7 +159,7 @@ class ContrastiveFeature(Method):
         fake = self.netG(labels)
         self._visuals = {"fake_B": fake.detach()}
         with frozen(*([self.netD] if self.netD is not None else [])):
-            terms = self._generator_terms(labels, fake, real, context.draw)
+            terms = self._generator_terms(labels, fake, real, drawn)
             G = torch.stack(list(terms.values())).sum()
             descend(G, *(self._optimizers[name] for name in ("G", "F") if name in self._optimizers))
         losses = {name: term.detach() for name, term in (terms | {"G": G}).items()}
@@ -166,7 +167,9 @@ class ContrastiveFeature(Method):
             losses |= self._update_discriminator(self.netD, labels, real)
         return losses
 
-    def _generator_terms(self, labels: Tensor, fake: Tensor, real: Tensor, draw: Draws) -> dict[str, Tensor]:
+    def _generator_terms(
+        self, labels: Tensor, fake: Tensor, real: Tensor, drawn: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Every weighted term of the generator's loss."""
         config = self.config
         terms = {}
@@ -185,20 +188,19 @@ class ContrastiveFeature(Method):
             weights = layer_weights(config.vgg_weights)
             terms["G_VGG"] = config.lambda_vgg * feature_l1([fake, *self.perceptual(fake)], targets, weights)
         if self.space is not None and self.netF is not None:
-            terms["NCE"] = config.lambda_NCE * self._contrast(self.space, self.netF, fake, real, draw)
+            terms["NCE"] = config.lambda_NCE * self._contrast(self.space, self.netF, fake, real, drawn)
         return terms
 
-    def _contrast(self, space: FeatureSpace, netF: ProjectionHead, fake: Tensor, real: Tensor, draw: Draws) -> Tensor:
-        """The contrastive feature loss; places are drawn once per map, shared by both images and by the batch."""
+    def _contrast(
+        self, space: FeatureSpace, netF: ProjectionHead, fake: Tensor, real: Tensor, drawn: Mapping[str, Tensor]
+    ) -> Tensor:
+        """The contrastive feature loss."""
         config = self.config
         # real and fake apart, because batch norms of a feature space shall see one kind at a time
         with torch.set_grad_enabled(config.nce == "bidirectional" or config.uses_key_gradient):
             real_maps = space(real)
         fake_maps = space(fake)
-        ids = [
-            draw.permutation("nce.ids", features.shape[2] * features.shape[3], config.num_patches).to(features.device)
-            for features in real_maps
-        ]
+        ids = [drawn[f"nce.ids/{index}"] for index in range(len(real_maps))]
         loss = bidirectional_nce if config.nce == "bidirectional" else patch_nce
         by_layer = [
             loss(query, key, config.nce_T, config.uses_fake_negatives, config.uses_key_gradient)
@@ -216,10 +218,6 @@ class ContrastiveFeature(Method):
         D = D_fake + D_real
         descend(D, self._optimizers["D"])
         return {"D_fake": D_fake.detach(), "D_real": D_real.detach(), "D": D.detach()}
-
-    def visuals(self) -> dict[str, Tensor]:
-        """fake_B of the last step's first pass."""
-        return self._visuals
 
     @torch.no_grad()
     def synthesize(self, condition: Tensor) -> Tensor:

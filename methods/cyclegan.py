@@ -6,13 +6,12 @@ ICCV 2017. The original repository's settings, not those of CUT's `--model cycle
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from bench.base.randomness import Draws
 from bench.method import Method, MethodConfig, StepContext, Task
@@ -45,7 +44,10 @@ class CycleGANConfig(MethodConfig):
 
 
 class CycleGAN(Method):
-    """Two translators that must undo each other: G_A: A -> B judged by D_A, G_B: B -> A judged by D_B."""
+    """Two translators that must undo each other: G_A: A -> B judged by D_A, G_B: B -> A judged by D_B.
+
+    While the pools of generated images fill, a step is in the phase `filling`, then in `full`.
+    """
 
     name = "cyclegan"
     task: ClassVar[Task] = "unpaired_translation"
@@ -54,6 +56,7 @@ class CycleGAN(Method):
     source = "junyanz/pytorch-CycleGAN-and-pix2pix, models/cycle_gan_model.py as of 2018-2020"
     Config: ClassVar[type[MethodConfig]] = CycleGANConfig
     config: CycleGANConfig
+    eager_phases: ClassVar[frozenset[str]] = frozenset({"filling"})  # the pools grow
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"*": {}}  # [R] README: one command for every data set
 
     def __init__(self, config: CycleGANConfig, draws: Draws) -> None:
@@ -75,30 +78,36 @@ class CycleGAN(Method):
             name: linear_schedule(optimizer, config.n_epochs, config.n_epochs_decay)
             for name, optimizer in self._optimizers.items()
         }
-        self._visuals: dict[str, Tensor] = {}
 
-    def optimizers(self) -> dict[str, Optimizer]:
-        """G over both generators, D over both discriminators."""
-        return dict(self._optimizers)
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
+        """What the pools do with the images: `fake_B_pool.exchange`, `.place`, then those of `fake_A_pool`."""
+        pools = {"fake_B_pool": (self.fake_B_pool, "A"), "fake_A_pool": (self.fake_A_pool, "B")}
+        drawn: dict[str, Tensor] = {}
+        for name, (pool, source) in pools.items():
+            drawn |= pool.draw(context.draw, name, context.step, context.shapes[source][0])
+        return drawn
 
-    def schedulers(self) -> dict[str, LRScheduler]:
-        """One `linear` schedule per optimizer."""
-        return dict(self._schedulers)
+    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
+        """`filling` or `full`."""
+        return "filling" if self.fake_B_pool.fills(context.step, context.shapes["A"][0]) else "full"
 
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update both generators, then both discriminators on what the pools hand out.
 
         Args:
             batch: A and B, (batch, 3, H, W) in [-1, 1].
-            context: the moment and its draws: `fake_B_pool.*`, then `fake_A_pool.*`.
+            drawn: see `draw`.
+            phase: not used: the pools look at their own size.
 
         Returns:
             G_A, cycle_A, idt_A, D_A and the same for B, weighted as they enter the objective.
         """
         real_A, real_B = batch["A"], batch["B"]
         losses = self._update_generators(real_A, real_B)
-        fake_B = self.fake_B_pool(self._visuals["fake_B"], context.draw, "fake_B_pool")
-        fake_A = self.fake_A_pool(self._visuals["fake_A"], context.draw, "fake_A_pool")
+        fake_B, fake_A = (
+            pool(self._visuals[name], drawn[f"{name}_pool.exchange"], drawn[f"{name}_pool.place"])
+            for name, pool in (("fake_B", self.fake_B_pool), ("fake_A", self.fake_A_pool))
+        )
         D_A = lsgan_discriminator(self.netD_A(real_B), self.netD_A(fake_B))
         D_B = lsgan_discriminator(self.netD_B(real_A), self.netD_B(fake_A))
         descend(D_A + D_B, self._optimizers["D"])
@@ -130,10 +139,6 @@ class CycleGAN(Method):
         images |= {"fake_B": fake_B, "rec_A": rec_A, "fake_A": fake_A, "rec_B": rec_B}
         self._visuals = {name: image.detach() for name, image in images.items()}
         return {name: loss.detach() for name, loss in losses.items()}
-
-    def visuals(self) -> dict[str, Tensor]:
-        """fake_B, rec_A, idt_B, fake_A, rec_B, idt_A of the last step."""
-        return self._visuals
 
     @torch.no_grad()
     def translate(self, images: Tensor) -> Tensor:

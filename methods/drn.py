@@ -7,6 +7,7 @@ What the supplement does not say follows the repository's recommended command.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -14,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
-from torch.optim import SGD, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim import SGD
+from torch.optim.lr_scheduler import LambdaLR
 
 from bench.base.randomness import Draws
 from bench.base.weight_files import find_weights
-from bench.method import Method, MethodConfig, PairedConfig, StepContext, Task
+from bench.method import Method, MethodConfig, PairedConfig, Task
 from bench.plugin.method import UNKNOWN
 from methods.cityscapes_classes import training_ids
 from methods.networks.drn import DRN, Architecture
@@ -100,11 +101,10 @@ class DRNSegmenter(Method):
         self.register_buffer("std", torch.tensor(STD)[:, None, None], persistent=False)
         self.netS = DRN(len(self.labels_of_classes), config.architecture, config.width)
         self.netS.initialise(draws.generator("init.netS"))
-        self._optimizer = SGD(
-            self.netS.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
-        )
+        optimizer = SGD(self.netS.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
         every = max(1, round(config.lr_step * config.total_epochs))
-        self._scheduler = LambdaLR(self._optimizer, lambda done: 0.1 ** (done // every))
+        self._optimizers = {"S": optimizer}
+        self._schedulers = {"S": LambdaLR(optimizer, lambda done: 0.1 ** (done // every))}
 
     @property
     def labels_of_classes(self) -> Tensor:
@@ -125,20 +125,13 @@ class DRNSegmenter(Method):
             path = _imagenet_file(self.config.architecture, weights)
             self.netS.load_imagenet(torch.load(path, map_location="cpu", weights_only=True))
 
-    def optimizers(self) -> dict[str, Optimizer]:
-        """S."""
-        return {"S": self._optimizer}
-
-    def schedulers(self) -> dict[str, LRScheduler]:
-        """A tenth of the rate after each `lr_step`."""
-        return {"S": self._scheduler}
-
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update S.
 
         Args:
             batch: A, label maps (batch, 1 or 2, H, W); B, images (batch, 3, H, W) in [-1, 1].
-            context: not used.
+            drawn: empty.
+            phase: not used.
 
         Returns:
             S, the loss; accuracy, the share of scored pixels whose class was the most probable one.
@@ -147,7 +140,7 @@ class DRNSegmenter(Method):
         scored = classes != UNKNOWN
         scores = self.netS(self._normalised(batch["B"]))
         loss = F.nll_loss(scores, classes, ignore_index=UNKNOWN)
-        descend(loss, self._optimizer)
+        descend(loss, self._optimizers["S"])
         right = (scores.detach().argmax(dim=1) == classes) & scored
         return {"S": loss.detach(), "accuracy": right.sum() / scored.sum()}
 

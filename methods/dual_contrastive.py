@@ -9,12 +9,13 @@ The authors published no code. [S] marks what the paper's supplement prints, [R]
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from bench.base.randomness import Draws
 from bench.method import Method, MethodConfig, StepContext, Task
@@ -34,7 +35,8 @@ class DualContrastive(Method):
     """A generator against a discriminator that tells one real image from a batch of generated ones, and vice versa.
 
     A step: update G; every 4th step regularise G (path length); update D; every 16th step regularise D (R1); move the
-    running average of G, which is what makes the images that are scored.
+    running average of G, which is what makes the images that are scored. Its phase is `main`, followed by `+pl` and `+r1`
+    where it is their turn.
     """
 
     name = "dual_contrastive"
@@ -107,7 +109,6 @@ class DualContrastive(Method):
             "G": lazy_adam(self.netG.parameters(), config, config.pl_interval if config.pl_weight else None),
             "D": lazy_adam(self.netD.parameters(), config, config.r1_interval if config.r1_gamma else None),
         }
-        self._visuals: dict[str, Tensor] = {}
 
     pl_mean: Tensor
 
@@ -140,34 +141,71 @@ class DualContrastive(Method):
             config.reference_attention_activated,
         )
 
-    def optimizers(self) -> dict[str, Optimizer]:
-        """G and D; regularisation steps share them."""
-        return dict(self._optimizers)
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
+        """What G's images are made from, for its update, its path lengths and D's update, and the path lengths' noise.
 
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+        Returns:
+            `z_G`, `z_D` and, where it is their turn, `z_pl`, each (count, z_dim); with style mixing `z_G.other` (zeros
+            where there is none) and `z_G.cutoff` (0-dim; the first layer mixed in), with random noise
+            `z_G.noise.LAYER`; and likewise for the others. `pl_noise` (count, 3, R, R).
+        """
+        batch = context.shapes["B"][0]
+        drawn = self._draw_images("z_G", batch, context.draw)
+        if self._lengths_turn(context.step):
+            count, side = max(batch // self.config.pl_batch_shrink, 1), self.config.crop_size
+            drawn |= self._draw_images("z_pl", count, context.draw)
+            drawn["pl_noise"] = context.draw.normal("pl_noise", (count, 3, side, side), self.pl_mean.dtype)
+        return drawn | self._draw_images("z_D", batch, context.draw)
+
+    def _draw_images(self, purpose: str, count: int, draw: Draws) -> dict[str, Tensor]:
+        """What a pass of G with `count` images needs."""
+        config, netG, dtype = self.config, self.netG, self.pl_mean.dtype
+        shape = (count, config.z_dim)
+        drawn = {purpose: draw.normal(purpose, shape, dtype)}
+        if config.style_mixing:
+            other, cutoff = torch.zeros(shape, dtype=dtype), netG.num_ws
+            if draw.bernoulli(f"{purpose}.mixing", config.style_mixing):
+                cutoff = 1 + draw.integer(f"{purpose}.cutoff", netG.num_ws - 1)
+                other = draw.normal(f"{purpose}.other", shape, dtype)
+            drawn |= {f"{purpose}.other": other, f"{purpose}.cutoff": torch.tensor(cutoff)}
+        if config.noise == "random":
+            maps = netG.synthesis.draw_noise(count, draw.generator(f"{purpose}.noise"), dtype)
+            drawn |= {f"{purpose}.noise.{layer}": one for layer, one in enumerate(maps)}
+        return drawn
+
+    def _lengths_turn(self, step: int) -> bool:
+        return bool(self.config.pl_weight) and step % self.config.pl_interval == 0
+
+    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
+        """`main`, `main+pl`, `main+r1` or `main+pl+r1`."""
+        r1_turn = bool(self.config.r1_gamma) and context.step % self.config.r1_interval == 0
+        return "main" + "+pl" * self._lengths_turn(context.step) + "+r1" * r1_turn
+
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update G and D, regularise them when it is their turn, average G.
 
         Args:
             batch: B, (batch, 3, R, R) in [-1, 1]; with the options that need them B.contrast, B.reference_G and
                 B.reference_D.
-            context: the moment and its draws: for G, the path length and D each `z_G`, `z_pl` or `z_D`, and the same
-                with `.mixing`, `.cutoff`, `.other` and `.noise`; `pl_noise`.
+            drawn: see `draw`.
+            phase: see `phase`.
 
         Returns:
             G, D (the adversarial losses), G_fake, D_real, D_fake (mean logits), pl_mean; on their turns pl and r1.
         """
-        losses = self._update_generator(batch, context.draw)
-        if self.config.pl_weight and context.step % self.config.pl_interval == 0:
-            losses |= self._regularise_generator(len(batch["B"]), context.draw)
-        losses |= self._update_discriminator(batch, context.draw)
-        if self.config.r1_gamma and context.step % self.config.r1_interval == 0:
+        turns = phase.split("+")
+        losses = self._update_generator(batch, drawn)
+        if "pl" in turns:
+            losses |= self._regularise_generator(drawn)
+        losses |= self._update_discriminator(batch, drawn)
+        if "r1" in turns:
             losses |= self._regularise_discriminator(batch)
         self._average_generator(len(batch["B"]))
         return {name: loss.detach() for name, loss in losses.items()} | {"pl_mean": self.pl_mean.clone()}
 
-    def _update_generator(self, batch: dict[str, Tensor], draw: Draws) -> dict[str, Tensor]:
+    def _update_generator(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """G minimises softplus(-f), or -C(r, f) or C(f, r) where the reals' logits r are constants."""
-        fake, _ = self._synthesise(len(batch["B"]), "z_G", draw)
+        fake, _ = self._synthesise("z_G", drawn)
         self._visuals = {"fake_B": fake.detach()}
         with frozen(self.netD):
             reference = self._reference(batch, "G")  # no gradient reaches it: references are constants for G [D15]
@@ -183,10 +221,10 @@ class DualContrastive(Method):
             self._descend(G, "G")
         return {"G": G, "G_fake": f.mean()}
 
-    def _update_discriminator(self, batch: dict[str, Tensor], draw: Draws) -> dict[str, Tensor]:
+    def _update_discriminator(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """D minimises softplus(f) + softplus(-r), or C(r, f); reals and fakes pass separately, with one reference."""
         with torch.no_grad():
-            fake, _ = self._synthesise(len(batch["B"]), "z_D", draw)
+            fake, _ = self._synthesise("z_D", drawn)
         reference = self._reference(batch, "D")
         f, r = self.netD(fake, reference), self.netD(batch["B"], reference)
         if self.config.adversarial_loss == "logistic":
@@ -196,11 +234,10 @@ class DualContrastive(Method):
         self._descend(D, "D")
         return {"D": D, "D_real": r.mean(), "D_fake": f.mean()}
 
-    def _regularise_generator(self, batch: int, draw: Draws) -> dict[str, Tensor]:
+    def _regularise_generator(self, drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Path lengths should equal their running mean, through which a hundredth of the gradient flows too."""
-        fake, ws = self._synthesise(max(batch // self.config.pl_batch_shrink, 1), "z_pl", draw)
-        noise = draw.normal("pl_noise", tuple(fake.shape), fake.dtype).to(fake.device)
-        lengths = path_lengths(fake, ws, noise)
+        fake, ws = self._synthesise("z_pl", drawn)
+        lengths = path_lengths(fake, ws, drawn["pl_noise"])
         mean = self.pl_mean + PL_DECAY * (lengths.mean() - self.pl_mean)
         self.pl_mean.copy_(mean.detach())
         penalty = (lengths - mean).square().mean()
@@ -221,21 +258,19 @@ class DualContrastive(Method):
         self._descend(self.config.r1_gamma / 2 * self.config.r1_interval * penalty, "D")
         return {"r1": penalty}
 
-    def _synthesise(self, count: int, purpose: str, draw: Draws) -> tuple[Tensor, Tensor]:
-        """Images of fresh latent vectors (count, 3, R, R) and the w of every layer (count, num_ws, w_dim)."""
-        config, netG = self.config, self.netG
-        w = netG.mapping(self._latents(purpose, count, draw))
+    def _synthesise(self, purpose: str, drawn: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Images (count, 3, R, R) of what was drawn for a purpose, and the w of every layer (count, num_ws, w_dim)."""
+        netG = self.netG
+        w = netG.mapping(drawn[purpose])
         netG.mapping.update_average(w)  # of every pass in training, D's too, but not of the mixed-in w [R]
         ws = netG.broadcast(w)
-        if config.style_mixing and draw.bernoulli(f"{purpose}.mixing", config.style_mixing):
-            cutoff = 1 + draw.integer(f"{purpose}.cutoff", netG.num_ws - 1)
-            other = netG.broadcast(netG.mapping(self._latents(f"{purpose}.other", count, draw)))
-            ws = torch.cat([ws[:, :cutoff], other[:, cutoff:]], dim=1)
-        noise = draw.generator(f"{purpose}.noise") if config.noise == "random" else None
-        return netG.synthesis(ws, noise), ws
-
-    def _latents(self, purpose: str, count: int, draw: Draws) -> Tensor:
-        return draw.normal(purpose, (count, self.config.z_dim), self.pl_mean.dtype).to(self.pl_mean.device)
+        if self.config.style_mixing:
+            # also where nothing is mixed in: one program for every step, and a gradient of exactly 0
+            other = netG.broadcast(netG.mapping(drawn[f"{purpose}.other"]))
+            mixed = torch.arange(netG.num_ws, device=w.device) >= drawn[f"{purpose}.cutoff"]
+            ws = torch.where(mixed[:, None], other, ws)
+        maps = [tensor for name, tensor in drawn.items() if name.startswith(f"{purpose}.noise.")]
+        return netG.synthesis(ws, maps or None), ws
 
     def _reference_images(self, batch: dict[str, Tensor], player: str) -> Tensor | None:
         """The images that primary images are paired with by index, real and generated ones alike [D14]."""
@@ -275,10 +310,6 @@ class DualContrastive(Method):
             average.lerp_(parameter, 1 - beta)
         for copied, buffer in zip(self.netG_ema.buffers(), self.netG.buffers(), strict=True):
             copied.copy_(buffer)
-
-    def visuals(self) -> dict[str, Tensor]:
-        """fake_B: the images of G's last update."""
-        return self._visuals
 
     @torch.no_grad()
     def generate(self, n: int, stream: torch.Generator) -> Tensor:

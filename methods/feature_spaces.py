@@ -15,6 +15,7 @@ from bench.base.embedded_weights import weight_file as efficientnet_lite0_file
 from bench.base.weight_files import find_weights
 from methods.networks.conv_encoder import ConvEncoder
 from methods.networks.efficientnet_lite0_features import EfficientNetLite0Features
+from methods.networks.meta_copy import meta_copy
 from methods.networks.pixel_patches import PixelPatches
 from methods.networks.resnet50_features import ResNet50Features
 from methods.networks.spade_initialisation import initialise_spade
@@ -97,6 +98,7 @@ class FeatureSpace(nn.Module):
             self.encoder = builders[name]()
         initialise_spade(self.encoder, generator)
         self.channels = [self.encoder.channels[layer] for layer in self.layers]
+        self._map_sizes: dict[tuple[int, ...], list[tuple[int, int]]] = {}
 
     def load_pretrained(self, folder: Path) -> None:
         """Load the official weights.
@@ -111,6 +113,17 @@ class FeatureSpace(nn.Module):
         if weights is None:
             raise ValueError(f"feature space {self.name} has no official weights")
         self.encoder.load_official(torch.load(weights(folder), map_location="cpu", weights_only=True))
+
+    def map_sizes(self, size: tuple[int, ...]) -> list[tuple[int, int]]:
+        """(height, width) of the chosen maps for images of (H, W), without running the network."""
+        if size not in self._map_sizes:
+            maps = meta_copy(self)(torch.empty(1, 3, *size, device="meta", dtype=self._dtype()))
+            self._map_sizes[size] = [(features.shape[2], features.shape[3]) for features in maps]
+        return self._map_sizes[size]
+
+    def _dtype(self) -> torch.dtype:
+        """The type of the weights; pixels as a feature space have none."""
+        return next((parameter.dtype for parameter in self.parameters()), torch.float32)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """The chosen maps of (batch, 3, H, W) in [-1, 1], each (batch, channels, h, w)."""

@@ -25,9 +25,14 @@ def descend(loss: Tensor, *optimizers: Optimizer) -> None:
 
 
 @contextmanager
-def frozen(*modules: nn.Module) -> Iterator[None]:
-    """Let gradients pass through modules without reaching their parameters, whose own `.grad` is left alone."""
-    thawed = [p for module in modules for p in module.parameters() if p.requires_grad]
+def frozen(*parts: nn.Module | nn.Parameter) -> Iterator[None]:
+    """Let gradients pass through modules without reaching their parameters, whose own `.grad` is left alone.
+
+    Args:
+        parts: modules, or parameters on their own.
+    """
+    parameters = (p for part in parts for p in ([part] if isinstance(part, nn.Parameter) else part.parameters()))
+    thawed = [parameter for parameter in parameters if parameter.requires_grad]
     for parameter in thawed:
         parameter.requires_grad_(False)
     try:

@@ -7,18 +7,17 @@ other defaults and another loss (`--set loss=FILE.py:Class`), everything else eq
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.base.validation import validation_line
-from bench.loss import LayerPair, LossContext, Pair, PairLoss
+from bench.loss import LayerPair, LayerShape, LossContext, Pair, PairLoss
 from bench.method import Method, MethodConfig, StepContext
 from bench.plugin.discovery import load_loss
 from methods.key_paths.encoder_only import EncoderOnly
@@ -31,6 +30,8 @@ from methods.networks.patchgan import PatchGAN
 from methods.networks.projection_head import ProjectionHead
 from methods.networks.resnet_generator import ResnetGenerator
 from methods.optimisation import adam, descend, frozen, linear_schedule
+
+GENERATOR_SIDE = ("G", "F", "keys", "loss")  # optimizers that take part in the step of G
 
 KEY_PATHS: dict[str, type[KeyPath]] = {
     "shared": KeyPath,
@@ -92,6 +93,7 @@ class PatchwiseTranslation(Method):
     """One generator, one discriminator, one projection head, and a loss between patches of input and output.
 
     A step: translate; update D; update the loss's adversary, if it has one; update G and F; call the loss's hook.
+    Steps whose input is mirrored are the phase `flipped`.
     """
 
     Config: ClassVar[type[MethodConfig]] = PatchwiseConfig
@@ -101,7 +103,7 @@ class PatchwiseTranslation(Method):
         super().__init__(config, draws)
         self.netG = ResnetGenerator(ngf=config.ngf, n_blocks=config.n_blocks)
         self.netD = PatchGAN(ndf=config.ndf, n_layers=config.n_layers_D)
-        channels = self.netG.feature_channels(config.nce_layers)
+        self._channels = channels = self.netG.feature_channels(config.nce_layers)
         self.netF = ProjectionHead(channels, config.netF_nc)
         for name, network in self.named_children():
             initialise(network, "xavier", draws.generator(f"init.{name}"))
@@ -112,13 +114,15 @@ class PatchwiseTranslation(Method):
             trained["adversary"] = iter(adversary)
         if self.key_path.learns:
             trained["keys"] = self.key_path.parameters()
+        if of_loss := self.loss.trained_parameters():
+            trained["loss"] = iter(of_loss.values())
+        self._loss_is_checked = self.loss.depends_on_epoch  # a term may join in a later epoch
         betas = (config.beta1, config.beta2)
         self._optimizers = {name: adam(parameters, config.lr, betas) for name, parameters in trained.items()}
         self._schedulers = {
             name: linear_schedule(optimizer, config.n_epochs, config.n_epochs_decay)
             for name, optimizer in self._optimizers.items()
         }
-        self._visuals: dict[str, Tensor] = {}
 
     def _build_loss(self, channels: list[int], draws: Draws) -> PairLoss:
         """Make the loss and its sub-networks; whatever it draws from torch's global generator is keyed too."""
@@ -132,9 +136,6 @@ class PatchwiseTranslation(Method):
             torch.default_generator.manual_seed(draws.generator("init.loss").initial_seed())
             loss = loss_class(loss_class.Config(**self.config.loss_options))
             loss.build(channels, make_head)
-        adversary = {id(parameter) for parameter in loss.adversary_parameters()}
-        for parameter in loss.parameters():
-            parameter.requires_grad_(id(parameter) in adversary)  # nothing else of a loss is trained by gradients
         return loss
 
     def networks(self) -> dict[str, nn.Module]:
@@ -146,34 +147,62 @@ class PatchwiseTranslation(Method):
         """Whether the loss does."""
         return self.loss.depends_on_epoch
 
-    def optimizers(self) -> dict[str, Optimizer]:
-        """G, D, F and, if there are any, those of the loss's adversary and of the networks that embed the inputs."""
-        return dict(self._optimizers)
+    @property
+    def _kinds(self) -> tuple[Literal["translation", "identity"], ...]:
+        return ("translation", "identity") if self.config.nce_idt else ("translation",)
 
-    def schedulers(self) -> dict[str, LRScheduler]:
-        """One `linear` schedule per optimizer."""
-        return dict(self._schedulers)
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
+        """Whether the input is mirrored, the sampled places, and what the loss draws, for the adversary and for G.
 
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+        Returns:
+            `flip`; `adversary.ids/KIND/LAYER`, `adversary/KIND/NAME`; `nce.ids/KIND/LAYER`, `nce/KIND/NAME` (and
+            `nce_key/KIND/NAME` where the key path's networks learn), NAME as the loss calls it.
+        """
+        drawn = {}
+        if self.config.flip_equivariance:
+            drawn["flip"] = torch.tensor(context.draw.bernoulli("nce.flip"))
+        layers = list(self._layer_shapes(context.shapes["A"]))
+        players = {"adversary": [""]} if "adversary" in self._optimizers else {}
+        for player, suffixes in (players | {"nce": list(self.key_path.suffixes)}).items():
+            for kind in self._kinds[:1] if self.loss.share_ids else self._kinds:
+                for index, layer in enumerate(layers):
+                    ids = context.draw.permutation(f"{player}.ids", layer.height * layer.width, layer.patches)
+                    drawn[f"{player}.ids/{kind}/{index}"] = ids
+            for suffix in suffixes:
+                for kind in self._kinds:
+                    own = self.loss.draw(context, layers)
+                    drawn |= {f"{player}{suffix}/{kind}/{name}": value for name, value in own.items()}
+        return drawn
+
+    def _layer_shapes(self, images: Sequence[int]) -> Iterator[LayerShape]:
+        """Sizes at each of nce_layers for inputs of shape (batch, 3, H, W)."""
+        sizes = self.netG.feature_sizes(self.config.nce_layers, tuple(images[2:]))
+        for channels, (height, width) in zip(self._channels, sizes, strict=True):
+            patches = min(self.config.num_patches, height * width)
+            yield LayerShape(images[0], patches, channels, height, width)
+
+    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
+        """`flipped` or `step`."""
+        return "flipped" if "flip" in drawn and bool(drawn["flip"]) else "step"
+
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Translate, update D, the adversary, then G and F.
 
         Args:
             batch: A and B, (batch, 3, H, W) in [-1, 1].
-            context: the moment and its draws, in this order: `nce.flip`; per pair and layer `adversary.ids`, then the
-                adversary's own; per pair and layer `nce.ids`, then the loss's own.
+            drawn: see `draw`.
+            phase: see `phase`.
 
         Returns:
             D_real, D_fake, D, G_GAN, G; the loss's terms (`NCE`), those of the identity pair with `_Y`; the adversary's.
             Terms that only train the key path's networks end in `_key`.
         """
-        moment = LossContext(
-            context.step, context.epoch, context.total_steps, context.total_epochs, self.config.nce_T, context.draw
-        )
-        flipped = self.config.flip_equivariance and context.draw.bernoulli("nce.flip")
+        flipped = phase == "flipped"
+        of_loss = LossContext(self.config.nce_T, drawn)
         real = torch.cat([batch["A"], batch["B"]]) if self.config.nce_idt else batch["A"]
         fake, key_maps = self._translate_and_encode(real, flipped)
         fake_B = fake[: len(batch["A"])]
-        self._visuals = {"fake_B": fake_B.detach()}
+        self._visuals = {"fake_B": fake_B.detach()}  # mirrored if this step is
         if self.config.nce_idt:
             self._visuals["idt_B"] = fake[len(batch["A"]) :].detach()
 
@@ -183,11 +212,14 @@ class PatchwiseTranslation(Method):
         if flipped:
             query_maps = [features.flip(3) for features in query_maps]
         if "adversary" in self._optimizers:
-            self._log(losses, self._update_adversary(query_maps, key_maps, moment))
-        self._log(losses, self._update_generator(fake_B, query_maps, key_maps, moment))
+            self._log(losses, self._update_adversary(query_maps, key_maps, of_loss))
+        self._log(losses, self._update_generator(fake_B, query_maps, key_maps, of_loss))
+        if not self._loss_is_checked:
+            self.loss.require_trained()
+            self._loss_is_checked = True
         with torch.no_grad():
             networks: dict[str, nn.Module] = {"netG": self.netG, "netD": self.netD, "netF": self.netF}
-            self.loss.after_generator_step(networks, moment)
+            self.loss.after_generator_step(networks, of_loss.within("nce/"))
             self.key_path.after_generator_step(self.netG, self.netF)
         return losses
 
@@ -211,41 +243,41 @@ class PatchwiseTranslation(Method):
         return {"D_real": D_real.detach(), "D_fake": D_fake.detach(), "D": D.detach()}
 
     def _update_adversary(
-        self, query_maps: list[Tensor], key_maps: list[Tensor], moment: LossContext
+        self, query_maps: list[Tensor], key_maps: list[Tensor], context: LossContext
     ) -> dict[str, Tensor]:
         """The loss's max player, on locations of its own and without gradients to G and F."""
         with _full_precision(query_maps):
             with torch.no_grad():
-                pairs = self._pairs(query_maps, key_maps, moment.draw, "adversary.ids")
-            terms = self.loss.adversary_terms([pair.detached() for pair in pairs], moment)
+                pairs = self._pairs(query_maps, key_maps, context.drawn, "adversary.ids")
+            terms = self.loss.adversary_terms([pair.detached() for pair in pairs], context.within("adversary/"))
         if terms:
             descend(torch.stack(list(terms.values())).sum(), self._optimizers["adversary"])
         return {name: term.detach() for name, term in terms.items()}
 
     def _update_generator(
-        self, fake_B: Tensor, query_maps: list[Tensor], key_maps: list[Tensor], moment: LossContext
+        self, fake_B: Tensor, query_maps: list[Tensor], key_maps: list[Tensor], context: LossContext
     ) -> dict[str, Tensor]:
         """L = lambda_GAN LSGAN(fake_B) + lambda_NCE sum over terms of the mean over the pairs that have the term."""
-        with frozen(self.netD, self.loss):
+        with frozen(self.netD, *self.loss.adversary_parameters()):
             G_GAN = self.config.lambda_GAN * lsgan_real(self.netD(fake_B))
             losses = {"G_GAN": G_GAN}
             G = G_GAN
             with _full_precision(query_maps):
-                pairs = self._pairs(query_maps, key_maps, moment.draw, "nce.ids")
+                pairs = self._pairs(query_maps, key_maps, context.drawn, "nce.ids")
                 for suffix, side in self.key_path.sides(pairs).items():
-                    objective, terms = self._objective(side, moment)
+                    objective, terms = self._objective(side, context.within(f"nce{suffix}/"))
                     G = G + objective
                     self._log(losses, {f"{name}{suffix}": term for name, term in terms.items()})
             self._log(losses, {"G": G})
-            descend(G, *(self._optimizers[name] for name in ("G", "F", "keys") if name in self._optimizers))
+            descend(G, *(self._optimizers[name] for name in GENERATOR_SIDE if name in self._optimizers))
         return {name: value.detach() for name, value in losses.items()}
 
-    def _objective(self, pairs: list[Pair], moment: LossContext) -> tuple[Tensor | int, dict[str, Tensor]]:
+    def _objective(self, pairs: list[Pair], context: LossContext) -> tuple[Tensor | int, dict[str, Tensor]]:
         """lambda_NCE times the sum over terms of the mean over the pairs that have the term; and every term to log."""
         terms: dict[str, Tensor] = {}
         by_name: dict[str, list[Tensor]] = {}
         for pair in pairs:
-            for name, term in self.loss.terms(pair, moment).items():
+            for name, term in self.loss.terms(pair, context.of(pair)).items():
                 if term.requires_grad:  # anything else is there to be looked at
                     term = self.config.lambda_NCE * term
                     by_name.setdefault(name, []).append(term)
@@ -258,25 +290,25 @@ class PatchwiseTranslation(Method):
             raise BenchError(f"loss {self.config.loss}: a term is named '{name}' like another loss; rename it")
         losses.update(more)
 
-    def _pairs(self, query_maps: list[Tensor], key_maps: list[Tensor], draw: Draws, purpose: str) -> list[Pair]:
+    def _pairs(
+        self, query_maps: list[Tensor], key_maps: list[Tensor], drawn: Mapping[str, Tensor], purpose: str
+    ) -> list[Pair]:
         """Sample and project patches at locations drawn for each pair, or once if the loss shares them.
 
         Args:
             query_maps: per layer (images, C, H, W), the translation's images first, then the identity's.
             key_maps: likewise of the inputs.
-            draw: where the locations come from,
+            drawn: has the locations,
             purpose: under this name.
         """
-        kinds: tuple[Literal["translation", "identity"], ...] = ("translation", "identity")
-        kinds = kinds if self.config.nce_idt else kinds[:1]
+        kinds = self._kinds
         query_parts = [_at_least_float32(features).chunk(len(kinds)) for features in query_maps]
         key_parts = [_at_least_float32(features).chunk(len(kinds)) for features in key_maps]
         pairs = []
-        ids: list[Tensor] = []
-        for index, kind in enumerate(kinds):
-            queries, keys = ([parts[index] for parts in maps] for maps in (query_parts, key_parts))
-            if not (ids and self.loss.share_ids):
-                ids = [self._draw_ids(features, draw, purpose) for features in queries]
+        for number, kind in enumerate(kinds):
+            queries, keys = ([parts[number] for parts in maps] for maps in (query_parts, key_parts))
+            source = kinds[0] if self.loss.share_ids else kind
+            ids = [drawn[f"{purpose}/{source}/{index}"] for index in range(len(queries))]
             query = self.netF(queries, ids)
             with torch.set_grad_enabled(torch.is_grad_enabled() and self.key_path.learns):
                 key = self.key_path.rows(self.netF, keys, ids)
@@ -284,20 +316,11 @@ class PatchwiseTranslation(Method):
             pairs.append(Pair(kind, [LayerPair(*layer) for layer in layers]))
         return pairs
 
-    def _draw_ids(self, features: Tensor, draw: Draws, purpose: str) -> Tensor:
-        """Locations without replacement, shared by the images of the minibatch."""
-        positions = features.shape[2] * features.shape[3]
-        return draw.permutation(purpose, positions, self.config.num_patches).to(features.device)
-
     def _grouped(self, vectors: list[Tensor]) -> list[Tensor]:
         """(batch, patches, dim) as the loss sees them: per image, or the whole minibatch as one image."""
         if self.config.nce_includes_all_negatives_from_minibatch:
             return [rows.flatten(0, 1).unsqueeze(0) for rows in vectors]
         return vectors
-
-    def visuals(self) -> dict[str, Tensor]:
-        """fake_B and, with the identity pair, idt_B of the last step (mirrored if that step was)."""
-        return self._visuals
 
     @torch.no_grad()
     def translate(self, images: Tensor) -> Tensor:

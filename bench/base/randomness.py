@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from copy import copy
+from typing import Self
 
 import numpy as np
 import torch
@@ -23,8 +25,8 @@ def _key(*parts: object) -> np.ndarray:
 class Draws:
     """The random draws of one step of one run.
 
-    `at(step)` moves to a step and restarts the call counters; a second draw for the same purpose within a step is
-    `call` 1, and so on. All results live on the CPU; callers move them.
+    A second draw for the same purpose is `call` 1, and so on; `at(step)` gives the draws of another step, with counters
+    of their own. All results live on the CPU; callers move them.
 
     Args:
         seed: the run's seed.
@@ -37,11 +39,12 @@ class Draws:
         self.step = 0
         self._calls: defaultdict[str, int] = defaultdict(int)
 
-    def at(self, step: int) -> Draws:
-        """Move to `step` (0-based; epochs for per-epoch streams) and restart the call counters."""
-        self.step = step
-        self._calls.clear()
-        return self
+    def at(self, step: int) -> Self:
+        """The draws of `step` (0-based; epochs for per-epoch streams), none of them made yet; these stay as they are."""
+        draws = copy(self)
+        draws.step = step
+        draws._calls = defaultdict(int)
+        return draws
 
     def stream(self, purpose: str) -> np.random.Generator:
         """A fresh numpy generator for the next call of `purpose` at this step."""

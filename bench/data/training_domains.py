@@ -80,9 +80,9 @@ class TrainingDomains(TrainingBatches):
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of a 0-based step, on the device."""
-        self._draws.at(step)
-        y_src, ids_src = self._draw("src")
-        y_ref, ids_ref = self._draw("ref")
+        draws = self._draws.at(step)
+        y_src, ids_src = self._drawn(draws, "src")
+        y_ref, ids_ref = self._drawn(draws, "ref")
         partners = [self._partners[label][i] for label, i in zip(y_ref, ids_ref, strict=True)]
         labels = {"y_src": y_src, "y_ref": y_ref}
         images = {"x_src": (y_src, ids_src), "x_ref": (y_ref, ids_ref), "x_ref2": (y_ref, partners)}
@@ -93,10 +93,10 @@ class TrainingDomains(TrainingBatches):
                 found[entry] = torch.tensor(labels[entry], dtype=torch.int64).to(self.device, non_blocking=True)
             else:
                 resized = [self._read(label, side)(int(i)) for label, i in zip(*images[entry], strict=True)]
-                found[entry] = self._cropped(entry, resized, side)
+                found[entry] = self._cropped(draws, entry, resized, side)
         return found
 
-    def _draw(self, kind: str) -> tuple[list[int], list[int]]:
+    def _drawn(self, draws: Draws, kind: str) -> tuple[list[int], list[int]]:
         """Domains and images within them."""
-        labels = self._draws.stream(f"data.{kind}.domain").integers(len(self._sizes), size=self.config.batch_size)
-        return labels.tolist(), self._draws.stream(f"data.{kind}").integers(self._sizes[labels]).tolist()
+        labels = draws.stream(f"data.{kind}.domain").integers(len(self._sizes), size=self.config.batch_size)
+        return labels.tolist(), draws.stream(f"data.{kind}").integers(self._sizes[labels]).tolist()

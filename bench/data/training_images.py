@@ -67,10 +67,11 @@ class TrainingBatches(ABC):
         fine_tuning = self.config.jitter_off_in_decay and self.epoch(step) > self.config.n_epochs
         return self.config.crop_size if fine_tuning else self.config.load_size
 
-    def _cropped(self, entry: str, resized: Sequence[np.ndarray], side: int) -> Tensor:
-        """Crop and flip the images of a batch entry, each as drawn for it at the step that the draws are at.
+    def _cropped(self, draws: Draws, entry: str, resized: Sequence[np.ndarray], side: int) -> Tensor:
+        """Crop and flip the images of a batch entry, each as drawn for it.
 
         Args:
+            draws: of the step.
             entry: names the draws.
             resized: uint8 (side, side, 3) each.
             side: in pixels.
@@ -79,8 +80,8 @@ class TrainingBatches(ABC):
             float32 (images, 3, crop, crop) in [-1, 1] on the device.
         """
         crop = self.config.crop_size
-        corners = self._draws.stream(f"data.{entry}.crop").integers(side - crop + 1, size=(len(resized), 2))
-        flips = self._draws.stream(f"data.{entry}.flip").random(len(resized)) < 0.5
+        corners = draws.stream(f"data.{entry}.crop").integers(side - crop + 1, size=(len(resized), 2))
+        flips = draws.stream(f"data.{entry}.flip").random(len(resized)) < 0.5
         crops = [
             round_sides(pixels[y : y + crop, x : x + crop])
             for pixels, (y, x) in zip(resized, corners.tolist(), strict=True)
@@ -141,24 +142,24 @@ class TrainingImages(TrainingBatches):
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of a 0-based step: per stream float32 (batch, 3, crop, crop) in [-1, 1] on the device."""
         side = self._side(step)
-        self._draws.at(step)
+        draws = self._draws.at(step)
         return {
-            stream: self._cropped(stream, [self._read(stream, side)(i) for i in ids.tolist()], side)
-            for stream, ids in self._ids(step).items()
+            stream: self._cropped(draws, stream, [self._read(stream, side)(i) for i in ids.tolist()], side)
+            for stream, ids in self._ids(draws).items()
         }
 
-    def _ids(self, step: int) -> dict[str, np.ndarray]:
-        """Which image of each stream the items of a step take."""
+    def _ids(self, draws: Draws) -> dict[str, np.ndarray]:
+        """Which image of each stream the items of a step take; `draws` are that step's."""
         batch = self.config.batch_size
-        items = range(step * batch, (step + 1) * batch)
+        items = range(draws.step * batch, (draws.step + 1) * batch)
         entries = np.array([self._order(item // self._pass_length)[item % self._pass_length] for item in items])
         first, *others = self._sizes
-        drawn = {s: self._draws.stream(f"data.{s}").integers(self._sizes[s], size=batch) for s in others}
+        drawn = {s: draws.stream(f"data.{s}").integers(self._sizes[s], size=batch) for s in others}
         return {first: entries % self._sizes[first], **drawn}
 
     def _draw_order(self, number: int) -> np.ndarray:
         """The permutation of a pass."""
-        return Draws(self._draws.seed, self._draws.rank).at(number).permutation("data.order", self._permuted).numpy()
+        return self._draws.at(number).permutation("data.order", self._permuted).numpy()
 
 
 def evaluation_images(images: ImageSet, crop_size: int) -> Iterator[tuple[str, Tensor]]:

@@ -98,11 +98,11 @@ class TrainingPairs(TrainingImages):
         width, height = self.paired.size(self._side(step))
         crop_width, crop_height = self.paired.size(self.config.crop_size)
         read_labels, read_image = self._readers((width, height))
-        self._draws.at(step)
-        ids = self._ids(step)["B"].tolist()
+        draws = self._draws.at(step)
+        ids = self._ids(draws)["B"].tolist()
         room = (height - crop_height + 1, width - crop_width + 1)
-        corners = self._draws.stream("data.pair.crop").integers(room, size=(len(ids), 2)).tolist()
-        flips = self._draws.stream("data.pair.flip").random(len(ids)) < 0.5
+        corners = draws.stream("data.pair.crop").integers(room, size=(len(ids), 2)).tolist()
+        flips = draws.stream("data.pair.flip").random(len(ids)) < 0.5
         conditions, images = [], []
         for i, (y, x), flip in zip(ids, corners, flips & self.config.flip, strict=True):
             place = (slice(y, y + crop_height), slice(x, x + crop_width))

@@ -98,6 +98,8 @@ class Plugin:
         """
         try:
             module = importlib.import_module(self.module) if self.module else _import_file(self.path)
+        except BenchError as error:  # says itself what is wrong with the plugin and what helps
+            raise type(error)(f"{self.kind} '{self.name}' ({self.origin}): {error}") from error
         except (Exception, SystemExit) as error:
             raise BenchError(
                 f"{self.kind} '{self.name}' ({self.origin}) fails on import: {type(error).__name__}: {_line(error)}; "

@@ -7,16 +7,17 @@ equal" true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from bench.base.errors import BenchError
-from bench.base.randomness import Draws
 from bench.base.validation import Strict
+from bench.plugin.method import StepContext
 
 
 class LossConfig(Strict):
@@ -67,35 +68,69 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class LossContext:
-    """What a loss may know about the moment it is called.
+class LayerShape:
+    """The sizes of what a loss will be shown of one encoder layer, known before a network runs.
 
     Attributes:
-        step: optimisation step, 0-based.
-        epoch: 1-based.
-        total_steps, total_epochs: of the whole run.
-        temperature: nce_T of the host.
-        layer: index into nce_layers, for `PatchLoss.forward`; None otherwise.
-        draw: random draws (`draw.permutation|normal|bernoulli(name, ...)`), keyed so that resuming is exact.
+        batch: images of the minibatch.
+        patches: places sampled in each.
+        channels, height, width: of the layer's feature map.
     """
 
-    step: int
-    epoch: int
-    total_steps: int
-    total_epochs: int
+    batch: int
+    patches: int
+    channels: int
+    height: int
+    width: int
+
+
+_MOMENT = ("step", "epoch", "total_steps", "total_epochs", "draw")  # what a context had before steps were drawn first
+
+
+@dataclass(frozen=True)
+class LossContext:
+    """What a loss may know when it is called.
+
+    Attributes:
+        temperature: nce_T of the host.
+        drawn: what the loss's `draw` returned for this call; read-only. In a call about several pairs the names begin
+            with the pair's kind (`translation/noise`), and `of(pair)` has those of one.
+        layer: index into nce_layers, for `PatchLoss.forward`; None otherwise.
+    """
+
     temperature: float
-    draw: Draws
+    drawn: Mapping[str, Tensor] = field(default_factory=dict)
     layer: int | None = None
 
     def at_layer(self, layer: int) -> LossContext:
         """The same context, saying which layer is being looked at."""
         return replace(self, layer=layer)
 
+    def of(self, pair: Pair) -> LossContext:
+        """The same context with what was drawn for one pair, in a call about several of them."""
+        return self.within(f"{pair.kind}/")
+
+    def within(self, prefix: str) -> LossContext:
+        """The same context with what was drawn under a prefix, which is taken off."""
+        own = {name.removeprefix(prefix): t for name, t in self.drawn.items() if name.startswith(prefix)}
+        return replace(self, drawn=MappingProxyType(own))
+
+    def __getattr__(self, name: str) -> Any:
+        """Say what has become of the moment that a context once held."""
+        if name in _MOMENT:
+            raise BenchError(
+                f"a loss reads context.{name}, which is known when a step is drawn, not when it is made; "
+                "docs/draw-and-step.md shows how to move it to the loss's draw"
+            )
+        raise AttributeError(name)
+
 
 class PairLoss(nn.Module):
     """A loss over all layers of a pair, with an optional adversary and state of its own.
 
     Everything that must survive a restart (sub-networks, EMA, memory) belongs in the module's parameters and buffers.
+    A parameter is trained in the step of G and F, by an optimizer of the same settings, unless it is one of
+    `adversary_parameters()` or says `requires_grad_(False)`.
 
     Attributes:
         name: how people call it (a literal, read without importing torch).
@@ -118,7 +153,7 @@ class PairLoss(nn.Module):
 
     @property
     def depends_on_epoch(self) -> bool:
-        """Whether the loss reads `context.epoch` (a curriculum); a replay of recorded steps then has to be given it."""
+        """Whether `draw` reads `context.epoch` (a curriculum); a replay of recorded steps then has to be given it."""
         return False
 
     def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:
@@ -129,6 +164,18 @@ class PairLoss(nn.Module):
             make_head: builds another projection head like netF, freshly initialised from its own stream; a module
                 that maps (list of maps, list of ids or None) to a list of unit rows.
         """
+
+    def draw(self, context: StepContext, layers: Sequence[LayerShape]) -> dict[str, Tensor]:
+        """Everything of one call that is random or depends on the moment, on the CPU; called once for each pair.
+
+        Args:
+            context: the moment and its random draws (`context.draw.permutation|normal|bernoulli(name, ...)`).
+            layers: sizes of what the call will be shown.
+
+        Returns:
+            By name what the call finds in its `context.drawn`.
+        """
+        return {}
 
     def forward(self, pair: Pair, context: LossContext) -> Tensor | dict[str, Tensor]:
         """The loss of one pair.
@@ -156,8 +203,26 @@ class PairLoss(nn.Module):
         """Parameters of the max player; if any, the host gives them an optimizer and a step between D's and G's."""
         return []
 
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """Parameters by name that are trained in the step of G and F."""
+        adversary = {id(parameter) for parameter in self.adversary_parameters()}
+        return {name: p for name, p in self.named_parameters() if p.requires_grad and id(p) not in adversary}
+
+    def require_trained(self) -> None:
+        """Check, after a step of G and F, that it reached every parameter it should train.
+
+        Raises:
+            BenchError: naming the first one without a gradient.
+        """
+        for name, parameter in self.trained_parameters().items():
+            if parameter.grad is None:
+                raise BenchError(
+                    f"loss {self.name or type(self).__name__}: nothing trains its parameter {name}; let a term depend on "
+                    "it, list it in adversary_parameters(), or freeze it with requires_grad_(False)"
+                )
+
     def adversary_loss(self, pairs: Sequence[Pair], context: LossContext) -> Tensor | dict[str, Tensor]:
-        """What the max player minimises, on detached pairs with draws of their own.
+        """What the max player minimises, on detached pairs with draws of their own: `context.of(pair)` has a pair's.
 
         Returns:
             A scalar (logged as `adversary`), or named scalars, which are summed.
@@ -203,7 +268,7 @@ class PatchLoss(PairLoss):
         Args:
             query: (batch, patches, dim) unit rows of the generated image.
             key: (batch, patches, dim) unit rows of the input image at the same places; no gradient.
-            context: the moment; `context.layer` is the layer's index, `context.temperature` nce_T.
+            context: `context.layer` is the layer's index, `context.temperature` nce_T.
 
         Returns:
             (batch, patches) losses.

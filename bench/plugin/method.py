@@ -2,14 +2,17 @@
 
 A method owns its networks and its update step. The harness owns everything else: the loop, the device, checkpoints,
 sampling, scoring and logging. Methods never read files, MLflow or the command line.
+
+A step is drawn on the host, then made on the device; docs/draw-and-step.md says why and shows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 import torch
 from pydantic import Field
@@ -17,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.base.validation import Strict
 
@@ -84,13 +88,14 @@ class MultiDomainConfig(MethodConfig):
 
 @dataclass(frozen=True)
 class StepContext:
-    """The moment a training step happens.
+    """The moment a training step happens: all that `Method.draw` may depend on.
 
     Attributes:
         step: optimisation step, 0-based.
         epoch: 1-based.
         total_steps, total_epochs: of the whole run.
         draw: the step's random draws.
+        shapes: of each stream of the step's batch.
     """
 
     step: int
@@ -98,6 +103,25 @@ class StepContext:
     total_steps: int
     total_epochs: int
     draw: Draws
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def with_shapes(self, batch: Mapping[str, Tensor]) -> StepContext:
+        """The same moment, with the shapes of its batch."""
+        return replace(self, shapes={stream: tuple(tensor.shape) for stream, tensor in batch.items()})
+
+
+def on_device(drawn: Mapping[str, Tensor], device: torch.device | str) -> Mapping[str, Tensor]:
+    """What was drawn, on a device and read-only: the recording of a step, which the step may not change.
+
+    Raises:
+        BenchError: if something that was drawn is no tensor.
+    """
+    for name, value in drawn.items():
+        if not isinstance(value, Tensor):
+            raise BenchError(
+                f"draw returns '{name}' as {type(value).__name__}; make it a tensor (docs/draw-and-step.md)"
+            )
+    return MappingProxyType({name: tensor.to(device, non_blocking=True) for name, tensor in drawn.items()})
 
 
 @dataclass(frozen=True)
@@ -112,7 +136,8 @@ class Method(nn.Module):
     """One way to train a GAN.
 
     Networks are attributes named as in the originals (`netG`, `netD`, `netF`, ...). Everything that must survive a
-    restart is in `state_dict` (parameters, buffers), in `optimizers()` or in `schedulers()`.
+    restart is in `state_dict` (parameters, buffers), in `optimizers()` or in `schedulers()`. A subclass fills
+    `_optimizers` and `_schedulers` when it is built, and `_visuals` in each step if it has images to show.
 
     Attributes:
         name, task, citation: literals, read without importing torch.
@@ -121,7 +146,8 @@ class Method(nn.Module):
         Config: the method's configuration model; its defaults are the officially published command.
         recipes: overrides of those defaults per recipe that a protocol names, as officially published; `"*"` where one
             command serves every data set. Under a protocol whose recipe is not among them the defaults are a deviation.
-        streams: the batch entries `training_step` reads; its task says which there are.
+        streams: the batch entries `step` reads; its task says which there are.
+        eager_phases: phases within which shapes change, so that no graph of their steps can be kept.
         source: repository and commit that decide where paper and code differ.
     """
 
@@ -134,6 +160,16 @@ class Method(nn.Module):
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
     streams: ClassVar[tuple[str, ...]] = ("A", "B")
+    eager_phases: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse a method written for the old contract, in which a step drew while it ran."""
+        super().__init_subclass__(**options)
+        if "training_step" in vars(cls):
+            raise BenchError(
+                f"{cls.__name__} defines training_step, as methods did before steps were drawn first; "
+                "docs/draw-and-step.md shows how to move it to draw and step"
+            )
 
     def __init__(self, config: MethodConfig, draws: Draws) -> None:
         """Build networks and optimizers.
@@ -144,6 +180,9 @@ class Method(nn.Module):
         """
         super().__init__()
         self.config = config
+        self._optimizers: dict[str, Optimizer] = {}
+        self._schedulers: dict[str, LRScheduler] = {}
+        self._visuals: dict[str, Tensor] = {}
 
     def networks(self) -> dict[str, nn.Module]:
         """Every network by its name in the originals' records: `G` for netG, `D_A` for netD_A, ..."""
@@ -178,29 +217,65 @@ class Method(nn.Module):
 
     @property
     def depends_on_epoch(self) -> bool:
-        """Whether a training step reads `context.epoch` (a curriculum); a replay then has to be given it."""
+        """Whether `draw` or `phase` reads `context.epoch` (a curriculum); a replay then has to be given it."""
         return False
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Optimizers by name; their state is checkpointed."""
-        raise NotImplementedError
+        return dict(self._optimizers)
 
     def schedulers(self) -> dict[str, LRScheduler]:
         """Learning-rate schedulers by name; stepped by `end_epoch`, checkpointed."""
+        return dict(self._schedulers)
+
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
+        """Everything of a step that is random or depends on its moment, on the CPU.
+
+        It depends on the context alone, not on weights or buffers, so that it can be called ahead of its step.
+
+        Returns:
+            By name: ids, noise, flips (0-dim bool), scalars such as a schedule's value (0-dim float64), ...
+        """
         return {}
 
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
-        """Make one whole update.
+    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
+        """Which program the step is; decided on the host.
+
+        All steps of a phase do the same operations on tensors of the same shapes, unless it is one of `eager_phases`.
+
+        Args:
+            context: the moment.
+            drawn: what `draw` returned for it, on the CPU.
+        """
+        return "step"
+
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
+        """Make one whole update, on the device: nothing is drawn here and nothing waits for the device.
 
         Args:
             batch: for each of `streams` a float tensor (batch, 3, H, W) in [-1, 1]; a condition as PairedConfig says;
                 domains int64 (batch,).
-            context: step, epoch, totals and draws.
+            drawn: what `draw` returned, on the batch's device; read-only.
+            phase: what `phase` returned.
 
         Returns:
-            Detached scalar losses by name, still on the device (no host synchronisation here).
+            Detached scalar losses by name, still on the device.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define step(batch, drawn, phase)")
+
+    @final
+    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+        """Draw a step and make it; see `draw` and `step`.
+
+        Args:
+            batch: as of `step`.
+            context: the moment; its shapes are taken from the batch.
+        """
+        context = context.with_shapes(batch)
+        drawn = self.draw(context)
+        phase = self.phase(context, drawn)
+        device = next(iter(batch.values())).device
+        return self.step(batch, on_device(drawn, device), phase)
 
     def end_epoch(self) -> None:
         """Called after the last step of each epoch: step the schedulers."""
@@ -209,12 +284,12 @@ class Method(nn.Module):
 
     def visuals(self) -> dict[str, Tensor]:
         """Detached images of the last step by their names in the originals (`fake_B`, `idt_B`, ...); may be empty."""
-        return {}
+        return self._visuals
 
     def record_losses(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         """The losses of a step under the names and with the meanings that the original's records give them.
 
-        Override where the original logs something else than it optimises; `training_step` returns what is optimised.
+        Override where the original logs something else than it optimises; `step` returns what is optimised.
         """
         return losses
 

@@ -19,6 +19,7 @@ class KeyPath(nn.Module):
     Attributes:
         own_networks: inputs are embedded by networks of the key path's own, not by netG and netF.
         learns: those networks are trained, on the pairs that `sides` adds.
+        suffixes: of the sides, in order.
 
     Args:
         netG: the generator, with its initial weights; not kept.
@@ -29,6 +30,7 @@ class KeyPath(nn.Module):
 
     own_networks: ClassVar[bool] = False
     learns: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = ("",)
 
     def __init__(self, netG: ResnetGenerator, netF: ProjectionHead, layers: Sequence[int], draws: Draws) -> None:
         super().__init__()

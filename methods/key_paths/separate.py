@@ -25,6 +25,7 @@ class SeparateKeys(KeyPath):
 
     own_networks: ClassVar[bool] = True
     learns: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = ("", "_key")
 
     def __init__(self, netG: ResnetGenerator, netF: ProjectionHead, layers: Sequence[int], draws: Draws) -> None:
         super().__init__(netG, netF, layers, draws)

@@ -41,12 +41,12 @@ def _diagonal(matrix: Tensor) -> Tensor:
     return torch.eye(matrix.shape[-1], dtype=torch.bool, device=matrix.device)
 
 
-def hardness_weights(key: Tensor, divisor: float) -> Tensor:
+def hardness_weights(key: Tensor, divisor: float | Tensor) -> Tensor:
     """The released code's w_ij = exp((k_i.k_j - max over j' != i of k_i.k_j') / g).
 
     Args:
         key: (batch, patches, dim) rows of the input image.
-        divisor: g.
+        divisor: g, a number or a 0-dim tensor.
 
     Returns:
         (batch, patches, patches) in (0, 1], without gradient; 1 at each row's hardest negative. The diagonal means
@@ -90,7 +90,7 @@ def hdce_released(query: Tensor, key: Tensor, weights: Tensor | None, temperatur
     return negatives.logsumexp(dim=2) - logits.diagonal(dim1=1, dim2=2) / temperature
 
 
-def hdce_paper(query: Tensor, key: Tensor, gamma: float | None, temperature: float) -> Tensor:
+def hdce_paper(query: Tensor, key: Tensor, gamma: float | Tensor | None, temperature: float) -> Tensor:
     """Eq. 4 and 5: -log of exp(w.z / t) / (N E[exp(w.z- / t)]) with z- drawn in proportion to exp(gamma z.z-).
 
     The expectation is taken by importance sampling over the N = n - 1 other patches, normalised by N_q. The weights
@@ -99,7 +99,7 @@ def hdce_paper(query: Tensor, key: Tensor, gamma: float | None, temperature: flo
     Args:
         query: (batch, patches, dim) unit rows w of the generated image.
         key: (batch, patches, dim) unit rows z of the input image; gradients stop here.
-        gamma: hardness; None or 0: plain DCE (eq. 6).
+        gamma: hardness, a number or a 0-dim tensor; None or 0: plain DCE (eq. 6).
         temperature: t.
 
     Returns:
@@ -112,7 +112,7 @@ def hdce_paper(query: Tensor, key: Tensor, gamma: float | None, temperature: flo
     """
     similarity = self_similarity(key.detach())
     own = _diagonal(similarity)
-    importance = ((gamma or 0.0) * similarity).masked_fill(own, -torch.inf).log_softmax(dim=2)
+    importance = ((0.0 if gamma is None else gamma) * similarity).masked_fill(own, -torch.inf).log_softmax(dim=2)
     logits = (query / temperature) @ key.detach().transpose(1, 2)
     expectation = (importance + logits).logsumexp(dim=2)
     return log(key.shape[1] - 1) + expectation - logits.diagonal(dim1=1, dim2=2)

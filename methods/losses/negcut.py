@@ -14,7 +14,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.base.errors import BenchError
-from bench.loss import LossConfig, LossContext, Pair, PairLoss
+from bench.loss import LayerShape, LossConfig, LossContext, Pair, PairLoss
+from bench.method import StepContext
 from methods.losses.given_negatives import nce_with_negatives
 from methods.networks.initialisation import initialise
 from methods.networks.negative_generator import NegativeGenerator
@@ -71,19 +72,22 @@ class NEGCUTLoss(PairLoss):
 
     def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:
         """N, and F_: a head with initial weights of its own, not a copy of netF."""
-        self.F_ = make_head()
+        self.F_ = make_head().requires_grad_(False)
         with torch.no_grad():
             width = self.F_([torch.zeros(1, c, 1, 1) for c in channels])[0].shape[2]
         self.N = NegativeGenerator(len(channels), width, self.config.noise_nc)
         # an outer call of the released code asks for gain 1.0, but runs before N has layers; it starts with 0.02
         initialise(self.N, "xavier", None)
 
+    def draw(self, context: StepContext, layers: Sequence[LayerShape]) -> dict[str, Tensor]:
+        """Per layer the noise (batch, m, noise_nc) of fresh negatives."""
+        shape = (layers[0].batch, max(layer.patches for layer in layers), self.config.noise_nc)
+        return {f"noise.{index}": context.draw.normal("negatives.noise", shape) for index in range(len(layers))}
+
     def negatives(self, pair: Pair, context: LossContext) -> list[Tensor]:
         """Fresh negatives, per layer (batch, m, dim), from the mean over all places of the key map seen by F_."""
         means = [rows.mean(1) for rows in self.F_([layer.key_map for layer in pair.layers])]
-        count = max(len(layer.ids) for layer in pair.layers)
-        shape = (len(means[0]), count, self.config.noise_nc)
-        noise = [context.draw.normal("negatives.noise", shape).to(mean) for mean in means]
+        noise = [context.drawn[f"noise.{index}"].to(mean.dtype) for index, mean in enumerate(means)]
         made = self.N(means, noise)
         # the host may show the minibatch as one image, whose negatives are then those of all of them
         return [n.reshape(len(layer.query), -1, n.shape[2]) for n, layer in zip(made, pair.layers, strict=True)]
@@ -110,7 +114,7 @@ class NEGCUTLoss(PairLoss):
         """
         nces = []
         for pair in pairs:
-            negatives = self.negatives(pair, context)
+            negatives = self.negatives(pair, context.of(pair))
             nces.append(self._nce(pair, negatives, context.temperature))
         spread = torch.stack([diversity(n) for n in negatives]).mean()
         return {

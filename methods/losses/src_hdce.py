@@ -6,13 +6,15 @@ CVPR 2022, section 3; jcy132/Hneg_SRC 9a9647d, Single-modal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.loss import LayerPair, LossConfig, LossContext, Pair, PairLoss
+from bench.loss import LayerPair, LayerShape, LossConfig, LossContext, Pair, PairLoss
+from bench.method import StepContext
 from methods.losses.hdce import coupled, hardness_divisor, hardness_weights, hdce_paper, hdce_released
 from methods.losses.semantic_relation import semantic_relation
 
@@ -58,20 +60,23 @@ class SRCHDCE(PairLoss):
         """Whether the hardness has its curriculum."""
         return self.config.Hneg and self.config.curriculum
 
-    def divisor(self, context: LossContext) -> float:
-        """The divisor g of this epoch."""
-        if not self.config.curriculum:
-            return self.config.gamma
+    def draw(self, context: StepContext, layers: Sequence[LayerShape]) -> dict[str, Tensor]:
+        """The divisor g of this epoch, if negatives are weighted."""
         c = self.config
-        return hardness_divisor(context.epoch, context.total_epochs, c.gamma, c.gamma_min, c.step_at)
+        if not c.Hneg:
+            return {}
+        divisor = c.gamma
+        if c.curriculum:
+            divisor = hardness_divisor(context.epoch, context.total_epochs, c.gamma, c.gamma_min, c.step_at)
+        return {"divisor": torch.tensor(divisor, dtype=torch.float64)}
 
     def contrast(self, layer: LayerPair, context: LossContext) -> Tensor:
         """(batch, patches) decoupled losses of one layer."""
-        hard = self.config.Hneg
+        divisor = context.drawn["divisor"] if self.config.Hneg else None
         if self.config.variant == "paper":
-            gamma = 1 / self.divisor(context) if hard else None
+            gamma = None if divisor is None else 1 / divisor
             return hdce_paper(layer.query, layer.key, gamma, context.temperature)
-        weights = hardness_weights(layer.key, self.divisor(context)) if hard else None
+        weights = None if divisor is None else hardness_weights(layer.key, divisor)
         return hdce_released(layer.query, layer.key, weights, context.temperature)
 
     def forward(self, pair: Pair, context: LossContext) -> dict[str, Tensor]:

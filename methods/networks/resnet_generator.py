@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from bench.base.errors import UsageError
 from methods.networks.blur import BlurDownsample, BlurUpsample
 from methods.networks.instance_norm import InstanceNorm
+from methods.networks.meta_copy import meta_copy
 
 
 class ResnetBlock(nn.Module):
@@ -71,6 +73,7 @@ class ResnetGenerator(nn.Module):
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, output_nc, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
         self.input_nc = input_nc
+        self._feature_sizes: dict[tuple[tuple[int, ...], tuple[int, ...]], list[tuple[int, int]]] = {}
 
     def feature_channels(self, layers: Sequence[int]) -> list[int]:
         """Channels of the features at the given module indices, without running the network.
@@ -89,6 +92,21 @@ class ResnetGenerator(nn.Module):
                 width = module.out_channels
             channels.append(width)
         return [channels[layer] for layer in layers]
+
+    def feature_sizes(self, layers: Sequence[int], size: tuple[int, ...]) -> list[tuple[int, int]]:
+        """(height, width) of the features at the given module indices, without running the network.
+
+        Args:
+            layers: increasing module indices.
+            size: (H, W) of the images.
+        """
+        key = (tuple(layers), size)
+        if key not in self._feature_sizes:
+            generator = meta_copy(self)
+            images = torch.empty(1, self.input_nc, *size, device="meta", dtype=next(generator.parameters()).dtype)
+            maps = generator.features(images, layers)
+            self._feature_sizes[key] = [(features.shape[2], features.shape[3]) for features in maps]
+        return self._feature_sizes[key]
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (batch, input_nc, H, W) to (batch, output_nc, H, W) in [-1, 1]; H and W multiples of 4."""

@@ -6,7 +6,7 @@ training/networks_stylegan2.py. Parameters have the names of the PyTorch success
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from math import log2, sqrt
 
 import torch
@@ -20,6 +20,8 @@ from methods.networks.stylegan2_mapping import MappingNetwork
 
 # a source of noise: a generator to draw fresh maps from, or None for the stored ones
 Noise = torch.Generator | None
+# the maps themselves, one for each layer that is yet to come; None: the stored ones
+Maps = Iterator[Tensor] | None
 
 
 def stylegan2_channels(resolution: int, base: int = 16384, maximum: int = 512) -> int:
@@ -38,14 +40,9 @@ class NoisyLayer(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise_const", torch.zeros(resolution, resolution))
 
-    def finish(self, x: Tensor, noise: Noise) -> Tensor:
+    def finish(self, x: Tensor, noise: Maps) -> Tensor:
         """Add noise and bias to (B, C, H, W) and activate."""
-        if noise is None:
-            maps = self.noise_const
-        else:
-            # drawn on the CPU, so that every device sees the same noise
-            shape = (len(x), 1, *x.shape[2:])
-            maps = torch.randn(shape, generator=noise, dtype=x.dtype).to(x.device, non_blocking=True)
+        maps = self.noise_const if noise is None else next(noise)
         return lrelu(x + maps * self.noise_strength + self.bias[:, None, None])
 
 
@@ -59,7 +56,7 @@ class SynthesisLayer(NoisyLayer):
         # not scaled: demodulation takes any constant out again
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
 
-    def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, noise: Maps) -> Tensor:
         """Map (B, in, h, h) and w (B, w_dim) to (B, out, resolution, resolution)."""
         return self.finish(modulated_conv2d(x, self.weight, self.affine(w), up=self.up), noise)
 
@@ -92,7 +89,7 @@ class AttentionLayer(NoisyLayer):
             self.register_buffer("noise_const", None)
         self.affine = None if modulated_by is None else EqualisedLinear(modulated_by, channels, bias_init=1.0)
 
-    def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, noise: Maps) -> Tensor:
         """Map (B, C, H, W) and w (B, w_dim) to (B, C, H, W)."""
         seen = x if self.affine is None else x * self.affine(w)[:, :, None, None]
         y = self.attention(seen, seen, seen) + x
@@ -138,13 +135,13 @@ class SynthesisBlock(nn.Module):
         )
         self.torgb = ToRGB(channels, w_dim, colours)
 
-    def forward(self, before: tuple[Tensor, Tensor] | None, ws: list[Tensor], noise: Noise) -> tuple[Tensor, Tensor]:
+    def forward(self, before: tuple[Tensor, Tensor] | None, ws: list[Tensor], noise: Maps) -> tuple[Tensor, Tensor]:
         """Go up one resolution.
 
         Args:
             before: features and image of the block before; None at 4x4.
             ws: of conv0 (not at 4x4), conv1 and toRGB, each (B, w_dim).
-            noise: see `Noise`.
+            noise: see `Maps`.
 
         Returns:
             Features and image.
@@ -182,13 +179,28 @@ class SynthesisNetwork(nn.Module):
             self.add_module(f"b{r}", SynthesisBlock(before, channels, w_dim, r, colours, attention))
             before = channels
 
-    def forward(self, ws: Tensor, noise: Noise) -> Tensor:
-        """Map (B, num_ws, w_dim) to (B, colours, resolution, resolution), unbounded."""
+    def draw_noise(self, batch: int, generator: torch.Generator, dtype: torch.dtype) -> list[Tensor]:
+        """A map (batch, 1, h, h) for each layer that has noise, in the order of the layers.
+
+        They are drawn on the CPU, so that every device sees the same noise.
+        """
+        layers = (module for module in self.modules() if isinstance(module, NoisyLayer))
+        sides = [len(layer.noise_const) for layer in layers if layer.noise_const is not None]
+        return [torch.randn((batch, 1, side, side), generator=generator, dtype=dtype) for side in sides]
+
+    def forward(self, ws: Tensor, noise: Sequence[Tensor] | None) -> Tensor:
+        """Map (B, num_ws, w_dim) to (B, colours, resolution, resolution), unbounded.
+
+        Args:
+            ws: one w per layer.
+            noise: maps as `draw_noise` makes them; None: the stored ones.
+        """
+        maps = None if noise is None else iter(noise)
         per_layer = list(ws.unbind(dim=1))
         done: tuple[Tensor, Tensor] | None = None
         for index, block in enumerate(self.children()):
             # toRGB of a block and conv0 of the next one share a w
-            done = block(done, per_layer[max(2 * index - 1, 0) : 2 * index + 2], noise)
+            done = block(done, per_layer[max(2 * index - 1, 0) : 2 * index + 2], maps)
         assert done is not None  # there is always a block at 4x4
         return done[1]
 
@@ -244,4 +256,8 @@ class StyleGAN2Generator(nn.Module):
         Returns:
             (B, colours, resolution, resolution), nominally in [-1, 1] but not bounded.
         """
-        return self.synthesis(self.mapping.truncate(self.broadcast(self.mapping(z)), psi), noise)
+        maps = None
+        if noise is not None:
+            drawn = self.synthesis.draw_noise(len(z), noise, z.dtype)
+            maps = [one.to(z.device, non_blocking=True) for one in drawn]
+        return self.synthesis(self.mapping.truncate(self.broadcast(self.mapping(z)), psi), maps)

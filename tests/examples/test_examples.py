@@ -18,6 +18,7 @@ FOCAL = f"{EXAMPLES / 'focal_nce.py'}:FocalNCE"
 REFERENCES = (
     FOCAL,
     f"{EXAMPLES / 'adversarial_negatives.py'}:AdversarialNegatives",
+    f"{EXAMPLES / 'learned_temperature.py'}:LearnedTemperature",
     f"{PACKAGE / 'src' / 'contrastbench_example' / 'mirrorgan.py'}:MirrorGAN",
 )
 
@@ -32,18 +33,39 @@ def test_an_example_keeps_every_promise(reference):
 def test_the_first_example_is_short_and_is_the_formula():
     import torch
 
-    from bench.base.randomness import Draws
     from bench.plugin.discovery import load_loss
     from bench.plugin.loss import LossContext
 
     assert len((EXAMPLES / "focal_nce.py").read_text().splitlines()) <= 20
     generator = torch.Generator().manual_seed(1)
     query, key = (torch.nn.functional.normalize(torch.randn(2, 6, 4, generator=generator), dim=2) for _ in range(2))
-    found = load_loss(FOCAL)()(query, key, LossContext(0, 1, 1, 1, 0.5, Draws(0)))
+    found = load_loss(FOCAL)()(query, key, LossContext(0.5))
     for b in range(2):
         for i in range(6):
             p = torch.softmax(key[b] @ query[b, i] / 0.5, dim=0)[i]
             assert found[b, i] == pytest.approx(float(-((1 - p) ** 2) * p.log()), abs=1e-4)
+
+
+def test_the_learned_temperature_starts_as_patchnce_and_moves():
+    import torch
+
+    from bench.checks.conformance.subject import Subject
+    from bench.plugin.discovery import load_loss
+    from bench.plugin.loss import LossContext
+    from methods.losses.patchnce import patchnce
+
+    reference = f"{EXAMPLES / 'learned_temperature.py'}:LearnedTemperature"
+    loss = load_loss(reference)()
+    query, key = torch.nn.functional.normalize(
+        torch.randn(2, 2, 6, 4, generator=torch.Generator().manual_seed(1)), dim=3
+    )
+    torch.testing.assert_close(loss(query, key, LossContext(0.5)), patchnce(query, key, 0.07), rtol=1e-4, atol=1e-5)
+    subject = Subject.of_loss(reference)
+    method = subject.build()
+    start = method.loss.log_scale.item()
+    subject.train(method, stop=1)
+    assert list(method.optimizers()) == list(method.schedulers()) == ["G", "D", "F", "loss"]
+    assert abs(method.loss.log_scale.item() - start) == pytest.approx(2e-4, rel=0.01)  # Adam's first step is lr
 
 
 def install(target: Path) -> None:

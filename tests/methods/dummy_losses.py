@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from bench.plugin.loss import LossConfig, LossContext, Pair, PairLoss, PatchLoss
+from bench.plugin.loss import LayerShape, LossConfig, LossContext, Pair, PairLoss, PatchLoss
+from bench.plugin.method import StepContext
 
 
 class AdversarialConfig(LossConfig):
@@ -23,17 +24,20 @@ class Adversarial(PairLoss):
     needs_key_graph = True
 
     def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:
-        self.average = make_head()
+        self.average = make_head().requires_grad_(False)
         dim = 16
         self.makers = nn.ModuleList(nn.Linear(dim + 4, dim) for _ in channels)
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+
+    def draw(self, context: StepContext, layers: Sequence[LayerShape]) -> dict[str, Tensor]:
+        return {f"noise.{i}": context.draw.normal("noise", (layer.batch, 8, 4)) for i, layer in enumerate(layers)}
 
     def score(self, pair: Pair, context: LossContext) -> Tensor:
         """How much closer the keys are than made-up negatives; the adversary wants it high, G low."""
         means = [rows.mean(1) for rows in self.average([layer.key_map for layer in pair.layers])]
         losses = []
-        for maker, mean, layer in zip(self.makers, means, pair.layers, strict=True):
-            noise = context.draw.normal("noise", (len(mean), 8, 4)).to(mean)
+        for index, (maker, mean, layer) in enumerate(zip(self.makers, means, pair.layers, strict=True)):
+            noise = context.drawn[f"noise.{index}"].to(mean)
             negatives = maker(torch.cat([mean.unsqueeze(1).expand(-1, 8, -1), noise], dim=2))
             logits = layer.query @ negatives.transpose(1, 2)
             losses.append((logits.logsumexp(2) - (layer.query * layer.key).sum(2)).mean())
@@ -47,7 +51,7 @@ class Adversarial(PairLoss):
 
     def adversary_loss(self, pairs: Sequence[Pair], context: LossContext) -> Tensor:
         assert not any(t.requires_grad for p in pairs for x in p.layers for t in (x.query, x.key, x.key_map))
-        return -torch.stack([self.score(pair, context) for pair in pairs]).mean()
+        return -torch.stack([self.score(pair, context.of(pair)) for pair in pairs]).mean()
 
     def after_generator_step(self, networks: dict[str, nn.Module], context: LossContext) -> None:
         self.updates += 1
@@ -107,3 +111,30 @@ class Hides(PairLoss):
 
     def forward(self, pair: Pair, context: LossContext) -> dict[str, Tensor]:
         return {self.config.term: pair.layers[0].query.mean()}  # type: ignore[attr-defined]
+
+
+class WeightedConfig(LossConfig):
+    unused: bool = False
+    curriculum: bool = False
+
+
+class Weighted(PairLoss):
+    """Layers weighted by what it learns."""
+
+    name = "weighted"
+    citation = "nobody"
+    Config = WeightedConfig
+
+    @property
+    def depends_on_epoch(self) -> bool:
+        return self.config.curriculum  # type: ignore[attr-defined]
+
+    def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:
+        self.weights = nn.Parameter(torch.zeros(len(channels)))
+        self.fixed = nn.Parameter(torch.ones(()), requires_grad=False)
+        if self.config.unused:  # type: ignore[attr-defined]
+            self.unused = nn.Parameter(torch.zeros(()))
+
+    def forward(self, pair: Pair, context: LossContext) -> Tensor:
+        distances = torch.stack([(x.query - x.key).square().mean() for x in pair.layers])
+        return (self.weights.exp() * distances).sum()

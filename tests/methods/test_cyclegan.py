@@ -5,7 +5,9 @@ from copy import deepcopy
 import pytest
 import torch
 
+from bench.base.randomness import Draws
 from bench.checks.replay.replay import replay
+from bench.plugin.method import StepContext
 from methods.cyclegan import CycleGAN
 
 CONFIG = {"ngf": 4, "ndf": 4}
@@ -55,6 +57,15 @@ def test_discriminators_see_the_pool(driver) -> None:
         old_shown += not torch.equal(seen[-1], method.visuals()["fake_B"])  # the pool's image is D_A's last input
     assert 0 < old_shown < 7
     assert method.fake_A_pool.images.shape == method.fake_B_pool.images.shape == (1, 3, 32, 32)
+
+
+def test_the_pools_fill_in_a_phase_of_their_own(driver) -> None:
+    method = driver.build(CycleGAN, pool_size=3, **TINY)
+    moments = [StepContext(step, 1, 9, 1, Draws(0).at(step), {"A": (2, 3, 8, 8)}) for step in range(4)]
+    assert [method.phase(moment, {}) for moment in moments] == ["filling", "filling", "full", "full"]
+    assert method.eager_phases == {"filling"}
+    without = driver.build(CycleGAN, pool_size=0, **TINY)
+    assert without.phase(moments[0], {}) == "full"
 
 
 def test_without_identity_loss(driver) -> None:

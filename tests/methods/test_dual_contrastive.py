@@ -60,16 +60,12 @@ def test_reference_losses_and_gradients(
     z, reals = stylegan2_golden("g32_io.npz")["z"], stylegan2_golden("d32_io.npz")["images"]
     config = DualContrastive.Config(**(REFERENCE | changes | {"batch_size": 8}))
 
-    class Given(Draws):
-        def normal(self, name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
-            return z
-
     for player, loss, grad in (("G", loss_G, grad_G), ("D", "loss_D", "gradD")):
         method = DualContrastive(config, Draws(0)).double()
         method.netG.load_state_dict(reference_generator().state_dict())
         method.netD.load_state_dict(reference_discriminator().state_dict())
         update = method._update_generator if player == "G" else method._update_discriminator
-        losses = update({"B": reals}, Given(0))
+        losses = update({"B": reals}, {f"z_{player}": z})
         torch.testing.assert_close(losses[player].detach(), g[loss], rtol=1e-9, atol=1e-12)
         if player == "D":
             for kind in ("fake", "real"):
@@ -176,13 +172,31 @@ def test_regularisation_steps_move_every_parameters_average() -> None:
 
 def test_style_mixing_takes_later_layers_from_another_latent() -> None:
     method = build(style_mixing=1.0, noise="const")
-    draw = Draws(3).at(0)
-    _, ws = method._synthesise(2, "z_G", draw)
+    drawn = method._draw_images("z_G", 2, Draws(3).at(0))
+    _, ws = method._synthesise("z_G", drawn)
     again = Draws(3).at(0)
     cutoff = 1 + again.integer("z_G.cutoff", method.netG.num_ws - 1)
     first, second = (method.netG.mapping(again.normal(purpose, (2, 16))) for purpose in ("z_G", "z_G.other"))
     for layer in range(method.netG.num_ws):
         torch.testing.assert_close(ws[:, layer], first if layer < cutoff else second)
+
+
+def test_a_step_without_mixing_has_the_same_shapes_and_the_gradients_of_one_pass() -> None:
+    usual, mixed = build(style_mixing=0.0), build(style_mixing=1e-12)
+    names = {name for name in mixed.draw(StepContext(0, 1, 9, 1, Draws(0).at(0), {"B": (4, 3, 16, 16)}))}
+    assert {"z_G.other", "z_G.cutoff", "z_pl.other", "z_D.cutoff"} <= names
+    for number in range(2):
+        one, two = step(usual, number), step(mixed, number)
+        assert all(torch.equal(one[name], two[name]) for name in one)
+        for (name, left), (_, right) in zip(usual.named_gradients(), mixed.named_gradients(), strict=True):
+            assert torch.equal(left, right), name
+    assert all(torch.equal(a, b) for a, b in zip(usual.parameters(), mixed.parameters(), strict=True))
+
+
+def test_the_phases_are_the_turns_of_the_regularisers() -> None:
+    method = build(pl_interval=2, r1_interval=3)
+    phases = [method.phase(StepContext(number, 1, 9, 1, Draws(0)), {}) for number in range(7)]
+    assert phases == ["main+pl+r1", "main", "main+pl", "main+r1", "main+pl", "main", "main+pl+r1"]
 
 
 def test_average_of_w_moves_with_every_pass_but_not_with_the_mixed_in_latent() -> None:

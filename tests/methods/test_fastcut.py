@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from bench.base.randomness import Draws
 from bench.checks.replay.replay import replay
+from bench.plugin.method import StepContext
 from methods.fastcut import FastCUT
 
 
@@ -47,6 +48,14 @@ def reference_gradients(method, images: dict[str, Tensor], flipped: bool, ids: l
 
 def step_where_flip_is(wanted: bool) -> int:
     return next(step for step in range(50) if Draws(0).at(step).bernoulli("nce.flip") == wanted)
+
+
+def test_a_mirrored_step_is_a_phase_of_its_own(tiny, driver) -> None:
+    method = driver.build(FastCUT, **tiny)
+    for flipped, phase in ((False, "step"), (True, "flipped")):
+        step = step_where_flip_is(flipped)
+        context = StepContext(step, 1, 9, 1, Draws(0).at(step), {"A": (1, 3, 32, 32)})
+        assert method.phase(context, method.draw(context)) == phase
 
 
 @pytest.mark.parametrize("flipped", [False, True])

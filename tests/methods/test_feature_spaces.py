@@ -36,6 +36,17 @@ def test_parameters_and_sizes(space, parameters, sizes):
     ]
 
 
+@pytest.mark.parametrize("size", [(64, 64), (48, 96)])
+@pytest.mark.parametrize(("space", "resize"), [("pixel", None), ("conv_encoder", 40), ("efficientnet-lite0", None)])
+def test_sizes_of_maps_are_known_without_running_the_network(space, resize, size):
+    network = FeatureSpace(space, range(3), resize, torch.Generator().manual_seed(0), nef=4)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    sizes = network.map_sizes(size)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    with torch.no_grad():
+        assert sizes == [tuple(m.shape[2:]) for m in network(torch.rand(2, 3, *size))]
+
+
 def test_vgg19_maps_are_those_after_the_five_relus(tmp_path, monkeypatch):
     from torchvision.models.vgg import cfgs, make_layers
 

@@ -42,17 +42,16 @@ def test_the_average_head_is_no_copy(tiny, driver) -> None:
 
 
 def test_noise_is_drawn_afresh_for_every_call(tiny, driver) -> None:
+    noise: list[torch.Tensor] = []
+
     class Spy(Draws):
-        noise: list[torch.Tensor]
-
         def normal(self, *args, **kwargs):
-            self.noise = [*getattr(self, "noise", []), super().normal(*args, **kwargs)]
-            return self.noise[-1]
+            noise.append(super().normal(*args, **kwargs))
+            return noise[-1]
 
-    draws = Spy(0)
-    losses = driver.step(driver.build(NEGCUT, **tiny), 0, draws)
-    assert [tuple(z.shape) for z in draws.noise] == [(1, 16, 64)] * 20  # two updates, two pairs, five layers
-    assert len({float(z.flatten()[0]) for z in draws.noise}) == 20
+    losses = driver.step(driver.build(NEGCUT, **tiny), 0, Spy(0))
+    assert [tuple(z.shape) for z in noise] == [(1, 16, 64)] * 20  # two updates, two pairs, five layers
+    assert len({float(z.flatten()[0]) for z in noise}) == 20
     assert {"N_NCE", "N_div", "NCE", "NCE_Y"} < losses.keys()
 
 

@@ -58,6 +58,15 @@ def test_fused_adam_is_adam() -> None:
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
+def test_frozen_takes_parameters_too() -> None:
+    layer = nn.Linear(2, 1)
+    with frozen(layer.weight):
+        layer(torch.ones(1, 2)).sum().backward()
+    assert layer.weight.grad is None
+    assert layer.bias.grad is not None
+    assert layer.weight.requires_grad
+
+
 def test_frozen_lets_gradients_through_and_restores() -> None:
     judge, maker = nn.Linear(3, 1), nn.Linear(2, 3)
     judge.bias.requires_grad_(False)

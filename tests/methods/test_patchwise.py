@@ -11,6 +11,9 @@ from pydantic import ValidationError
 
 from bench.base.errors import BenchError, UsageError
 from bench.base.randomness import Draws
+from bench.checks.conformance import trained_by
+from bench.checks.conformance.subject import Subject
+from bench.plugin.discovery import plugins
 from bench.plugin.loss import LossContext, Pair
 from methods.cut import CUT
 from methods.fastcut import FastCUT
@@ -233,6 +236,40 @@ def test_stopping_and_going_on_is_bit_identical(tiny, driver, method, loss: str)
     left, right = state(one), state(other)
     assert left.keys() == right.keys()
     assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+# ---- parameters of a loss
+
+
+def test_a_loss_learns_in_the_step_of_the_generator(tiny, driver) -> None:
+    method = driver.build(CUT, loss=dummy("Weighted"), lr=1e-3, **tiny)
+    assert list(method.optimizers()) == list(method.schedulers()) == ["G", "D", "F", "loss"]
+    ours, usual = (method.optimizers()[name].param_groups[0] for name in ("loss", "F"))
+    assert {key: ours[key] for key in ("lr", "betas", "eps")} == {key: usual[key] for key in ("lr", "betas", "eps")}
+    before = method.loss.weights.detach().clone()
+    driver.step(method, 0)
+    assert torch.equal((method.loss.weights - before).abs() > 5e-4, torch.tensor([True] * 5))
+    assert not method.loss.fixed.requires_grad
+
+
+def test_a_loss_without_gradient_for_a_parameter_is_refused_in_the_first_step(tiny, driver) -> None:
+    with pytest.raises(
+        BenchError, match=r"loss weighted: nothing trains its parameter unused; .*requires_grad_"
+    ) as caught:
+        driver.step(driver.build(CUT, loss=dummy("Weighted"), loss_options={"unused": True}, **tiny), 0)
+    assert "\n" not in str(caught.value)
+    later = {"unused": True, "curriculum": True}
+    driver.step(driver.build(CUT, loss=dummy("Weighted"), loss_options=later, **tiny), 0)
+
+
+@pytest.mark.parametrize("name", plugins("loss"))
+def test_no_built_in_loss_trains_a_parameter_of_its_own_with_the_generator(name: str) -> None:
+    loss = Subject.of_loss(name).build().loss
+    trained = {key for key, parameter in loss.named_parameters() if parameter.requires_grad}
+    adversary = {id(parameter) for parameter in loss.adversary_parameters()}
+    assert trained == {key for key, parameter in loss.named_parameters() if id(parameter) in adversary}
+    assert (name == "negcut") == bool(trained)
+    assert trained_by(name)["trained with G and F"] == []
 
 
 # ---- mistakes in plugins and options

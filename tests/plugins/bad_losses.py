@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from pydantic import ConfigDict
 from torch import Tensor, nn
 
-from bench.plugin.loss import LossConfig, LossContext, Pair, PairLoss, PatchLoss
+from bench.plugin.loss import LayerShape, LossConfig, LossContext, Pair, PairLoss, PatchLoss
+from bench.plugin.method import StepContext
 
 
 class Good(PatchLoss):
@@ -101,6 +103,62 @@ class ForgetsState(Good):
 
     def after_generator_step(self, networks: dict[str, nn.Module], context: LossContext) -> None:
         self.steps += 1
+
+
+class Untrained(Good):
+    """A parameter that no term depends on."""
+
+    def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:
+        self.unused = nn.Parameter(torch.zeros(3))
+
+
+class UntrainedLater(Untrained):
+    """The same with a curriculum, which the first step cannot judge."""
+
+    depends_on_epoch = True
+
+
+class DrawsFromItsState(Good):
+    def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:
+        self.register_buffer("calls", torch.zeros(()))
+
+    def draw(self, context: StepContext, layers: Sequence[LayerShape]) -> dict[str, Tensor]:
+        return {"weight": 1 + self.calls}
+
+    def forward(self, query: Tensor, key: Tensor, context: LossContext) -> Tensor:
+        return context.drawn["weight"] * super().forward(query, key, context)
+
+    def after_generator_step(self, networks: dict[str, nn.Module], context: LossContext) -> None:
+        self.calls += 1
+
+
+class DrawsInTheStep(Good):
+    """Keeps the moment it draws for, and draws from it in `forward`."""
+
+    def draw(self, context: StepContext, layers: Sequence[LayerShape]) -> dict[str, Tensor]:
+        self.moment = replace(context)
+        return {}
+
+    def forward(self, query: Tensor, key: Tensor, context: LossContext) -> Tensor:
+        return (1 + self.moment.draw.uniform("late")) * super().forward(query, key, context)
+
+
+class Waits(Good):
+    def forward(self, query: Tensor, key: Tensor, context: LossContext) -> Tensor:
+        losses = super().forward(query, key, context)
+        return losses / losses.mean().item()
+
+
+class GrowsWithinAPhase(Good):
+    def draw(self, context: StepContext, layers: Sequence[LayerShape]) -> dict[str, Tensor]:
+        return {"more": context.draw.normal("more", (1 + context.step,))}
+
+
+class ReadsTheEpoch(Good):
+    """Written before steps were drawn first."""
+
+    def forward(self, query: Tensor, key: Tensor, context: LossContext) -> Tensor:
+        return super().forward(query, key, context) / context.epoch
 
 
 class GoodAdversary(Good):

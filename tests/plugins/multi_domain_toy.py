@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Optimizer
 
 from bench.base.randomness import Draws
 from bench.method import Method, MultiDomainConfig, StepContext
@@ -44,19 +44,18 @@ class MultiDomainToy(Method):
             for name, network in self.networks().items():
                 network.weight.normal_(generator=draws.generator(f"init.net{name}"))
                 network.bias.zero_()
-        self.optimizer = torch.optim.Adam(self.parameters(), config.lr)
+        self._optimizers["G"] = torch.optim.Adam(self.parameters(), config.lr)
 
-    def optimizers(self) -> dict[str, Optimizer]:
-        return {"G": self.optimizer}
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
+        return {"z": context.draw.normal("toy.z", (context.shapes["x_src"][0], LATENT))}
 
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
-        z = context.draw.normal("toy.z", (len(batch["x_src"]), LATENT))
-        fake = self._translate(batch["x_src"], self._styles(z, batch["y_ref"]))
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
+        fake = self._translate(batch["x_src"], self._styles(drawn["z"], batch["y_ref"]))
         target = (batch["x_ref"] + batch["x_ref2"]).mean((2, 3)) / 2
         loss = ((fake.mean((2, 3)) - target) ** 2).sum()
-        self.optimizer.zero_grad()
+        self._optimizers["G"].zero_grad()
         loss.backward()
-        self.optimizer.step()
+        self._optimizers["G"].step()
         return {"G": loss.detach()}
 
     def _styles(self, latents: Tensor, domain: Tensor) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 from bench.base.randomness import Draws
 from bench.plugin.method import Method, MethodConfig, RequiredRun, StepContext
@@ -43,8 +43,9 @@ class Toy(Method):
             self.netG.weight.normal_(generator=draws.generator("init.netG"))
             self.netG.bias.zero_()
         self.register_buffer("average", torch.zeros(3))
-        self.optimizer = torch.optim.Adam(self.netG.parameters(), config.lr)
-        self.scheduler = LambdaLR(self.optimizer, lambda epoch: 1 - max(0, epoch - config.n_epochs) / 10)
+        optimizer = torch.optim.Adam(self.netG.parameters(), config.lr)
+        self._optimizers = {"G": optimizer}
+        self._schedulers = {"G": LambdaLR(optimizer, lambda epoch: 1 - max(0, epoch - config.n_epochs) / 10)}
         self.teacher: Method | None = None
 
     @classmethod
@@ -57,27 +58,26 @@ class Toy(Method):
         # outside the module tree: a teacher is not part of this run's state
         object.__setattr__(self, "teacher", trained)
 
-    def optimizers(self) -> dict[str, Optimizer]:
-        return {"G": self.optimizer}
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
+        return {"noise": context.draw.normal("toy.noise", (3,))}
 
-    def schedulers(self) -> dict[str, LRScheduler]:
-        return {"G": self.scheduler}
+    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
+        return "explode" if context.step == self.config.explode_at else "step"
 
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         import time
 
         time.sleep(self.config.stall)
-        noise = context.draw.normal("toy.noise", (3,))
         fake = self.netG(batch["A"])
         target = (
             batch["B"].mean((0, 2, 3)) if self.teacher is None else self.teacher.translate(batch["A"]).mean((0, 2, 3))
         )
-        loss = ((fake.mean((0, 2, 3)) - target + 0.01 * noise) ** 2).sum()
-        if context.step == self.config.explode_at:
+        loss = ((fake.mean((0, 2, 3)) - target + 0.01 * drawn["noise"]) ** 2).sum()
+        if phase == "explode":
             loss = loss / 0
-        self.optimizer.zero_grad()
+        self._optimizers["G"].zero_grad()
         loss.backward()
-        self.optimizer.step()
+        self._optimizers["G"].step()
         self.average.lerp_(fake.detach().mean((0, 2, 3)), 0.1)
         return {"G": loss.detach()}
 
@@ -102,7 +102,7 @@ class Crash(Toy):
     name = "crash"
     task = "unpaired_translation"
 
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         import os
         import signal
 

@@ -9,14 +9,14 @@ Config for a method, its own options for a loss.
 from __future__ import annotations
 
 from bench.base.errors import BenchError, UsageError
-from bench.checks.conformance.losses import loss_checks
+from bench.checks.conformance.losses import loss_checks, trained_by
 from bench.checks.conformance.methods import method_checks
 from bench.checks.conformance.subject import Check
 from bench.plugin.discovery import find_plugin, plugins
 from bench.plugin.loss import PairLoss
 from bench.plugin.method import Method
 
-__all__ = ["Check", "checks_for", "loss_checks", "method_checks", "problem"]
+__all__ = ["Check", "checks_for", "loss_checks", "method_checks", "problem", "trained_by"]
 
 
 def checks_for(reference: str) -> dict[str, Check]:
@@ -32,19 +32,33 @@ def checks_for(reference: str) -> dict[str, Check]:
         UsageError: if the reference names neither a method nor a loss.
         BenchError: if the plugin does not import.
     """
+    suites = {"method": method_checks(), "loss": loss_checks()}
+    kinds = kinds_of(reference)
+    if len(kinds) == 1:
+        return suites[kinds[0]]
+    return {f"{kind}: {name}": check for kind in kinds for name, check in suites[kind].items()}
+
+
+def kinds_of(reference: str) -> list[str]:
+    """Whether a reference names a `method`, a `loss`, or one of each.
+
+    Args:
+        reference: a method's or a loss's name, or FILE.py:Class.
+
+    Raises:
+        UsageError: if it names neither.
+        BenchError: if the plugin does not import.
+    """
     if not reference.rpartition(":")[0].endswith(".py"):
-        if reference not in plugins("loss"):
+        found = [kind for kind in ("method", "loss") if reference in plugins(kind)]
+        if not found:
             find_plugin("method", reference)
-            return method_checks()
-        if reference not in plugins("method"):
-            return loss_checks()
-        kinds = {"method": method_checks(), "loss": loss_checks()}
-        return {f"{kind}: {name}": check for kind, checks in kinds.items() for name, check in checks.items()}
+        return found
     loaded = find_plugin("plugin", reference).load()
     if isinstance(loaded, type) and issubclass(loaded, Method):
-        return method_checks()
+        return ["method"]
     if isinstance(loaded, type) and issubclass(loaded, PairLoss):
-        return loss_checks()
+        return ["loss"]
     raise UsageError(f"{reference}: is neither a Method nor a PairLoss; the checks are for those")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from bench.checks.conformance.drawing import drawn_from_the_moment, fixed_shapes, nothing_drawn_in_a_step
 from bench.checks.conformance.state import require_same, same
 from bench.checks.conformance.subject import Check, Subject, require
 from bench.checks.conformance.update import (
@@ -31,6 +32,10 @@ def loss_checks() -> dict[str, Check]:
         "the pair is left as it was, keys without gradient": _small(_inputs),
         "the gradient reaches netG": _gradient,
         "the adversary, if there is one, learns": _small(_adversary),
+        "every other parameter is trained with G and F or frozen": _small(_trained),
+        "what is drawn depends on the moment alone": _small(drawn_from_the_moment),
+        "a step draws nothing and waits for nothing": _small(nothing_drawn_in_a_step),
+        "shapes stay within a phase": _small(fixed_shapes),
         "a checkpoint holds the whole state": _small(whole_checkpoint),
         "stopping and going on changes no bit": _small(exact_resume),
         "the seed alone decides the result": _small(seeded),
@@ -118,6 +123,30 @@ def _adversary(subject: Subject) -> None:
         require(_gradient_size(parameters) > 0, "no gradient of adversary_loss reaches adversary_parameters()")
         moved = any(not same(old, new) for old, new in zip(before, parameters, strict=True))
         require(moved, "adversary_parameters() never change")
+
+
+def _trained(subject: Subject) -> None:
+    host = subject.build()
+    subject.train(host)
+    _loss_of(host).require_trained()
+
+
+def trained_by(reference: str) -> dict[str, list[str]]:
+    """Who trains a loss's parameters.
+
+    Args:
+        reference: a loss's name, or FILE.py:Class.
+
+    Returns:
+        `trained with G and F`, `trained by the adversary`, `frozen` -> parameters' names.
+    """
+    loss = _loss_of(Subject.of_loss(reference).build())
+    adversary = {id(parameter) for parameter in loss.adversary_parameters()}
+    found: dict[str, list[str]] = {"trained with G and F": [], "trained by the adversary": [], "frozen": []}
+    for name, parameter in loss.named_parameters():
+        trained = "trained with G and F" if name in loss.trained_parameters() else "frozen"
+        found["trained by the adversary" if id(parameter) in adversary else trained].append(name)
+    return found
 
 
 def _gradient_size(parameters: Iterable[nn.Parameter]) -> float:

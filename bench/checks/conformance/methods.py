@@ -6,6 +6,12 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from bench.checks.conformance.drawing import (
+    drawn_from_the_moment,
+    fixed_shapes,
+    made_of_its_parts,
+    nothing_drawn_in_a_step,
+)
 from bench.checks.conformance.state import require_same, same, snapshot, temporary_checkpoints
 from bench.checks.conformance.subject import STEPS_PER_EPOCH, Check, Subject, require, validated
 from bench.checks.conformance.update import (
@@ -27,6 +33,10 @@ def method_checks() -> dict[str, Check]:
         "Config forbids unknown keys, its defaults and recipes are valid": _config,
         "losses are finite, detached scalars": _small(finite_losses),
         "every network learns": _small(_networks),
+        "what is drawn depends on the moment alone": _small(drawn_from_the_moment),
+        "a step draws nothing and waits for nothing": _small(nothing_drawn_in_a_step),
+        "shapes stay within a phase": _small(fixed_shapes),
+        "a training step is draw, phase and step": _small(made_of_its_parts),
         "a checkpoint holds the whole state": _small(whole_checkpoint),
         "stopping and going on changes no bit": _small(exact_resume),
         "the seed alone decides the result": _small(seeded),

@@ -90,13 +90,16 @@ class Subject:
         """A batch of noise as its task has it; the same for every seed, so that only the method's own draws differ."""
         return self.task.example_batch(self.config, streams, Draws(0).at(step))
 
+    def context(self, step: int, draws: Draws) -> StepContext:
+        """The moment of a step of a run of `STEPS`; `draws` are that step's."""
+        return StepContext(step, step // STEPS_PER_EPOCH + 1, STEPS, STEPS // STEPS_PER_EPOCH, draws)
+
     def train(self, method: Method, first: int = 0, stop: int = STEPS, seed: int = 0) -> list[dict[str, Tensor]]:
         """Make steps first..stop-1 of a run of `STEPS` and return their losses."""
         draws, losses = Draws(seed), []
         for step in range(first, stop):
-            epoch = step // STEPS_PER_EPOCH + 1
-            context = StepContext(step, epoch, STEPS, STEPS // STEPS_PER_EPOCH, draws.at(step))
-            losses.append(method.training_step(self.batch(method.streams, step), context))
+            batch = self.batch(method.streams, step)
+            losses.append(method.training_step(batch, self.context(step, draws.at(step))))
             if (step + 1) % STEPS_PER_EPOCH == 0:
                 method.end_epoch()
         return losses

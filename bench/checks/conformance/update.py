@@ -38,7 +38,7 @@ def require_config(config_class: type[BaseModel], base: type[BaseModel]) -> None
 def finite_losses(subject: Subject) -> None:
     """Losses are named, finite, detached scalars."""
     for losses in subject.train(subject.build()):
-        require(isinstance(losses, dict) and bool(losses), "training_step must return losses by name")
+        require(isinstance(losses, dict) and bool(losses), "step must return losses by name")
         for name, value in losses.items():
             require(isinstance(value, Tensor) and value.ndim == 0, f"loss {name} must be a scalar tensor")
             require(not value.requires_grad, f"loss {name} is still attached to the graph; return it detached")

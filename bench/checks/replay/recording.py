@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from bench.base.errors import BenchError, UsageError
 from bench.checks.replay.stylegan2_recording import as_steps, is_trajectory, read_trajectory
+from bench.plugin.method import Method
 
 Recording = Mapping[str, Tensor]
 
@@ -94,3 +95,46 @@ def load_buffers(networks: Mapping[str, nn.Module], record: Recording, prefix: s
         if key not in own or own[key].shape != record[key].shape:
             raise BenchError(f"record: {key} does not fit a buffer of the method; networks or their sizes differ")
         own[key].copy_(record[key])
+
+
+def state_outside(method: Method, networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """The parameters and buffers that belong to none of the networks, as they are, by their names in `state_dict`."""
+    inside = {id(t) for module in networks.values() for t in (*module.parameters(), *module.buffers())}
+    return {name: tensor for name, tensor in method.state_dict(keep_vars=True).items() if id(tensor) not in inside}
+
+
+def load_state(method: Method, networks: Mapping[str, nn.Module], record: Recording, prefix: str) -> None:
+    """Copy recorded parameters and buffers that belong to none of the networks.
+
+    Raises:
+        BenchError: if one is none of the method's, or of another shape.
+    """
+    own = {f"{prefix}{name}": tensor for name, tensor in state_outside(method, networks).items()}
+    for key in sorted(key for key in record if key.startswith(prefix)):
+        if key not in own or own[key].shape != record[key].shape:
+            raise BenchError(f"record: {key} does not fit the state of {method.name}; its configuration differs")
+        own[key].data.copy_(record[key])
+
+
+def drawn_in(record: Recording, step: int, dtype: torch.dtype) -> dict[str, Tensor]:
+    """What a record says was drawn for a step; noise in the given precision, schedules' values in their own."""
+    prefix = f"step{step}/drawn/"
+    found = {key.removeprefix(prefix): tensor for key, tensor in record.items() if key.startswith(prefix)}
+    return {name: t.to(dtype) if t.ndim and t.is_floating_point() else t for name, t in found.items()}
+
+
+def require_drawn(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], step: int) -> None:
+    """Check that a record holds what a method draws for a step.
+
+    Raises:
+        BenchError: if something is missing, too much or of another shape; the message names the key.
+    """
+    for name in sorted(found.keys() | expected.keys()):
+        key = f"step{step}/drawn/{name}"
+        if name not in found or name not in expected:
+            fault = "is missing, which the method draws" if name in expected else "is nothing that the method draws"
+            raise BenchError(f"record: {key} {fault}; it was made by another method or configuration")
+        if found[name].shape != expected[name].shape:
+            raise BenchError(
+                f"record: {key} has shape {tuple(found[name].shape)}, the method draws {tuple(expected[name].shape)}"
+            )

@@ -13,11 +13,16 @@ Single numbers may be arrays of one element. What a record must hold:
     stepS/noise_JJ            of `draw.normal`; a leading 1 stands for every image of a batch
     stepS/uniform_JJ, index_JJ, flipped   of `draw.uniform`, `draw.integer`, `draw.bernoulli`
 
+or, in the place of all draws of a step, what the method's own `draw` returned (bench/checks/replay/record.py writes it):
+
+    stepS/drawn/NAME          given to `Method.step` as it is
+
 and what it may hold:
 
     epoch, stepS/epoch, total_epochs      when the steps happen (1-based); the call may say it instead
     stepS/draw_PURPOSE        of `draw.normal` for that purpose, which takes the first rows; need not be used
     init_buffers/NET.buffer.NAME          buffers before the first step; as many as wanted
+    init_state/NAME           parameters and buffers that belong to no network, likewise
     stepS/loss_NAME           losses (`Method.record_losses`); stepS/NAME: images (`Method.visuals`)
     grad_stepS/NET.NNN.kind   the gradient that the step's update used
     after_stepS/NET.NNN.kind, after_stepS/NET.buffer.NAME   every parameter, and buffers, after the step
@@ -30,7 +35,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +46,20 @@ from torch import Tensor
 from bench.base.errors import BenchError, UsageError
 from bench.base.randomness import Draws
 from bench.base.validation import validation_line
+from bench.checks.replay.record import results
 from bench.checks.replay.recorded_draws import DRAWN, NAMED_DRAW, RecordedDraws
-from bench.checks.replay.recording import Recording, count_steps, load_buffers, load_weights, places, read_recording
+from bench.checks.replay.recording import (
+    Recording,
+    count_steps,
+    drawn_in,
+    load_buffers,
+    load_state,
+    load_weights,
+    read_recording,
+    require_drawn,
+)
 from bench.plugin.discovery import load_method
-from bench.plugin.method import Method, MethodConfig, StepContext
+from bench.plugin.method import Method, MethodConfig, StepContext, on_device
 
 # what `Replay.summary` compares, in the order of its lines: the first pattern that matches a key counts
 _PARTS = {
@@ -55,7 +70,10 @@ _PARTS = {
     "weights": r"after_step.*",
 }
 # what a record gives to a replay
-_GIVEN = rf"init/.*|init_buffers/.*|(?:step\d+/)?epoch|total_epochs|step\d+/(?:input_.*|{NAMED_DRAW}.*|{DRAWN.pattern})"
+_GIVEN = (
+    r"init/.*|init_buffers/.*|init_state/.*|(?:step\d+/)?epoch|total_epochs|"
+    rf"step\d+/(?:input_.*|drawn/.*|{NAMED_DRAW}.*|{DRAWN.pattern})"
+)
 
 
 @dataclass(frozen=True)
@@ -186,6 +204,7 @@ def replay(
     recorded = read_recording(record, networks)
     load_weights(networks, recorded, "init/")
     load_buffers(networks, recorded, "init_buffers/")
+    load_state(trained, networks, recorded, "init_state/")
 
     count = _steps(recorded, steps)
     total = total_epochs or _number(recorded, "total_epochs") or resolved.total_epochs
@@ -193,18 +212,22 @@ def replay(
     for step in range(count):
         draws = RecordedDraws(recorded, step, dtype)
         context = StepContext(step, epoch or _epoch(trained, recorded, step), count, total, draws)
-        losses = trained.record_losses(trained.training_step(_batch(trained, recorded, step, dtype), context))
-        draws.finish()
-        tensors |= {f"step{step}/loss_{name}": loss.detach().reshape(1).clone() for name, loss in losses.items()}
-        tensors |= {f"step{step}/{name}": image.detach().clone() for name, image in trained.visuals().items()}
-        for network, module in networks.items():
-            for place, parameter in places(network, module):
-                gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                tensors[f"grad_step{step}/{place}"] = gradient.detach().clone()
-                tensors[f"after_step{step}/{place}"] = parameter.detach().clone()
-            for name, buffer in module.named_buffers():
-                tensors[f"after_step{step}/{network}.buffer.{name}"] = buffer.detach().clone()
+        batch = _batch(trained, recorded, step, dtype)
+        drawn = drawn_in(recorded, step, dtype)
+        losses = _given_step(trained, batch, context, drawn) if drawn else trained.training_step(batch, context)
+        if not drawn:
+            draws.finish()
+        tensors |= results(trained, networks, step, losses)
     return Replay(tensors, trained, count)
+
+
+def _given_step(
+    method: Method, batch: dict[str, Tensor], context: StepContext, drawn: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Make a step from what was drawn for it before."""
+    context = replace(context, draw=Draws(seed=0).at(context.step)).with_shapes(batch)
+    require_drawn(drawn, method.draw(context), context.step)
+    return method.step(batch, on_device(drawn, "cpu"), method.phase(context, drawn))
 
 
 def _resolve(method_class: type[Method], config: MethodConfig | dict[str, Any]) -> MethodConfig:

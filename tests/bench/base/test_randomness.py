@@ -11,8 +11,21 @@ def test_a_draw_depends_on_its_key_alone() -> None:
     one, other = Draws(1).at(7), Draws(1)
     for step in range(5):  # another history
         other.at(step).normal("noise", (step + 1,))
-    other.at(7).uniform("something else")
-    assert torch.equal(one.normal("noise", (4,)), other.normal("noise", (4,)))
+    same = other.at(7)
+    same.uniform("something else")
+    assert torch.equal(one.normal("noise", (4,)), same.normal("noise", (4,)))
+
+
+def test_the_draws_of_a_step_stay_what_they_are_when_another_step_begins() -> None:
+    draws = Draws(1)
+    fifth = draws.at(5)
+    first = fifth.uniform("a")
+    draws.at(6).uniform("a")
+    fifth.at(6).uniform("a")
+    expected = Draws(1).at(5)
+    assert (draws.step, fifth.step) == (0, 5)
+    assert [first, fifth.uniform("a")] == [expected.uniform("a"), expected.uniform("a")]
+    assert draws.at(5).uniform("a") == first  # counters of its own, from zero
 
 
 def test_every_part_of_the_key_matters() -> None:

@@ -3,15 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.base.errors import BenchError
-from bench.base.randomness import Draws
 from bench.plugin.loss import LayerPair, LossConfig, LossContext, Pair, PairLoss, PatchLoss
 
 
 def context() -> LossContext:
-    return LossContext(step=3, epoch=2, total_steps=10, total_epochs=5, temperature=0.07, draw=Draws(0))
+    return LossContext(0.07, {"translation/noise": torch.ones(2), "identity/noise": torch.zeros(2)})
 
 
 def pair(layers: int = 2, batch: int = 2, patches: int = 3) -> Pair:
@@ -97,7 +96,48 @@ def test_a_detached_pair_has_no_gradient() -> None:
 def test_the_context_says_which_layer() -> None:
     assert context().layer is None
     assert context().at_layer(4).layer == 4
-    assert context().at_layer(4).epoch == 2
+    assert context().at_layer(4).drawn.keys() == context().drawn.keys()
+
+
+def test_what_was_drawn_for_one_pair() -> None:
+    of_pair = context().of(pair())
+    assert of_pair.drawn.keys() == {"noise"}
+    assert of_pair.drawn["noise"].tolist() == [1, 1]
+    assert of_pair.temperature == 0.07
+    with pytest.raises(TypeError):
+        of_pair.drawn["noise"] = torch.zeros(2)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["step", "epoch", "total_steps", "total_epochs", "draw"])
+def test_the_moment_of_the_old_contract_names_the_page_that_helps(name: str) -> None:
+    with pytest.raises(BenchError, match=rf"reads context\.{name}, .*docs/draw-and-step\.md") as caught:
+        getattr(context(), name)
+    assert "\n" not in str(caught.value)
+    assert not hasattr(context(), "something_else")
+
+
+class Learns(PairLoss):
+    def __init__(self) -> None:
+        super().__init__()
+        self.trained, self.also = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(()))
+        self.opponent = nn.Parameter(torch.ones(()))
+        self.frozen = nn.Linear(1, 1).requires_grad_(False)
+
+    def adversary_parameters(self) -> list[nn.Parameter]:
+        return [self.opponent]
+
+
+def test_parameters_are_trained_unless_they_are_the_adversarys_or_say_otherwise() -> None:
+    assert list(Learns().trained_parameters()) == ["trained", "also"]
+
+
+def test_a_parameter_without_a_gradient_is_named() -> None:
+    loss = Learns()
+    loss.trained.sum().backward()
+    with pytest.raises(BenchError, match=r"loss Learns: nothing trains its parameter also; .*requires_grad_\(False\)"):
+        loss.require_trained()
+    loss.also.sum().backward()
+    loss.require_trained()
 
 
 def test_what_a_plugin_forgot_is_said() -> None:

@@ -3,12 +3,11 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from bench.base.randomness import Draws
 from bench.plugin.loss import LayerPair, LossContext, Pair
 from methods.losses.memory_bank import MemoryBank
 from methods.networks.projection_head import ProjectionHead
 
-MOMENT = LossContext(0, 1, 10, 10, 0.07, Draws(0))
+MOMENT = LossContext(0.07)
 
 
 def a_bank(size: int) -> MemoryBank:

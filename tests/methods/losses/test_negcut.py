@@ -5,7 +5,8 @@ import torch
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
-from bench.plugin.loss import LayerPair, LossContext, Pair
+from bench.plugin.loss import LayerPair, LayerShape, LossContext, Pair
+from bench.plugin.method import StepContext
 from methods.losses.negcut import NEGCUTLoss, diversity
 from methods.networks.initialisation import initialise
 from methods.networks.projection_head import ProjectionHead
@@ -41,8 +42,13 @@ def a_pair(kind: str, seed: int, batch: int = 1) -> Pair:
     return Pair(kind, layers)
 
 
-def moment() -> LossContext:
-    return LossContext(0, 1, 10, 10, 0.07, Draws(0).at(0))
+def context_of(loss: NEGCUTLoss, *pairs: Pair) -> LossContext:
+    """What the host gives for one call about these pairs; `of(pair)` is what it gives for a call about one."""
+    moment, drawn = StepContext(0, 1, 10, 10, Draws(0).at(0)), {}
+    for pair in pairs:
+        shapes = [LayerShape(len(x.key_map), len(x.ids), *x.key_map.shape[1:]) for x in pair.layers]
+        drawn |= {f"{pair.kind}/{name}": noise for name, noise in loss.draw(moment, shapes).items()}
+    return LossContext(0.07, drawn)
 
 
 def test_mean_over_all_places_of_the_key_map(golden) -> None:
@@ -52,39 +58,35 @@ def test_mean_over_all_places_of_the_key_map(golden) -> None:
         for index, (name, parameter) in enumerate(network.named_parameters()):
             parameter.data.copy_(record[f"{prefix}.{index:03d}.{name.rpartition('.')[2]}"])
 
-    class Recorded(Draws):
-        calls = 0
-
-        def normal(self, name, shape, dtype=torch.float32):
-            noise = record[f"noise_{self.calls}"]
-            self.calls += 1
-            assert tuple(noise.shape) == shape
-            return noise
-
     maps = [record[f"feat_{layer}"] for layer in range(2)]
     rows = torch.zeros(1, 16, 32, dtype=torch.float64)
     pair = Pair("translation", [LayerPair(rows, rows, torch.arange(16), m, m) for m in maps])
-    found = loss.negatives(pair, LossContext(0, 1, 1, 1, 0.07, Recorded(0)))
+    noise = {f"noise.{layer}": record[f"noise_{layer}"] for layer in range(2)}
+    drawn = context_of(loss, pair).of(pair).drawn
+    assert {name: z.shape for name, z in drawn.items()} == {name: z.shape for name, z in noise.items()}
+    found = loss.negatives(pair, LossContext(0.07, noise))
     for layer in range(2):
         torch.testing.assert_close(found[layer][0], record[f"neg_{layer}"], rtol=1e-12, atol=1e-13)
 
 
 def test_diversity_is_that_of_the_last_pair() -> None:
     loss, pairs = a_loss(), [a_pair("translation", 1), a_pair("identity", 2)]
-    context = moment()
-    made = [loss.negatives(pair, context) for pair in pairs]
-    terms = loss.adversary_loss(pairs, moment())
+    context = context_of(loss, *pairs)
+    made = [loss.negatives(pair, context.of(pair)) for pair in pairs]
+    terms = loss.adversary_loss(pairs, context)
     torch.testing.assert_close(terms["N_div"], torch.stack([diversity(n) for n in made[1]]).mean())
-    context = moment()
-    torch.testing.assert_close(terms["N_NCE"], -0.5 * (loss(pairs[0], context) + loss(pairs[1], context)))
-    alone = loss.adversary_loss(pairs[:1], moment())
+    each = [loss(pair, context.of(pair)) for pair in pairs]
+    torch.testing.assert_close(terms["N_NCE"], -0.5 * (each[0] + each[1]))
+    alone = loss.adversary_loss(pairs[:1], context)
     torch.testing.assert_close(alone["N_div"], torch.stack([diversity(n) for n in made[0]]).mean())
 
 
 def test_as_many_negatives_as_the_largest_layer_has_queries() -> None:
     loss = a_loss()
-    assert [n.shape for n in loss.negatives(a_pair("translation", 1), moment())] == [(1, 16, 32)] * 2
-    assert [n.shape for n in loss.negatives(a_pair("translation", 1, batch=2), moment())] == [(2, 16, 32)] * 2
+    for batch in (1, 2):
+        pair = a_pair("translation", 1, batch)
+        made = loss.negatives(pair, context_of(loss, pair).of(pair))
+        assert [n.shape for n in made] == [(batch, 16, 32)] * 2
 
 
 def test_the_average_head_starts_elsewhere_and_follows() -> None:
@@ -92,7 +94,7 @@ def test_the_average_head_starts_elsewhere_and_follows() -> None:
     head = ProjectionHead((3, 8), 32)
     old = [p.clone() for p in loss.F_.parameters()]
     with torch.no_grad():
-        loss.after_generator_step({"netF": head}, moment())
+        loss.after_generator_step({"netF": head}, LossContext(0.07))
     for before, now, current in zip(old, loss.F_.parameters(), head.parameters(), strict=True):
         torch.testing.assert_close(now, 0.9 * before + 0.1 * current)
 

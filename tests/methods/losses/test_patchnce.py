@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.base.randomness import Draws
 from bench.plugin.loss import LossContext
 from methods.losses.patchnce import PatchNCE, patchnce
 
@@ -48,5 +47,5 @@ def test_equals_a_loop(temperature: float) -> None:
 
 def test_plugin_uses_the_hosts_temperature() -> None:
     query, key = F.normalize(torch.randn(2, 1, 7, 5), dim=-1)
-    context = LossContext(0, 1, 1, 1, temperature=0.5, draw=Draws(0))
+    context = LossContext(temperature=0.5)
     assert torch.equal(PatchNCE()(query, key, context), patchnce(query, key, 0.5))

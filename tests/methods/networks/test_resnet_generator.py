@@ -19,6 +19,20 @@ def of_kind(arrays: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tenso
 
 
 @pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("size", [(32, 32), (64, 48), (68, 36), (36, 100)])
+def test_sizes_of_features_are_known_without_running_the_network(antialias: bool, size: tuple[int, int]) -> None:
+    network = ResnetGenerator(ngf=2, n_blocks=5, antialias=antialias)
+    layers = range(len(network.model))
+    place = torch.get_rng_state()
+    sizes = network.feature_sizes(layers, size)
+    assert torch.equal(torch.get_rng_state(), place)
+    with torch.no_grad():
+        maps = network.features(torch.rand(2, 3, *size), layers)
+    assert sizes == [tuple(features.shape[2:]) for features in maps]
+    assert all(parameter.device.type == "cpu" for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("antialias", [True, False])
 def test_published_parameter_counts(antialias: bool) -> None:
     assert parameters(ResnetGenerator(antialias=antialias)) == 11_378_179
     assert parameters(ResnetGenerator(n_blocks=6, antialias=antialias)) == 7_837_699

@@ -6,16 +6,15 @@ One-Sided Unsupervised Domain Mapping", CVPR 2019), made small for reading: one 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from bench.base.randomness import Draws
-from bench.method import Method, MethodConfig, StepContext, Task
+from bench.method import Method, MethodConfig, Task
 from methods.losses.lsgan import lsgan_discriminator, lsgan_real
 from methods.networks.initialisation import initialise
 from methods.networks.patchgan import PatchGAN
@@ -53,6 +52,7 @@ class MirrorGAN(Method):
         self.netD = PatchGAN(ndf=config.ndf)
         for name, network in self.named_children():
             initialise(network, "xavier", draws.generator(f"init.{name}"))  # never torch's global generator
+        # the harness saves their state and steps the schedulers after each epoch
         self._optimizers = {
             "G": adam(self.netG.parameters(), config.lr, (0.5, 0.999)),
             "D": adam(self.netD.parameters(), config.lr, (0.5, 0.999)),
@@ -62,20 +62,13 @@ class MirrorGAN(Method):
             for name, optimizer in self._optimizers.items()
         }
 
-    def optimizers(self) -> dict[str, Optimizer]:
-        """G's and D's; the harness saves their state."""
-        return dict(self._optimizers)
-
-    def schedulers(self) -> dict[str, LRScheduler]:
-        """One per optimizer; the harness steps them after each epoch."""
-        return dict(self._schedulers)
-
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update G, then D.
 
         Args:
             batch: A and B, (batch, 3, H, W) in [-1, 1].
-            context: the moment; draws from `context.draw` would be the same after a restart.
+            drawn: what a method's `draw(context)` returned; this one draws nothing.
+            phase: which program the step is; here there is one.
 
         Returns:
             Detached losses, still on the device.

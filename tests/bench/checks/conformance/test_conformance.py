@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.base.errors import BenchError, UsageError
-from bench.checks.conformance import checks_for, loss_checks, method_checks, problem
-from bench.checks.conformance.__main__ import main
+from bench.checks.conformance import checks_for, loss_checks, method_checks, problem, trained_by
+from bench.checks.conformance.__main__ import main, parameter_lines
 from bench.plugin.discovery import plugins
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
@@ -45,6 +45,12 @@ BAD_METHODS = {
     "ForgetsState": ("going on", "going on from a checkpoint gives another result"),
     "ForgetsOptimizer": ("going on", "state_dict netD.weight differs|state_dict netD.bias differs"),
     "UnsavedBuffer": ("output", "depends on something that state_dict does not hold"),
+    "DrawsFromItsWeights": ("moment alone", "draw depends on more than its context.*: shift differs"),
+    "DrawsInTheStep": ("draws nothing", "the step draws 'late' from the context"),
+    "Waits": ("draws nothing", "the step turns a tensor into a number"),
+    "ChangesTheRecording": ("draws nothing", "the step changes what was drawn.*: noise differs"),
+    "GrowsWithinAPhase": ("within a phase", r"phase 'step': drawn more has the shape \(1,\) in one step and \(2,\)"),
+    "StepsItsOwnWay": ("is draw, phase", "training_step gives other losses than draw, phase and step"),
     "GlobalNoise": ("seed", "one seed gives two results"),
     "IgnoresSeed": ("seed", "two seeds give one result"),
     "WrongShape": ("output", r"must have the shape \(2, 3, 16, 16\), not \(2, 3, 16, 8\)"),
@@ -63,6 +69,13 @@ BAD_LOSSES = {
     "ChangesKeys": ("pair", "forward changes what it was given: key of layer 0 differs"),
     "GlobalNoise": ("seed", "one seed gives two results"),
     "ForgetsState": ("going on", "going on from a checkpoint gives another result"),
+    "Untrained": ("every other parameter", "loss good: nothing trains its parameter unused"),
+    "UntrainedLater": ("every other parameter", "loss good: nothing trains its parameter unused"),
+    "DrawsFromItsState": ("moment alone", "draw depends on more than its context"),
+    "DrawsInTheStep": ("draws nothing", "the step draws 'late' from the context"),
+    "Waits": ("draws nothing", "the step turns a tensor into a number"),
+    "GrowsWithinAPhase": ("within a phase", "phase 'step': drawn nce/identity/more has the shape"),
+    "ReadsTheEpoch": ("finite", r"a loss reads context\.epoch.*docs/draw-and-step\.md"),
     "DeadAdversary": ("adversary", "no gradient of adversary_loss"),
 }
 
@@ -78,6 +91,12 @@ def test_a_bad_method_fails_with_one_line(name):
     with pytest.raises(BenchError, match=message) as caught:
         only(method_checks(), part)(f"{PLUGINS / 'bad_methods.py'}:{name}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_step_that_draws_from_a_global_generator_says_so():
+    for name, checks in (("bad_methods", method_checks()), ("bad_losses", loss_checks())):
+        found = problem(only(checks, "draws nothing"), f"{PLUGINS / f'{name}.py'}:GlobalNoise")
+        assert found == "the step draws from a global generator; draw it in draw: torch differs"
 
 
 @pytest.mark.parametrize("name", BAD_LOSSES)
@@ -102,6 +121,14 @@ def test_the_suite_is_chosen_by_the_kind_of_plugin():
     assert checks_for(GOOD_LOSS).keys() == loss_checks().keys()
     with pytest.raises(UsageError, match="is neither a Method nor a PairLoss"):
         checks_for(f"{PLUGINS / 'colour.py'}:MeanColour")
+
+
+def test_it_says_who_trains_the_parameters_of_a_loss():
+    assert parameter_lines("negcut") == ["trained by the adversary: N (20)", "frozen: F_ (20)"]
+    assert parameter_lines(f"{GOOD_LOSS}Adversary") == ["trained by the adversary: scale (1)"]
+    assert parameter_lines(f"{PLUGINS / 'bad_losses.py'}:Untrained") == ["trained with G and F: unused (1)"]
+    assert parameter_lines("patchnce") == []
+    assert trained_by("negcut")["trained by the adversary"][0] == "N.mlps.0.0.weight"
 
 
 def test_one_line_per_check_and_a_status(capsys):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,14 @@ class Scaling(Method):
         self.netG = nn.Linear(1, 1)
         self.netE = nn.Linear(1, 1, bias=False)  # never updated
         self.moments: list[tuple[int, int, int]] = []
-        self.image = torch.zeros(())
 
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
         self.moments.append((context.step, context.epoch, context.total_epochs))
-        noise = context.draw.normal("n", tuple(batch["A"].shape)) if self.config.draws_noise else 0.0
-        ids = context.draw.permutation("ids", 4, 2)
+        noise = {"n": context.draw.normal("n", context.shapes["A"])} if self.config.draws_noise else {}
+        return noise | {"ids": context.draw.permutation("ids", 4, 2)}
+
+    def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
+        noise, ids = drawn.get("n", 0.0), drawn["ids"]
         fake = self.netG(batch["A"] + noise)
         loss = (fake[ids] - batch["B"][ids]).square().mean() / 2
         self.zero_grad()
@@ -49,11 +52,8 @@ class Scaling(Method):
         with torch.no_grad():
             for parameter in self.netG.parameters():
                 parameter -= self.config.lr * parameter.grad
-        self.image = fake.detach()
+        self._visuals = {"fake_B": fake.detach()}
         return {"G": loss.detach()}
-
-    def visuals(self) -> dict[str, Tensor]:
-        return {"fake_B": self.image}
 
 
 def make_record(steps: int = 2) -> dict[str, Tensor]:

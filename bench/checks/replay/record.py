@@ -1,0 +1,82 @@
+"""Record a method's training steps: what they start from, what was drawn for them, and what they made.
+
+    steps = record(method, batches, Draws(seed=0))
+    save_file(steps, "steps.safetensors")
+    replay("cut", method.config, "steps.safetensors", dtype=torch.float32)  # the same to the bit
+
+The keys are those of bench/checks/replay/replay.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from bench.base.randomness import Draws
+from bench.checks.replay.recording import places, state_outside
+from bench.plugin.method import Method, StepContext, on_device
+
+
+def record(
+    method: Method, batches: Sequence[Mapping[str, Tensor]], draws: Draws, *, epoch: int = 1
+) -> dict[str, Tensor]:
+    """Make one training step for each batch, and write down everything that a replay needs and computes.
+
+    Args:
+        method: as it was built: optimizers that have made steps have averages that a record does not hold.
+        batches: of the steps, by stream, on the method's device.
+        draws: the run's random streams; the first batch is step 0.
+        epoch: 1-based epoch in which the steps happen.
+
+    Returns:
+        A record, its tensors on the CPU and in the method's precision.
+    """
+    networks = method.networks()
+    found: dict[str, Tensor] = {}
+    for network, module in networks.items():
+        found |= {f"init/{place}": parameter for place, parameter in places(network, module)}
+        found |= {f"init_buffers/{network}.buffer.{name}": buffer for name, buffer in module.named_buffers()}
+    found |= {f"init_state/{name}": tensor for name, tensor in state_outside(method, networks).items()}
+    found = {key: _copy(tensor) for key, tensor in found.items()}
+    total = method.config.total_epochs
+    found |= {"epoch": torch.tensor([epoch]), "total_epochs": torch.tensor([total])}
+    for step, given in enumerate(batches):
+        batch = dict(given)
+        context = StepContext(step, epoch, len(batches), total, draws.at(step)).with_shapes(batch)
+        drawn = method.draw(context)
+        found |= {f"step{step}/input_{stream}": _copy(tensor) for stream, tensor in batch.items()}
+        found |= {f"step{step}/drawn/{name}": _copy(tensor) for name, tensor in drawn.items()}
+        device = next(iter(batch.values())).device
+        losses = method.step(batch, on_device(drawn, device), method.phase(context, drawn))
+        found |= results(method, networks, step, losses)
+    return found
+
+
+def results(
+    method: Method, networks: Mapping[str, nn.Module], step: int, losses: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """What a step made, under the keys of a record: losses as the original reports them, images, gradients, weights.
+
+    Args:
+        method: after the step.
+        networks: the method's.
+        step: its number in the record.
+        losses: what `step` returned.
+    """
+    reported = method.record_losses(losses)
+    found = {f"step{step}/loss_{name}": loss.reshape(1) for name, loss in reported.items()}
+    found |= {f"step{step}/{name}": image for name, image in method.visuals().items()}
+    for network, module in networks.items():
+        for place, parameter in places(network, module):
+            gradient = parameter.new_zeros(parameter.shape) if parameter.grad is None else parameter.grad
+            found[f"grad_step{step}/{place}"] = gradient
+            found[f"after_step{step}/{place}"] = parameter
+        for name, buffer in module.named_buffers():
+            found[f"after_step{step}/{network}.buffer.{name}"] = buffer
+    return {key: _copy(tensor) for key, tensor in found.items()}
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True).contiguous()
