@@ -1,7 +1,7 @@
 """Draw docs/images/house.svg from the real imports: `python docs/draw_house.py` in the repository's root.
 
 Each room is a box on its floor; an arrow goes from a room to one it imports, wider the more imports there are. Every arrow
-points down, or tests/test_layers.py fails. The picture's description lists the arrows, by which a test sees whether it is stale.
+points down, or tests/test_layers.py fails. The picture's description lists the arrows: by them a test sees a stale picture.
 """
 
 from __future__ import annotations

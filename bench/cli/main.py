@@ -164,7 +164,7 @@ def status(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption
     from bench.commands.plan_and_status import print_status, status_rows
 
     if home.expanduser().exists() and not home.expanduser().is_dir():
-        raise UsageError(f"--home {home}: is no folder; give the one that holds the runs")
+        raise UsageError(f"--home {home}: is not a folder; give the one that holds the runs")
     rows = status_rows(Home(home.expanduser().absolute(), data.expanduser().absolute()))
     if as_json:
         print(json.dumps(rows, indent=1))

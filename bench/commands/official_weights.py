@@ -1,7 +1,7 @@
 """Official checkpoints of CUT's and CycleGAN's code bases (`latest_net_G.pth`) in this project's networks.
 
 Their state dicts name modules as ours do (`model.1.weight`, `model.12.conv_block.1.weight`; reflection pads count), so
-nothing is renamed; what differs from file to file is told in `load_official`. Nothing of a file is executed.
+nothing is renamed; `load_official` says what differs from file to file. Nothing of a file is executed.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from bench.show.live import RunView
 def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool) -> dict[str, Any]:
     """Run a run's recorded specification in a fresh folder, `<home>/reruns/KEY/N`, and compare.
 
-    A rerun that was interrupted is gone on with.
+    A rerun that was interrupted is continued.
 
     Args:
         home: the results root; caches and needed runs are shared.
@@ -44,7 +44,9 @@ def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool) -> dict[str, 
     for reference, recorded in spec.plugins.items():
         path = Path(reference.rpartition(":")[0])
         if not path.is_file() or file_hash(path) != recorded:
-            raise BenchError(f"{path}: is gone or has changed since run {folder.key}; put the file of then back")
+            raise BenchError(
+                f"{path}: is missing or has changed since run {folder.key}; restore the file as it was then"
+            )
     _require_weights(folder, spec)
     again = _fresh(home, spec)
     key = spec.train_key

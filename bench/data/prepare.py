@@ -59,7 +59,7 @@ def prepare(
     Raises:
         UsageError: for an unknown name, or options that do not fit the data set.
         NotAvailable: if its owner wants a login and no archive was given; says where to get it.
-        BenchError: if it cannot be had or is not what it should be; one line with the way out.
+        BenchError: if it is not available or not what it should be; one line with the way out.
     """
     if _embedded(name):
         return {

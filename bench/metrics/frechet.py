@@ -18,7 +18,7 @@ from bench.base.errors import BenchError
 
 @dataclass(frozen=True)
 class Frechet:
-    """The distance and how it hangs on each image.
+    """The distance and how it depends on each image.
 
     Attributes:
         value: the distance, at least 0.

@@ -195,7 +195,7 @@ def require_capability(method_class: type[Method], protocol: Protocol) -> None:
 
 
 def _unfit(method_class: type[Method], values: dict[str, Any], where: str) -> str | None:
-    """Why a published configuration, valid as published, cannot be had at a scale; None if it can."""
+    """Why a published configuration, valid as published, is not possible at a scale; None if it can."""
     try:
         _validated(method_class, values, where)
     except UsageError as error:

@@ -1,7 +1,8 @@
 """The two depths of a loss plugin: `PatchLoss` (one layer at a time) and `PairLoss` (the whole pair, all layers).
 
-The host, `methods/cut.py`, decides where patches are sampled, what is detached, the order of the updates and the weight
-of the whole; a loss only says how close two sets of patch features are. That is what makes "everything else equal" true.
+The host, a method that takes losses, decides where patches are sampled, what is detached, the order of the updates and
+the weight of the whole; a loss only says how close two sets of patch features are. That is what makes "everything else
+equal" true.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class PairLoss(nn.Module):
 
     @property
     def depends_on_epoch(self) -> bool:
-        """Whether the loss reads `context.epoch` (a curriculum); a replay of recorded steps then has to be told it."""
+        """Whether the loss reads `context.epoch` (a curriculum); a replay of recorded steps then has to be given it."""
         return False
 
     def build(self, channels: Sequence[int], make_head: Callable[[], nn.Module]) -> None:

@@ -171,7 +171,7 @@ class Method(nn.Module):
 
     @property
     def depends_on_epoch(self) -> bool:
-        """Whether a training step reads `context.epoch` (a curriculum); a replay then has to be told it."""
+        """Whether a training step reads `context.epoch` (a curriculum); a replay then has to be given it."""
         return False
 
     def optimizers(self) -> dict[str, Optimizer]:

@@ -35,8 +35,8 @@ class Evaluation(BaseModel):
 
     Attributes:
         metrics: what is measured on the test images.
-        segmenter: train key of the run that metrics of classes ask; None: there is none, or it cannot be had here.
-        no_segmenter: why it cannot be had.
+        segmenter: train key of the run that metrics of classes ask; None: there is none, or it is not available here.
+        no_segmenter: why it is not available.
         select_by: measured on validation images too, to choose best-on-validation.
         counts: the checkpoint rule that fills cells.
         scored_checkpoints: evenly spaced checkpoints that are kept and scored.
@@ -70,7 +70,7 @@ class RunSpec(BaseModel):
     Attributes:
         method: plugin name or FILE.py:Class.
         label: the method's short name, the readable part of the key.
-        revision: of the method's mathematics (and of the loss's, for a patch-wise method, in `revisions`).
+        revisions: of the mathematics of the method and of each plugin it uses, by name.
         config: the resolved configuration.
         data: the data set; `fingerprint` is the sha256 of its decoded pixels.
         seed, precision, threads: as they say; all change bits.

@@ -147,7 +147,7 @@ class Table(_Strict):
         columns = [column.label for column in self.columns]
         for key, labels in (("rows", [row.label for row in self.rows]), ("columns", columns)):
             if twice := sorted({label for label in labels if labels.count(label) > 1}):
-                raise ValueError(f"{key}: '{twice[0]}' stands there twice; labels must differ")
+                raise ValueError(f"{key}: '{twice[0]}' is given twice; labels must differ")
         for row in self.rows:
             for column in self.columns:
                 if ("{subset}" in column.protocol) != (row.subset is not None):

@@ -27,7 +27,7 @@ def _once(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
         if isinstance(key, yaml.ScalarNode):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"key '{key.value}' stands there twice", problem_mark=key.start_mark
+                    problem=f"key '{key.value}' is given twice", problem_mark=key.start_mark
                 )
             seen.add(key.value)
     loader.flatten_mapping(node)

@@ -63,5 +63,5 @@ def data_findings(home: Path, data_root: Path) -> Iterator[Finding]:
             yield Finding("data", name, "FAIL", row["message"])
         elif name not in (*sound, *absent):
             more = len(row["deviations"]) - 1
-            told = f" and {more} more (contrastbench data list)" if more else ""
-            yield Finding("data", name, "note", f"deviation: {row['deviations'][0]}{told}")
+            others = f" and {more} more (contrastbench data list)" if more else ""
+            yield Finding("data", name, "note", f"deviation: {row['deviations'][0]}{others}")

@@ -22,9 +22,9 @@ SCIPY_TRAP = Version("1.18")  # sqrtm lost the argument that pytorch-fid 0.3.0 c
 def version_findings() -> Iterator[Finding]:
     """Installed versions against what contrastbench asks for, and the known traps."""
     installed = {name: installed_version(name) for name in SHOWN}
-    told = ", ".join(f"{name} {found or 'missing'}" for name, found in installed.items())
+    versions = ", ".join(f"{name} {found or 'missing'}" for name, found in installed.items())
     yield Finding(
-        SECTION, "installed", "ok", f"contrastbench {__version__}, Python {platform.python_version()}, {told}"
+        SECTION, "installed", "ok", f"contrastbench {__version__}, Python {platform.python_version()}, {versions}"
     )
     wanted = [Requirement(line) for line in requires("contrastbench") or ()]
     yield from requirement_findings([r for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})])

@@ -85,7 +85,7 @@ def _edited(tmp_path: Path, edit: Any) -> Path:
         (lambda c: c.update(version="one"), "mine.yaml: version: "),
         (lambda c: c["columns"][0].update(protocol="horse2zebra"), "mine.yaml: columns.0.protocol: "),
         (lambda c: c["rows"][5].pop("printed"), "mine.yaml: rows.5.printed: Field required"),
-        (lambda c: c["rows"][5].update(label="DRIT"), "mine.yaml: rows: 'DRIT' stands there twice"),
+        (lambda c: c["rows"][5].update(label="DRIT"), "mine.yaml: rows: 'DRIT' is given twice"),
         (lambda c: c["rows"][6].update(not_printed=["Cityscape mAP"]), "did you mean Cityscapes mAP"),
         (lambda c: c.update(paper="cut"), "mine.yaml: paper: 'cut'"),
         (lambda c: c.update(version=3), "mine.yaml: changes: no line for version 3"),

@@ -13,9 +13,9 @@ def read(tmp_path: Path, text: str) -> dict:
 
 
 def test_a_key_that_stands_there_twice_is_refused_wherever_it_is(tmp_path):
-    with pytest.raises(UsageError, match=r"^a\.yaml line 2: not valid YAML: key 'a' stands there twice$"):
+    with pytest.raises(UsageError, match=r"^a\.yaml line 2: not valid YAML: key 'a' is given twice$"):
         read(tmp_path, "a: 1\na: 2\n")
-    with pytest.raises(UsageError, match=r"^a\.yaml line 3: not valid YAML: key 'b' stands there twice$"):
+    with pytest.raises(UsageError, match=r"^a\.yaml line 3: not valid YAML: key 'b' is given twice$"):
         read(tmp_path, "a:\n  b: 1\n  b: 1\n")
 
 
