@@ -336,7 +336,7 @@ class DualContrastive(Method):
         """Images (n, 3, R, R) of points (n, w_dim), clamped to [-1, 1]; noise maps come from `noise`, on the CPU."""
         netG = self.netG_ema.eval()  # batch norm, if the attention has it, uses its running statistics
         ws = netG.broadcast(latents)
-        return netG.synthesis(ws, noise if self.config.noise == "random" else None).clamp(-1, 1)
+        return netG.images(ws, noise if self.config.noise == "random" else None).clamp(-1, 1)
 
 
 def lazy_adam(parameters: Any, config: DualContrastiveConfig, interval: int | None) -> Adam:

@@ -44,8 +44,8 @@ class SRCHDCE(PairLoss):
     Examples:
         >>> SRCHDCE().depends_on_epoch
         True
-        >>> SRCHDCE(SRCHDCEConfig(curriculum=False)).divisor(None)
-        50.0
+        >>> SRCHDCE(SRCHDCEConfig(curriculum=False)).depends_on_epoch
+        False
     """
 
     name = "src_hdce"

@@ -256,8 +256,12 @@ class StyleGAN2Generator(nn.Module):
         Returns:
             (B, colours, resolution, resolution), nominally in [-1, 1] but not bounded.
         """
+        return self.images(self.mapping.truncate(self.broadcast(self.mapping(z)), psi), noise)
+
+    def images(self, ws: Tensor, noise: Noise) -> Tensor:
+        """Images (B, colours, resolution, resolution) of a w for every layer, (B, num_ws, w_dim); noise: see `Noise`."""
         maps = None
         if noise is not None:
-            drawn = self.synthesis.draw_noise(len(z), noise, z.dtype)
-            maps = [one.to(z.device, non_blocking=True) for one in drawn]
-        return self.synthesis(self.mapping.truncate(self.broadcast(self.mapping(z)), psi), maps)
+            drawn = self.synthesis.draw_noise(len(ws), noise, ws.dtype)
+            maps = [one.to(ws.device, non_blocking=True) for one in drawn]
+        return self.synthesis(ws, maps)

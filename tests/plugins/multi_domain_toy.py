@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bench.base.randomness import Draws
 from bench.method import Method, MultiDomainConfig, StepContext
@@ -59,7 +58,7 @@ class MultiDomainToy(Method):
         return {"G": loss.detach()}
 
     def _styles(self, latents: Tensor, domain: Tensor) -> Tensor:
-        return self.netM(torch.cat([latents, F.one_hot(domain, self.config.num_domains).to(latents.dtype)], dim=1))
+        return self.netM(torch.cat([latents, torch.eye(self.config.num_domains).to(latents)[domain]], dim=1))
 
     def _translate(self, images: Tensor, style: Tensor) -> Tensor:
         return torch.tanh(self.netG(images) + style[:, :, None, None])

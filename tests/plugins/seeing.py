@@ -20,7 +20,7 @@ Toy: Any = load_method(f"{Path(__file__).with_name('toy.py')}:Toy")
 
 
 class Sees(Toy):
-    """Appends a line before each step."""
+    """Appends a line when a step is drawn, which is just before it is made."""
 
     name = "sees"
     task = "unpaired_translation"
@@ -32,7 +32,7 @@ class Sees(Toy):
         super().__init__(config, draws)
         self.seed = draws.seed
 
-    def training_step(self, batch: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
         seen = {
             "run": [self.name, self.seed],
             "pid": os.getpid(),
@@ -43,7 +43,7 @@ class Sees(Toy):
         }
         with Path(self.config.notes).open("a", encoding="utf-8") as file:  # one write: lines of processes do not mix
             file.write(json.dumps(seen) + "\n")
-        return super().training_step(batch, context)
+        return super().draw(context)
 
 
 class SeesToo(Sees):
