@@ -10,10 +10,10 @@ import typer
 
 from bench.cli.options import DATA, HOME, DataOption, HomeOption, JsonOption, as_text, example
 
-data_app = typer.Typer(help="Get the data sets, check them and look at them.", no_args_is_help=True)
+app = typer.Typer(help="Get the data sets, check them and look at them.", no_args_is_help=True)
 
 
-@data_app.command("list", epilog=example("data list"))
+@app.command("list", epilog=example("data list"))
 def data_list(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption = False) -> None:
     """Show every data set: whether it is here, how many images, how to get it."""
     from bench.data.verbs import data_rows, print_data
@@ -22,7 +22,7 @@ def data_list(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOpt
     print(json.dumps(rows, indent=1)) if as_json else print_data(rows)
 
 
-@data_app.command("prepare", epilog=example("data prepare horse2zebra"))
+@app.command("prepare", epilog=example("data prepare horse2zebra"))
 def data_prepare(
     name: Annotated[str, typer.Argument(help="a data set, for example horse2zebra, cityscapes or cat2dog")],
     archives: Annotated[
@@ -56,7 +56,7 @@ def data_prepare(
     print(json.dumps(found, indent=1)) if as_json else print_prepared(found)
 
 
-@data_app.command("verify", epilog=example("data verify earth-relief2sat"))
+@app.command("verify", epilog=example("data verify earth-relief2sat"))
 def data_verify(
     name: Annotated[str, typer.Argument(help="a protocol, whose data set is meant")],
     home: HomeOption = HOME,
@@ -73,7 +73,7 @@ def data_verify(
         raise typer.Exit(1)
 
 
-@data_app.command("sheet", epilog=example("data sheet earth-relief2sat"))
+@app.command("sheet", epilog=example("data sheet earth-relief2sat"))
 def data_sheet(
     name: Annotated[str, typer.Argument(help="a protocol, whose data set is meant")],
     output: Annotated[Path | None, typer.Option("--output", help="PNG file; default: HOME/sheets/NAME.png")] = None,

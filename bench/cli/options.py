@@ -85,3 +85,38 @@ def read_settings(pairs: list[str] | None, option: str = "--set") -> dict[str, A
         except yaml.YAMLError as error:
             raise UsageError(f"{option} {pair}: the value is not valid YAML") from error
     return settings
+
+
+def table_grid(
+    tables: list[str],
+    home: Path,
+    data: Path,
+    scale: str,
+    seeds: int | None,
+    methods: list[str] | None,
+    sets: list[str] | None,
+    device: str | None,
+) -> Any:
+    """The grid of one or more tables, as `plan` and `reproduce` are asked for it."""
+    from bench.base.device import chosen_device
+    from bench.base.errors import unknown_name
+    from bench.base.home import Home
+    from bench.plan.grid import Grid
+    from bench.plugin.discovery import find_plugin
+    from bench.schema.protocol import SCALES
+    from bench.schema.table import load_table
+
+    if scale not in SCALES:
+        raise unknown_name("scale", scale, SCALES)
+    for method in methods or []:
+        find_plugin("method", method)
+    grid = Grid(Home.open(home, data), chosen_device(device))
+    for name in tables:
+        grid.add_table(load_table(name), scale, range(seeds) if seeds else None, methods, read_settings(sets))
+    return grid
+
+
+def as_json_record(record: Any) -> dict[str, Any]:
+    """A record as `json` writes it."""
+    found: dict[str, Any] = record.model_dump(mode="json")
+    return found

@@ -1,4 +1,4 @@
-"""The verb that writes the report."""
+"""The verb `report`: one HTML page."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.base.errors import BenchError, UsageError, unknown_name
 from bench.base.storage import read_object, write_json, write_text
 from bench.base.words import say, shown_path
-from bench.commands.execution import CarryOut
+from bench.commands.execution import Execution
 from bench.compare.contenders import Entrant
 from bench.compare.document import lay_out
 from bench.compare.figures import write_figures
@@ -140,7 +140,7 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
         BenchError: if the candidate fails before it has logged anything: its own mistake, so the rest is not run.
     """
     console = Console(stderr=as_json)
-    work = CarryOut(comparison.grid, executor, console, mlflow)
+    work = Execution(comparison.grid, executor, console, mlflow)
     outcomes: dict[str, Outcome] = {}
     with work.shown_in_mlflow():
         if work.todo:

@@ -16,7 +16,7 @@ from bench.tracking.background import Background
 from bench.tracking.store import how_to_browse
 
 
-class CarryOut:
+class Execution:
     """The runs of a grid that are left; making one writes every run's specification and says what will be done.
 
     Args:

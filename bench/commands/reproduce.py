@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.base.words import say, shown_path
-from bench.commands.execution import CarryOut
+from bench.commands.execution import Execution
 from bench.plan.grid import Grid
 from bench.run.executors.executor import Executor
 from bench.schema.cell import Cell
@@ -32,7 +32,7 @@ def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None 
         Whether anything failed.
     """
     console = Console(stderr=as_json)
-    work = CarryOut(grid, executor, console, mlflow)
+    work = Execution(grid, executor, console, mlflow)
     failed = False
     written: dict[str, list[Path]] = {}
     with work.shown_in_mlflow():

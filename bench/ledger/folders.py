@@ -33,7 +33,7 @@ def is_owned(folder: RunFolder) -> bool:
 
 
 def read_result(folder: RunFolder) -> dict[str, Any] | None:
-    """What a run wrote when it was done (`bench.run.process.execute`); None if it is not, or if the file is damaged."""
+    """What a run wrote when it was done (`bench.run.execute`); None if it is not, or if the file is damaged."""
     found = read_object(folder.result)
     return found if found is not None and found.keys() >= {"code", "steps", "train_seconds"} else None
 

@@ -1,4 +1,4 @@
-"""One run in one process: prepare, train, sample, score; idempotent, locked, resumable.
+"""One run in one process: its lock, its progress file, its signals, and how it says that it failed (bench/run/execute.py).
 
 `python -m bench.run.process HOME DATASETS KEY` does what is left of the run in `HOME/KEY` and exits 0, or writes
 `error.json` and exits 1 (failed), or exits 3 (stopped on request, everything saved) or 4 (another process owns the run).
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import platform
 import signal
 import sys
 import time
@@ -20,13 +19,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory, made_on, require
+from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained, write_json
-from bench.run.restore import build_method, restore_method
 from bench.run.ticket import this_process
-from bench.schema.run_spec import code_hash, read_spec
 
 STOPPED, OWNED = 3, 4
 LOCK_SECONDS = 0.2  # somebody who only looks whether the run is owned holds its lock for an instant
@@ -58,90 +55,6 @@ class ProgressFile:
     def should_stop(self) -> bool:
         """Whether a signal or the parent's death asks for an orderly end."""
         return self.stop
-
-
-def execute(home: Home, key: str, progress: ProgressFile) -> None:
-    """Do what is left of a run.
-
-    Args:
-        home: the results root.
-        key: the run's train key; its `spec.json` exists.
-        progress: where progress goes and stop requests come from.
-
-    Raises:
-        BenchError: the run failed or was stopped; everything finished is on disk.
-    """
-    import torch
-
-    from bench.base.randomness import Draws
-    from bench.data.opening import open_dataset
-    from bench.run.checkpoint import Checkpoints
-    from bench.run.loss_log import LossLog
-    from bench.run.score_checkpoint import evaluate
-    from bench.run.train import Session
-    from bench.tasks.task import load_task
-
-    folder = home.run(key)
-    spec = read_spec(folder.spec)
-    if spec.train_key != key:
-        raise BenchError(f"{folder.spec}: describes run {spec.train_key}; remove the folder and run the command again")
-
-    # ---- prepare
-    torch.set_num_threads(spec.threads)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    device = torch.device(require(spec.device))
-    progress({"phase": "opening data"})
-    dataset = open_dataset(spec.data, home.datasets, home.cache)
-    if dataset.fingerprint() != spec.fingerprint:
-        raise BenchError(
-            f"the pixels of data set {dataset.name} changed since this run was planned; run the command again"
-        )
-    method = build_method(spec)
-    for role, needed in spec.needs.items():
-        method.receive(role, restore_method(home, needed).to(device))
-    method.load_pretrained(home.weights)
-    method.to(device)
-    images = load_task(method.task).batches(dataset, method, Draws(spec.seed), home.cache, device)
-    checkpoints = Checkpoints(folder.checkpoints, report=lambda line: print(line, flush=True))
-    progress({"phase": "training", "total_steps": images.total_steps, "total_epochs": method.config.total_epochs})
-
-    # ---- train; each kept checkpoint is scored as soon as its weights are on disk
-    scorer = build_method(spec).to(device)
-
-    class Scoring:
-        """Scores what is kept, and passes progress and stop requests on."""
-
-        def kept(self, epoch: int) -> None:
-            checkpoints.load_weights(scorer, epoch)
-            evaluate(folder, spec, scorer, dataset, epoch, home, progress)
-            progress({"phase": "training"})
-
-        def progress(self, update: dict[str, Any]) -> None:
-            progress(update)
-
-        def should_stop(self) -> bool:
-            return progress.should_stop()
-
-    log = LossLog(folder.metrics)
-    seconds = Session(method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, Scoring()).run()
-
-    # ---- say that it is done, last
-    write_json(
-        folder.result,
-        {
-            "key": key,
-            "code": code_hash(),
-            "train_seconds": seconds,
-            "steps": images.total_steps,
-            "scored_epochs": spec.scored_epochs,
-            **made_on(spec.device),
-            "parameters": {n: sum(p.numel() for p in net.parameters()) for n, net in method.networks().items()},
-            "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        },
-    )
-    folder.error.unlink(missing_ok=True)
-    progress({"phase": "done"})
 
 
 class OwnedElsewhere(BenchError):
@@ -196,6 +109,8 @@ def main(arguments: list[str]) -> int:
     progress = ProgressFile(folder)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(progress, "stop", True))
+    # torch, which a parent that only starts processes does without
+    from bench.run.execute import execute
     from bench.run.train import Stopped
 
     try:

@@ -15,7 +15,8 @@ from bench.commands.compare import Comparison, plan_comparison, write
 from bench.compare.contenders import choose, enter
 from bench.plan.grid import Grid
 from bench.report.page import Written, write_report
-from bench.run.process import ProgressFile, execute
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
 from bench.schema.cell import Cell
 from bench.schema.table import Table
 from bench.show.table_files import write_table

@@ -9,7 +9,8 @@ from bench.base.errors import BenchError, UsageError
 from bench.commands.rerun import compare_runs, print_rerun, rerun
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.run.process import ProgressFile, execute
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
 
 
 @pytest.fixture

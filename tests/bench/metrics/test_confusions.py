@@ -19,8 +19,9 @@ from bench.metrics.confusions import Segmentation
 from bench.plan.check_protocol import check_protocol
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
+from bench.run.execute import execute
 from bench.run.executors.local import LocalExecutor
-from bench.run.process import ProgressFile, execute
+from bench.run.process import ProgressFile
 from bench.run.restore import restore_method
 from bench.run.segmenter import trained_segmenter
 from bench.schema.protocol import Protocol, load_protocol

@@ -7,7 +7,8 @@ from bench.plan.cost_of_plan import PlannedRun, RunCost, Totals, run_costs, tota
 from bench.plan.cost_of_step import Calibrations, Workload, sizes
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.run.process import ProgressFile, execute
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
 from bench.run.restore import build_method
 from bench.schema.table import load_table
 

@@ -7,7 +7,8 @@ import pytest
 from bench.base.home import Home
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.run.process import ProgressFile, execute
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
 from bench.schema.protocol import load_protocol
 
 NEEDY = '''

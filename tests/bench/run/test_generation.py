@@ -18,7 +18,8 @@ from bench.data.training_images import TrainingImages
 from bench.data.transforms import quantise
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.run.process import ProgressFile, execute
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
 from bench.schema.data import ImageFolderData
 from bench.schema.protocol import load_protocol
 from bench.show.samples import sample_sheet

@@ -7,7 +7,8 @@ import torch
 from bench.base.storage import read_json
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.run.process import ProgressFile, execute
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 

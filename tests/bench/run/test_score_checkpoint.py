@@ -2,7 +2,8 @@ import numpy as np
 
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.run.process import ProgressFile, execute
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
 from bench.run.restore import build_method
 from bench.run.score_checkpoint import evaluate
 from bench.tasks.task import output_files

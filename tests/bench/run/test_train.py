@@ -17,8 +17,9 @@ from bench.base.storage import read_json
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.plugin.discovery import load_method
+from bench.run.execute import execute
 from bench.run.loss_log import LossLog, NonFinite
-from bench.run.process import ProgressFile, execute, run_in_child
+from bench.run.process import ProgressFile, run_in_child
 from bench.run.train import Session, Stopped
 
 

@@ -22,7 +22,8 @@ from bench.ledger.folders import read_result
 from bench.plan.check_protocol import check_protocol
 from bench.plan.grid import Grid
 from bench.plan.resolve import Resolution, resolve
-from bench.run.process import ProgressFile, execute
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
 from bench.run.restore import restore_method
 from bench.schema.protocol import load_protocol
 from bench.show.samples import collect_samples, sample_sheet, samples_without_inputs

@@ -14,7 +14,8 @@ import pytest
 from bench.base.home import Home
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.run.process import ProgressFile, execute
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
 from bench.run.train import Stopped
 from bench.schema.cell import Cell
 from bench.tracking.projector import Projector, Report

@@ -95,7 +95,8 @@ def test_a_run_in_two_groups_is_shown_once_and_says_both(board, cell, write_tabl
 def test_a_needed_run_stands_beside_the_run_that_needs_it(board, toys, cell, write_table):
     from bench.plan.grid import Grid
     from bench.plan.resolve import resolve
-    from bench.run.process import ProgressFile, execute
+    from bench.run.execute import execute
+    from bench.run.process import ProgressFile
 
     grid = Grid(board.home)
     reference = toys.method.replace(":Toy", ":NeedsTeacher")

@@ -5,7 +5,8 @@ import pytest
 
 from bench.base.errors import BenchError
 from bench.base.storage import write_json
-from bench.commands.plan_and_status import plan_rows, print_plan, print_status, status_rows
+from bench.commands.plan import plan_rows, print_plan
+from bench.commands.status import print_status, status_rows
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.schema.run_spec import code_hash

@@ -1,0 +1,29 @@
+"""The verb `diff`: two runs side by side."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import DATA, HOME, DataOption, HomeOption, JsonOption, example
+
+app = typer.Typer()
+
+
+@app.command(epilog=example("diff cut-3aba cut-feda"))
+def diff(
+    first: Annotated[str, typer.Argument(help="a run: its key, a beginning of it, or its folder")],
+    second: Annotated[str, typer.Argument(help="another run")],
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Put two runs side by side: configuration, data, code, versions and scores."""
+    from bench.base.home import Home
+    from bench.ledger.difference import difference, find_run, print_difference
+
+    results = Home(home.expanduser().absolute(), data.expanduser().absolute())
+    found = difference(find_run(results, first), find_run(results, second))
+    print(json.dumps(found, indent=1)) if as_json else print_difference(found)

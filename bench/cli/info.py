@@ -1,0 +1,24 @@
+"""The verb `info`: one thing explained."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import JsonOption, as_text, example
+
+app = typer.Typer()
+
+
+@app.command(epilog=example("info cut"))
+def info(
+    name: Annotated[str, typer.Argument(help="a method, loss, metric, protocol or table")],
+    as_json: JsonOption = False,
+) -> None:
+    """Explain one method, loss, metric, protocol or table."""
+    from bench.commands.info import describe
+
+    found = describe(name)
+    print(json.dumps(found, indent=1, default=str) if as_json else as_text(found))

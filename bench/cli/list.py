@@ -1,0 +1,36 @@
+"""The verb `list`: what exists."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import JsonOption, example
+
+app = typer.Typer()
+
+
+@app.command("list", epilog=example("list methods"))
+def list_(
+    kind: Annotated[
+        str, typer.Argument(help="methods, losses, metrics, protocols, tables, executors; default: all")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show what exists."""
+    from bench.base.errors import unknown_name
+    from bench.commands.list import KINDS, catalogue
+
+    if kind and kind not in KINDS:
+        raise unknown_name("kind", kind, KINDS)
+    found = catalogue([kind] if kind else list(KINDS))
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    width = max(len(entry["name"]) for entries in found.values() for entry in entries)
+    for section, entries in found.items():
+        print(f"{section}:")
+        for entry in entries:
+            print(f"  {entry['name']:<{width}}  {entry['title']}")

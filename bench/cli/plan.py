@@ -1,0 +1,58 @@
+"""The verb `plan`: what a reproduction would run and cost."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import (
+    DATA,
+    HOME,
+    DataOption,
+    DeviceOption,
+    HomeOption,
+    JsonOption,
+    MethodOption,
+    ScaleOption,
+    SeedsOption,
+    SetOption,
+    as_json_record,
+    example,
+    table_grid,
+)
+
+app = typer.Typer()
+
+
+@app.command(epilog=example("plan src-hdce/main --scale mini"))
+def plan(
+    tables: Annotated[list[str], typer.Argument(help="tables, for example src-hdce/main")],
+    scale: ScaleOption = "smoke",
+    seeds: SeedsOption = None,
+    methods: MethodOption = None,
+    sets: SetOption = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="time a few steps of each method that no run has timed yet")
+    ] = False,
+    device: DeviceOption = None,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a reproduction would run and cost, what is done already and what stands in its way."""
+    from bench.commands.plan import plan_rows, print_plan
+    from bench.plan.cost_of_plan import totals, waiting_costs
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device)
+    rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
+    if as_json:
+        found = {"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}
+        print(json.dumps(found, indent=1, default=as_json_record))
+    else:
+        print_plan(grid, rows, waiting)

@@ -1,0 +1,58 @@
+"""The verb `reproduce`: whole tables."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import (
+    DATA,
+    HOME,
+    DataOption,
+    DeviceOption,
+    ExecutorOption,
+    HomeOption,
+    JsonOption,
+    MethodOption,
+    PerDeviceOption,
+    ScaleOption,
+    SeedsOption,
+    SetOption,
+    SlotsOption,
+    TrackingOption,
+    debug,
+    example,
+    table_grid,
+)
+
+app = typer.Typer()
+
+
+@app.command(epilog=example("reproduce src-hdce/main --scale smoke"))
+def reproduce(
+    tables: Annotated[list[str], typer.Argument(help="tables, for example src-hdce/main")],
+    scale: ScaleOption = "smoke",
+    seeds: SeedsOption = None,
+    methods: MethodOption = None,
+    sets: SetOption = None,
+    home: HomeOption = HOME,
+    data: DataOption = DATA,
+    device: DeviceOption = None,
+    slots: SlotsOption = None,
+    per_device: PerDeviceOption = 1,
+    executor: ExecutorOption = "local",
+    tracking: TrackingOption = None,
+    use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Train, score and tabulate; what is done already is not done again."""
+    from bench.commands.reproduce import reproduce as work
+    from bench.run.executors.executor import load_executor
+    from bench.tracking.store import tracking_uri
+
+    place = load_executor(executor)
+    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device)
+    mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
+    if work(grid, place(grid.home, slots, per_device, debug()), as_json=as_json, mlflow=mlflow):
+        raise typer.Exit(1)

@@ -1,0 +1,85 @@
+"""`plan`: what a reproduction would run and cost, what is done already and what stands in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from bench.base.errors import NotAvailable
+from bench.base.words import duration, say, size_text
+from bench.commands.status import RunRow, print_rows, run_row, runs_left
+from bench.metrics.metric import load_metric
+from bench.plan.cost_of_plan import PlannedRun, WaitingRuns, run_costs, totals
+from bench.plan.grid import Grid
+
+
+class PlanRow(PlannedRun, RunRow):
+    """A run as `plan` shows it: with its cost."""
+
+
+def plan_rows(grid: Grid, calibrate: bool = False, say: Callable[[str], None] = lambda _: None) -> list[PlanRow]:
+    """One row per run of a grid, with its cost.
+
+    Args:
+        grid: the runs.
+        calibrate: measure the seconds of a step where no run has told them yet.
+        say: given a line before each measurement.
+    """
+    rows = {key: run_row(grid.home.run(key), spec) for key, spec in grid.runs.items()}
+    costs = run_costs(grid, calibrate, say)
+    return [PlanRow(**row.model_dump(), **costs[key].model_dump()) for key, row in rows.items()]
+
+
+def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRuns] = ()) -> None:
+    """Show a plan: the runs, the cells that cannot be filled and why, and what everything costs.
+
+    Args:
+        grid: the runs and cells.
+        rows: from `plan_rows`.
+        waiting: runs whose data is not here, from `bench.plan.cost_of_plan.waiting_costs`.
+    """
+    console = Console()
+    print_rows(console, [(row, row.expected_seconds) for row in rows], "expected")
+    states = [cell.blocked[0] if cell.blocked else "planned" for cell in grid.cells]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    say(console, f"{len(grid.cells)} cells: {counts}; {len(rows)} runs, {runs_left(rows)} left to do")
+    for reason in dict.fromkeys(f"{cell.blocked[0]}: {cell.blocked[1]}" for cell in grid.cells if cell.blocked):
+        say(console, f"  {reason}")
+    for reason in _unmeasurable(grid):
+        say(console, f"  {reason}")
+    for one in waiting:
+        say(
+            console,
+            f"  waiting for data {one.data} of {one.protocol}: {one.runs} runs of {one.method}, each "
+            f"{duration(one.expected_seconds)} and {size_text(one.disk_bytes)}",
+        )
+    total = totals(rows, waiting)
+    if not total.runs:
+        say(console, "nothing is left to run")
+        return
+    measured = total.runs - total.unmeasured
+    hours = f"about {duration(total.device_hours * 3600)} on one device" if measured else "time not known"
+    if measured and total.unmeasured:
+        hours += f" for the {measured} that are measured"
+    advice = "; plan --calibrate measures the others" if total.unmeasured else ""
+    say(
+        console,
+        f"left: {total.runs} runs, {hours}{advice}; {size_text(total.disk_bytes)} of checkpoints; scoring comes on top",
+    )
+
+
+def _unmeasurable(grid: Grid) -> list[str]:
+    """Why cells that are planned on published data would stay empty: a network's weights are not here."""
+    # cells on stand-in data have another metric, whose network is embedded
+    metrics = [cell.template().scored_as for cell in grid.cells if cell.keys]
+    reasons = []
+    for name in dict.fromkeys(metrics):
+        extractor = load_metric(str(name)).extractor
+        if extractor is None:
+            continue
+        try:
+            extractor(grid.home.weights).check()
+        except NotAvailable as error:
+            reasons.append(f"{metrics.count(name)} of the planned cells would have no score: {error}")
+    return reasons

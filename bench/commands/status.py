@@ -1,0 +1,126 @@
+"""`status`: every run of a home, what is done, what is left, and the time it took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.base.errors import BenchError
+from bench.base.home import Home, RunFolder
+from bench.base.storage import read_object
+from bench.base.validation import Strict, validation_line
+from bench.base.words import duration, say
+from bench.ledger.folders import is_older_code, read_result, run_state
+from bench.schema.run_spec import RunSpec, read_spec
+
+
+class RunRow(Strict):
+    """A run as `status` shows it; a folder that cannot be read has a key, a state and a reason only.
+
+    Attributes:
+        key: its train key, the name of its folder.
+        method, data, seed: what is trained on what.
+        asked_by: protocols and scale that asked for it.
+        needs: role -> train key of a run that must be finished first.
+        state, reason: how far it is, and why it is not further.
+        step, total_steps: of its training.
+        train_seconds: what the training took, None before it is finished.
+        older_code: whether its result was made by earlier code.
+        folder: where it is.
+    """
+
+    key: str
+    method: str | None = None
+    data: str | None = None
+    seed: int | None = None
+    asked_by: list[str] = []
+    needs: dict[str, str] = {}
+    state: str
+    reason: str
+    step: int | None = None
+    total_steps: int | None = None
+    train_seconds: float | None = None
+    older_code: bool = False
+    folder: str
+
+
+def run_row(folder: RunFolder, spec: RunSpec) -> RunRow:
+    """Raises BenchError if a record of the run holds something else than it should."""
+    state, reason = run_state(folder)
+    result = read_result(folder) or {}
+    progress = read_object(folder.progress) or {}
+    try:
+        return RunRow(
+            key=folder.key,
+            method=spec.label,
+            data=spec.data.name,
+            seed=spec.seed,
+            asked_by=spec.asked_by,
+            needs=spec.needs,
+            state=state,
+            reason=reason,
+            step=result.get("steps", progress.get("step", 0)),
+            total_steps=result.get("steps", progress.get("total_steps")),
+            train_seconds=result.get("train_seconds"),
+            older_code=is_older_code(folder),
+            folder=str(folder.path),
+        )
+    except ValidationError as error:
+        raise BenchError(validation_line(f"{folder.path}: damaged record", error)) from error
+
+
+def runs_left(rows: Sequence[RunRow]) -> int:
+    """How many of these runs are not done."""
+    return sum(row.state != "done" for row in rows)
+
+
+def status_rows(home: Home) -> list[RunRow]:
+    """One row per run folder under the home; a folder that cannot be read is one of state `unreadable`, with the reason."""
+    rows = []
+    for folder in home.runs():
+        try:
+            rows.append(run_row(folder, read_spec(folder.spec)))
+        except BenchError as error:
+            rows.append(RunRow(key=folder.key, state="unreadable", reason=str(error), folder=str(folder.path)))
+    return rows
+
+
+def print_status(rows: Sequence[RunRow], home: Path) -> None:
+    """Show every run and its state."""
+    console = Console()
+    if not rows:
+        say(console, f"no runs under {home}; start with: contrastbench reproduce src-hdce/main --scale smoke")
+        return
+    print_rows(console, [(row, row.train_seconds) for row in rows], "trained")
+    say(console, f"{len(rows)} runs, {runs_left(rows)} not done")
+
+
+def print_rows(console: Console, rows: Sequence[tuple[RunRow, float | None]], title: str) -> None:
+    """Show runs as a table.
+
+    Args:
+        console: for people.
+        rows: each with the seconds of its last column.
+        title: of that column.
+    """
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "data", "seed", "state", "steps", title):
+        # in a narrow terminal these two are folded, never a run's key, which people copy
+        table.add_column(name, no_wrap=name not in ("data", "state"), overflow="fold")
+    for row, seconds in rows:
+        total = row.total_steps
+        state = row.state + (" (older code)" if row.older_code else "")
+        table.add_row(
+            escape(row.key),
+            row.data or "",
+            "" if row.seed is None else str(row.seed),
+            escape(f"{state}: {row.reason}" if row.reason else state),
+            f"{row.step}/{total}" if total else "",
+            duration(seconds) if seconds is not None else "?" if row.data else "",
+        )
+    console.print(table)
