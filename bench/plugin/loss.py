@@ -69,10 +69,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class LayerShape:
-    """The sizes of what a loss will be shown of one encoder layer, known before a network runs.
+    """The sizes of one encoder layer for a minibatch, known before a network runs.
 
     Attributes:
-        batch: images of the minibatch.
+        batch: images of the minibatch. A host told to take the other images of the minibatch as negatives shows the loss
+            all of them as one image, (1, batch x patches, dim): draw for `batch` and reshape to what `query` has.
         patches: places sampled in each.
         channels, height, width: of the layer's feature map.
     """

@@ -46,7 +46,7 @@ class MethodConfig(Strict):
     crop_size: int = Field(256, ge=4, description="side of training crops and of test images")
     flip: bool = Field(True, description="mirror training images with probability one half")
     jitter_off_in_decay: bool = Field(
-        False, description="CUT code base: resize to crop_size, so no crop jitter, once epoch > n_epochs (spec 1.5)"
+        False, description="CUT code base: resize to crop_size, so no crop jitter, once epoch > n_epochs"
     )
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bench.base.device import VISIBLE
 from bench.base.home import RunFolder
 from bench.base.storage import read_json, write_json
 
@@ -79,5 +80,5 @@ def _start(pid: int) -> str:
 
 
 def this_process(run: str) -> Ticket:
-    """The ticket of a run that this process does."""
-    return process_ticket(run, os.getpid())
+    """The ticket of a run that this process does, on the one card that it sees."""
+    return process_ticket(run, os.getpid(), card=os.environ.get(VISIBLE, ""))

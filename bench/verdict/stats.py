@@ -1,6 +1,6 @@
 """Intervals over seeds, verdicts against published numbers, and comparisons paired by seed.
 
-Pure functions. What they answer, and how few seeds say how little: design, section 7.
+Pure functions. What they answer, and how little few seeds say: docs/reading-a-verdict.md.
 """
 
 from __future__ import annotations

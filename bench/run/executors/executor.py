@@ -47,11 +47,13 @@ class Executor(ABC):
 
     A run is idempotent and owned by whoever holds the lock in its folder, so an executor may be wrong about what is left to
     do: nothing is done twice. `submit` takes what it has room for, at once; an executor that has a queue of its own takes
-    everything. `poll` needs nothing but the tickets, which are in the home, and so works in any later process.
+    everything. `poll` needs nothing but the tickets, which are in the home, and so works in any later process: the tickets
+    of a queue are written as soon as it has given them, and a later command polls them with its own.
 
     Attributes:
         name, description: literals, read without importing the file.
-        has_queue: whether submitted runs wait where the lock in their folder does not show them.
+        has_queue: whether submitted runs wait where the lock in their folder does not show them. If not, the process that
+            does a run writes its ticket itself, once it holds the lock.
 
     Args:
         home: the results root.
@@ -118,7 +120,8 @@ class Executor(ABC):
             Interrupted: after Ctrl-C, once every run has saved its state.
         """
         outcomes: dict[str, Outcome] = {}
-        tickets: dict[str, Ticket] = {}
+        tickets = self._queued_before(specs)
+        submitted: set[str] = set()
         before = {key: Traces.of(self.home.run(key)) for key in specs}
         try:
             while len(outcomes) < len(specs):
@@ -141,27 +144,45 @@ class Executor(ABC):
                         outcomes[key] = ended
                     elif all(n in outcomes or n not in specs for n in spec.comes_after):
                         ready[key] = spec
-                tickets |= self.submit(ready)
+                taken = self.submit(ready)
+                if self.has_queue:
+                    for key, ticket in taken.items():
+                        ticket.write(self.home.run(key))
+                tickets |= taken
+                submitted |= taken.keys()
                 active = {key: self.where(ticket) for key, ticket in tickets.items()}
                 update(active | dict.fromkeys(others, ELSEWHERE), outcomes)
                 time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
-            self.cancel(tickets)
+            self.cancel(_chosen(tickets, submitted))
             raise Interrupted("stopped; every run has saved its state: run the same command to go on") from None
         except BaseException:
-            self.cancel(tickets)
+            self.cancel(_chosen(tickets, submitted))
             raise
         return outcomes
 
+    def _queued_before(self, specs: Iterable[str]) -> dict[str, Ticket]:
+        """The tickets of these runs that an earlier command of this executor's queue left, to be polled in one go."""
+        keys = specs if self.has_queue else ()
+        kept = (ticket for key in keys for ticket in read_tickets(self.home.run(key)))
+        tickets = {ticket.run: ticket for ticket in kept if ticket.executor == self.name}
+        return {key: tickets[key] for key, outcome in self.poll(tickets).items() if outcome.state == "running"}
+
     def _has_owner(self, folder: RunFolder) -> bool:
-        """Whether a run is under way, or waits in some executor's queue."""
+        """Whether a run is under way, or waits in another executor's queue."""
         return is_owned(folder) or any(map(self._is_queued, read_tickets(folder)))
 
     def _is_queued(self, ticket: Ticket) -> bool:
-        if ticket.executor not in plugins("executor"):  # of somebody else's installation: the lock has to do
+        # this executor's own tickets are polled already; of somebody else's installation the lock has to do
+        if ticket.executor == self.name or ticket.executor not in plugins("executor"):
             return False
         executor = load_executor(ticket.executor)
         return executor.has_queue and executor(self.home).poll({ticket.run: ticket})[ticket.run].state == "running"
+
+
+def _chosen(tickets: Mapping[str, Ticket], keys: Iterable[str]) -> dict[str, Ticket]:
+    """The tickets that are this command's own to cancel."""
+    return {key: tickets[key] for key in keys if key in tickets}
 
 
 @dataclass(frozen=True)

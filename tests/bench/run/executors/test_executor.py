@@ -1,5 +1,7 @@
 """The loop that every executor shares, through one that does nothing itself: others do, in the run's folder."""
 
+from typing import ClassVar
+
 import pytest
 from filelock import FileLock
 
@@ -9,7 +11,7 @@ from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.plugin.discovery import plugins
 from bench.run.executors import executor as module
-from bench.run.executors.executor import ELSEWHERE, Executor, Outcome, load_executor
+from bench.run.executors.executor import ELSEWHERE, Executor, Interrupted, Outcome, load_executor
 from bench.run.executors.local import LocalExecutor
 from bench.run.ticket import Ticket
 from bench.schema.run_spec import code_hash
@@ -123,6 +125,52 @@ def test_a_run_in_the_queue_of_an_executor_is_not_started_by_another(grid, monke
     executor.run(grid.runs, lambda active, outcomes: seen.append(dict(active)))
     assert seen[0] == {second: "", first: ELSEWHERE}
     assert executor.taken == [second, first]
+
+
+class Queue(Ready):
+    """A scheduler: jobs run until it is told that they have ended."""
+
+    name = "queue"
+    has_queue = True
+    ended: ClassVar[set[str]] = set()
+
+    def poll(self, tickets):
+        return {key: Outcome("done" if key in self.ended else "running") for key in tickets}
+
+
+def test_a_later_command_takes_up_the_tickets_that_a_queue_gave_an_earlier_one(grid):
+    Queue.ended = set()
+    first, second = grid.runs
+
+    def gone(active, outcomes):
+        raise ValueError("its machine was switched off")
+
+    earlier = Queue(grid.home)
+    earlier.cancel = lambda tickets: None
+    with pytest.raises(ValueError, match="switched off"):
+        earlier.run({first: grid.runs[first]}, gone)
+
+    later = Queue(grid.home)
+
+    def update(active, outcomes):
+        assert later.taken == [second]  # the first one waits in the queue already
+        Queue.ended = {first, second}
+
+    assert later.run(grid.runs, update) == dict.fromkeys(grid.runs, Outcome("done"))
+
+
+def test_only_what_a_command_submitted_itself_is_cancelled_with_it(grid):
+    Queue.ended = set()
+    first, second = grid.runs
+    Ticket(executor="queue", run=first, job={}, submitted=0.0).write(grid.home.run(first))
+
+    def ctrl_c(active, outcomes):
+        raise KeyboardInterrupt
+
+    executor = Queue(grid.home)
+    with pytest.raises(Interrupted):
+        executor.run(grid.runs, ctrl_c)
+    assert executor.cancelled == [second]
 
 
 def test_whatever_stops_the_loop_cancels_what_was_submitted(grid):
