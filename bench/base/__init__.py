@@ -1,1 +1,1 @@
-"""The ground: errors, files, folders of a home, random streams, words. Imports nothing of contrastbench."""
+"""The lowest layer: errors, files, folders of a home, random streams, words. Imports nothing of contrastbench."""

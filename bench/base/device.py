@@ -26,22 +26,22 @@ _PRETENDED = "fake-"
 OUT_OF_MEMORY = "--per-device 1, a smaller batch (--set batch_size=1) or --device cpu"
 
 
-def chosen_device(asked: str | None = None) -> DeviceType:
+def chosen_device(option: str | None = None) -> DeviceType:
     """The type of device that runs are planned for.
 
     Args:
-        asked: the value of `--device`: cpu, cuda or auto; None: CONTRASTBENCH_DEVICE says it, else auto.
+        option: the value of `--device`: cpu, cuda or auto; None: that of CONTRASTBENCH_DEVICE, else auto.
 
     Raises:
         UsageError: naming a value that is none of these.
     """
-    said, value = ("--device", asked) if asked is not None else (VARIABLE, os.environ.get(VARIABLE) or "auto")
+    source, value = ("--device", option) if option is not None else (VARIABLE, os.environ.get(VARIABLE) or "auto")
     if value == "auto":
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"
     if value not in get_args(DeviceType):
-        raise UsageError(f"{said} {value}: is no device; write cpu, cuda or auto (cuda where there is one)")
+        raise UsageError(f"{source} {value}: is no device; write cpu, cuda or auto (cuda where there is one)")
     return cast(DeviceType, value)
 
 
@@ -79,7 +79,7 @@ def cards(device: str) -> list[str]:
     if (listed := os.environ.get(VISIBLE)) is None:
         return [str(number) for number in range(count)]
     names = [name.strip() for name in listed.split(",")]
-    # CUDA shows a process one MIG instance at most, so that its count says nothing of a list of them
+    # CUDA shows a process at most one MIG instance, so its count does not say how many are listed
     return names if count and all(name.startswith("MIG") for name in names) else names[:count]
 
 
@@ -100,19 +100,19 @@ def made_on(device: str) -> dict[str, Any]:
 
 
 def _pretended_card() -> str:
-    """The card that a run on the CPU was given by an executor that believes in some; empty otherwise."""
-    given = os.environ.get(VISIBLE, "")
-    return given if given.startswith(_PRETENDED) else ""
+    """The pretended card that an executor gave to a run on the CPU; empty if there is none."""
+    card = os.environ.get(VISIBLE, "")
+    return card if card.startswith(_PRETENDED) else ""
 
 
 @cache
 def _driver(file: Path = Path("/proc/driver/nvidia/version")) -> str:
     """The version of NVIDIA's kernel module; empty where the system does not say."""
     try:
-        found = re.search(r"\b\d+\.\d+(\.\d+)?\b", file.read_text())
+        match = re.search(r"\b\d+\.\d+(\.\d+)?\b", file.read_text())
     except OSError:
         return ""
-    return found[0] if found else ""
+    return match[0] if match else ""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""What a file's content is called: its sha256."""
+"""The sha256 of a file's content, by which it is recognised."""
 
 from __future__ import annotations
 

@@ -71,5 +71,5 @@ def read_json(path: Path) -> Any | None:
 
 def read_object(path: Path) -> dict[str, Any] | None:
     """Read a JSON file that holds an object; None if it is missing, damaged or holds anything else."""
-    found = read_json(path)
-    return found if isinstance(found, dict) else None
+    content = read_json(path)
+    return content if isinstance(content, dict) else None

@@ -48,10 +48,10 @@ def find_weights(name: str, sha256: str, purpose: str, origin: str, given: Path 
     for folder in searched:
         path = folder / name
         if path.is_file():
-            found = file_sha256(path)
-            if not found.startswith(sha256):
+            actual = file_sha256(path)
+            if not actual.startswith(sha256):
                 raise NotAvailable(
-                    f"{purpose} needs the official {name} (sha256 {sha256}...), but {path} has sha256 {found[:16]}...; "
+                    f"{purpose} needs the official {name} (sha256 {sha256}...), but {path} has sha256 {actual[:16]}...; "
                     f"replace it by the file from {origin}"
                 )
             return path

@@ -1,18 +1,18 @@
-"""How times, sizes, paths and whole lines are said to people."""
+"""How times, sizes, paths and lines are written for people."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # `list` says nothing through it
+if TYPE_CHECKING:  # `list` must not import rich
     from rich.console import Console
 
 LINE_SECONDS = 10.0  # how often a line is printed where there is no terminal
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    """Seconds as people write them: `42 s`, `3 min 05 s`, `2 h 10 min`."""
     if seconds is None:
         return "?"
     whole = round(seconds)
@@ -24,7 +24,7 @@ def duration(seconds: float | None) -> str:
 
 
 def size_text(size: float) -> str:
-    """Bytes as people say them: `12 MB`, `4.7 GB`."""
+    """Bytes as people write them: `12 MB`, `4.7 GB`."""
     for unit in ("kB", "MB", "GB"):
         size /= 1000
         if size < 1000:
@@ -33,7 +33,7 @@ def size_text(size: float) -> str:
 
 
 def shown_path(path: Path) -> str:
-    """A path as people type it: relative to the working directory if it lies below."""
+    """A path as people type it: relative to the working directory if it is inside it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, FileNotFoundError):  # elsewhere; or the working directory itself is gone

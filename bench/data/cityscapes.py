@@ -61,21 +61,21 @@ def convert(
         BenchError: if photographs or label maps are missing, or belong to other scenes; names the first.
     """
     with ExitStack() as stack:
-        found: dict[str, dict[str, Reader]] = {}
+        readers: dict[str, dict[str, Reader]] = {}
         for path in given:
             for name, reader in _files(path, stack).items():
                 split, scene, part = _parts(name)
-                found.setdefault(f"{split} {part}", {}).setdefault(scene, reader)
-        work = [
-            (reader, target / f"{ours}{side}" / f"{i}_{side}.jpg", FILTERS[wanted])
+                readers.setdefault(f"{split} {part}", {}).setdefault(scene, reader)
+        jobs = [
+            (reader, target / f"{ours}{side}" / f"{i}_{side}.jpg", FILTERS[filter_name])
             for split, ours in SPLITS.items()
-            for side, part, wanted in (("A", "photograph", photo_filter), ("B", "label map", label_filter))
-            for i, reader in enumerate(_paired(found, split, part, given))
+            for side, part, filter_name in (("A", "photograph", photo_filter), ("B", "label map", label_filter))
+            for i, reader in enumerate(_paired(readers, split, part, given))
         ]
-        left = [(reader, path, wanted) for reader, path, wanted in work if not path.is_file()]
-        with meter(len(work), len(work) - len(left)) as shown:
-            for reader, path, wanted in left:
-                _convert(reader, path, wanted)
+        left = [(reader, path, resampling) for reader, path, resampling in jobs if not path.is_file()]
+        with meter(len(jobs), len(jobs) - len(left)) as shown:
+            for reader, path, resampling in left:
+                _convert(reader, path, resampling)
                 shown.advance()
 
 
@@ -95,31 +95,31 @@ def _files(path: Path, stack: ExitStack) -> dict[str, Reader]:
 
 def _parts(name: str) -> tuple[str, str, str]:
     """Official split, city/scene, and what the file shows."""
-    found = _NAME.search(name)
-    assert found is not None
-    return found[1], found[2], next(part for part, ending in PARTS.items() if ending == found[3])
+    match = _NAME.search(name)
+    assert match is not None
+    return match[1], match[2], next(part for part, ending in PARTS.items() if ending == match[3])
 
 
-def _paired(found: dict[str, dict[str, Reader]], split: str, part: str, given: Sequence[Path]) -> list[Reader]:
+def _paired(readers: dict[str, dict[str, Reader]], split: str, part: str, given: Sequence[Path]) -> list[Reader]:
     """The readers of one split and part, sorted as the script sorts its files, every one with its counterpart."""
-    both = {each: found.get(f"{split} {each}", {}) for each in PARTS}
-    for each, scenes in both.items():
+    by_part = {kind: readers.get(f"{split} {kind}", {}) for kind in PARTS}
+    for kind, scenes in by_part.items():
         if not scenes:
             raise BenchError(
-                f"{', '.join(path.name for path in given)}: no {each} of the split {split} "
-                f"({split}/CITY/..._{PARTS[each]}); give {ARCHIVES[each]} with --from"
+                f"{', '.join(path.name for path in given)}: no {kind} of the split {split} "
+                f"({split}/CITY/..._{PARTS[kind]}); give {ARCHIVES[kind]} with --from"
             )
-    for scene in sorted(both["photograph"].keys() ^ both["label map"].keys()):
-        lacking = next(each for each in PARTS if scene not in both[each])
+    for scene in sorted(by_part["photograph"].keys() ^ by_part["label map"].keys()):
+        lacking = next(kind for kind in PARTS if scene not in by_part[kind])
         raise BenchError(f"cityscapes: {split}/{scene} has no {lacking}; give the complete archives of one version")
     # the script sorts whole file names; the ending is common to all of them, and so is what it compares
-    return [both[part][scene] for scene in sorted(both[part], key=lambda scene: f"{scene}_{PARTS[part]}")]
+    return [by_part[part][scene] for scene in sorted(by_part[part], key=lambda scene: f"{scene}_{PARTS[part]}")]
 
 
-def _convert(reader: Reader, path: Path, wanted: Image.Resampling) -> None:
+def _convert(reader: Reader, path: Path, resampling: Image.Resampling) -> None:
     try:
         with reader() as file, Image.open(file) as image:
-            small = image.convert("RGB").resize((SIDE, SIDE), wanted)
+            small = image.convert("RGB").resize((SIDE, SIDE), resampling)
     except (zipfile.BadZipFile, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Damaged(f"cityscapes: the source of {path.name} cannot be read ({error}); download it again") from error
     write_atomically(path, lambda file: small.save(file, format="JPEG", quality=100, subsampling=0), "--data")

@@ -101,7 +101,7 @@ class DataSet(ABC):
     def fingerprint(self) -> str:
         """sha256 over the decoded pixels, names and sizes of all splits and streams in order, as 64 hex digits.
 
-        Remembered in the cache under `raw_state`; `compute_fingerprint` asks the pixels.
+        Remembered in the cache under `raw_state`; `compute_fingerprint` reads the pixels.
         """
         digest = ArrayCache(self.cache / "fingerprints").get(
             self.cache_key("fingerprint"),

@@ -71,9 +71,9 @@ def download_archive(
     with explained(path, "--data"):
         path.parent.mkdir(parents=True, exist_ok=True)
     downloader = _Resuming(path.with_name(f"{path.name}.part"), max_bytes, attempts, timeout_s, pause_s)
-    known = f"sha256:{sha256}" if sha256 else None
+    known_hash = f"sha256:{sha256}" if sha256 else None
     try:
-        pooch.retrieve(url, known, fname=path.name, path=path.parent, downloader=downloader)
+        pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=downloader)
     except ValueError as error:
         if "hash" not in str(error):
             raise
@@ -106,28 +106,28 @@ class _Resuming:
         with requests.Session() as session, Meter(f"downloading {_file_name(url)}", "bytes") as meter:
             session.max_redirects = MAX_REDIRECTS
             while True:
-                before = self._have(url)
+                before = self._bytes_here(url)
                 try:
                     self._transfer(session, url, meter)
                     break
                 except _CutError as error:
-                    idle = 0 if self._have(url) > before else idle + 1
+                    idle = 0 if self._bytes_here(url) > before else idle + 1
                     if idle == self.attempts:
-                        raise BenchError(f"{url}: {error}{self._kept(url)}") from error
+                        raise BenchError(f"{url}: {error}{self._retry_hint(url)}") from error
                     time.sleep(self.pause_s * 2 ** max(0, idle - 1))
         self.part.replace(output_file)
         self._notes.unlink(missing_ok=True)
 
-    def _have(self, url: str) -> int:
+    def _bytes_here(self, url: str) -> int:
         """How many bytes of this very address are here."""
-        noted = read_json(self._notes)
-        same = isinstance(noted, dict) and noted.get("url") == url
+        notes = read_json(self._notes)
+        same = isinstance(notes, dict) and notes.get("url") == url
         return self.part.stat().st_size if same and self.part.is_file() else 0
 
-    def _kept(self, url: str) -> str:
-        have = self._have(url)
+    def _retry_hint(self, url: str) -> str:
+        received = self._bytes_here(url)
         again = "run the same command again to go on, or get the file some other way and give it with --from FILE"
-        return f"; the {have / 1e6:.1f} MB that arrived are kept: {again}" if have else f"; {again}"
+        return f"; the {received / 1e6:.1f} MB that arrived are kept: {again}" if received else f"; {again}"
 
     def _transfer(self, session: requests.Session, url: str, meter: Meter) -> None:
         """Ask once for what is missing and append it.
@@ -136,17 +136,17 @@ class _Resuming:
             _CutError: if another attempt may help.
             BenchError: if not.
         """
-        have = self._have(url)
-        noted: dict[str, Any] = (read_json(self._notes) or {}) if have else {}
+        received = self._bytes_here(url)
+        notes: dict[str, Any] = (read_json(self._notes) or {}) if received else {}
         # ranges count the bytes of the file itself, so it must not be compressed on the way
         headers = {"User-Agent": f"contrastbench/{__version__}", "Accept-Encoding": "identity"}
-        if have:
-            headers["Range"] = f"bytes={have}-"
-            if noted.get("validator"):
-                headers["If-Range"] = noted["validator"]
-        with _answer(session, url, headers, self.timeout_s) as response:
-            if have and response.status_code == 416:
-                if _range_total(response) == have:  # only the end was missing: everything is here
+        if received:
+            headers["Range"] = f"bytes={received}-"
+            if notes.get("validator"):
+                headers["If-Range"] = notes["validator"]
+        with _response(session, url, headers, self.timeout_s) as response:
+            if received and response.status_code == 416:
+                if _range_total(response) == received:  # only the end was missing: everything is here
                     return
                 self._discard()
                 raise _CutError("the file changed on the server")
@@ -157,9 +157,9 @@ class _Resuming:
                     f"{url}: the server answers {response.status_code} {response.reason}; give another address with "
                     f"--url, or a file you have with --from FILE"
                 )
-            start = have if response.status_code == 206 else 0
+            start = received if response.status_code == 206 else 0
             total = _total(response, start)
-            if start and (_range_start(response) != start or noted.get("total") not in (None, total)):
+            if start and (_range_start(response) != start or notes.get("total") not in (None, total)):
                 self._discard()
                 raise _CutError("the server answers with other bytes than those that are missing")
             self._check_size(url, total, start)
@@ -168,9 +168,9 @@ class _Resuming:
                 first = next(chunks, b"")
                 _check_archive(url, response, first)  # before anything that arrived earlier is overwritten
                 self._begin(url, response, total, first)
-            meter.restart(self._have(url), total)
+            meter.restart(self._bytes_here(url), total)
             self._append(url, chunks, meter)
-        if total is not None and self._have(url) != total:
+        if total is not None and self._bytes_here(url) != total:
             raise _CutError("the connection was cut")
 
     def _check_size(self, url: str, total: int | None, start: int) -> None:
@@ -210,7 +210,7 @@ class _Resuming:
         self.part.unlink(missing_ok=True)
 
 
-def _answer(session: requests.Session, url: str, headers: dict[str, str], timeout_s: float) -> requests.Response:
+def _response(session: requests.Session, url: str, headers: dict[str, str], timeout_s: float) -> requests.Response:
     """Send a request and return the answer with its body unread."""
     import requests
 
@@ -228,7 +228,7 @@ def _answer(session: requests.Session, url: str, headers: dict[str, str], timeou
                 f"{url}: no host {urlsplit(url).hostname} is found; if this machine is not online, get the file on "
                 "another one and give it with --from FILE"
             ) from error
-        raise _CutError(_why(error, url, timeout_s)) from error
+        raise _CutError(_cause(error, url, timeout_s)) from error
     except (requests.RequestException, ValueError) as error:
         raise BenchError(f"{url}: is no address that can be downloaded ({error}); give another with --url") from error
     if url.startswith("https:") and not response.url.startswith("https:"):
@@ -237,7 +237,7 @@ def _answer(session: requests.Session, url: str, headers: dict[str, str], timeou
     return response
 
 
-def _why(error: Exception, url: str, timeout_s: float) -> str:
+def _cause(error: Exception, url: str, timeout_s: float) -> str:
     host = urlsplit(url).hostname
     if "Timeout" in type(error).__name__ or "timed out" in str(error):
         return f"{host} does not answer within {timeout_s:g} s"
@@ -280,13 +280,13 @@ def _total(response: requests.Response, start: int) -> int | None:
 
 
 def _range_start(response: requests.Response) -> int | None:
-    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
 
 
 def _range_total(response: requests.Response) -> int | None:
-    found = re.search(r"/(\d+)$", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
+    match = re.search(r"/(\d+)$", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
 
 
 def _too_large(url: str, size: int, limit: int) -> str:

@@ -115,12 +115,12 @@ def load_raster(layer: str) -> np.ndarray:
 
 def _check(path: Path) -> None:
     try:
-        found = file_sha256(path)
+        actual = file_sha256(path)
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror}); reinstall its package") from error
-    if found != _SHA256[path.name]:
+    if actual != _SHA256[path.name]:
         raise BenchError(
-            f"{path}: sha256 {found[:12]}... is not the published {_SHA256[path.name][:12]}...; reinstall its package"
+            f"{path}: sha256 {actual[:12]}... is not the published {_SHA256[path.name][:12]}...; reinstall its package"
         )
 
 
@@ -133,7 +133,7 @@ def land_patches(roles: str, size: int, stride: int) -> tuple[Patch, ...]:
         stride: distance of neighbouring patches in pixels, from each block's upper left corner.
     """
     land = load_raster("land") != land_cover.WATER
-    found = []
+    patches = []
     for block, role in enumerate(BLOCKS):
         if role not in roles:
             continue
@@ -141,8 +141,8 @@ def land_patches(roles: str, size: int, stride: int) -> tuple[Patch, ...]:
             for y in range(TOP, BOTTOM - size + 1, stride):
                 patch = Patch(x, y)
                 if patch.cut(land, size).mean() > LAND_SHARE:
-                    found.append(patch)
-    return tuple(found)
+                    patches.append(patch)
+    return tuple(patches)
 
 
 def _one_in(share: int, corners: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -220,12 +220,12 @@ class EarthDataSet(DataSet):
         stride = self.config.train_stride if split == "train" else size
 
         def corners() -> np.ndarray:
-            found = [(patch.x, patch.y) for patch in land_patches(roles, size, stride)]
+            patch_corners = [(patch.x, patch.y) for patch in land_patches(roles, size, stride)]
             if split == "train":
-                found = _one_in(self.config.train_one_in, found)
-            if not found:
+                patch_corners = _one_in(self.config.train_one_in, patch_corners)
+            if not patch_corners:
                 raise BenchError(f"data set {self.name}: size {size} leaves {split} {stream} empty; use a smaller one")
-            return np.array(found, dtype="<u2").view(np.uint8)
+            return np.array(patch_corners, dtype="<u2").view(np.uint8)
 
         key = self.cache_key("patches", roles, stride)
         return tuple(Patch(int(x), int(y)) for x, y in self._arrays.get(key, corners).view("<u2"))

@@ -65,7 +65,7 @@ class FolderDataSet(StreamFolders):
                 "put the folders as published under the data root"
             )
         names = self.images("test", "A").names
-        numbers = [int(found[0]) if (found := _NUMBER.match(name)) else -1 for name in names]
+        numbers = [int(match[0]) if (match := _NUMBER.match(name)) else -1 for name in names]
         if sorted(numbers) != list(range(len(files))):
             raise BenchError(
                 f"{self.name}: its {len(names)} test images are not numbered like the {len(files)} label maps "

@@ -40,10 +40,12 @@ class Meter:
     def __enter__(self) -> Meter:
         """Start showing."""
         if self.console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[told]}"))
+            columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[status]}"))
             self._progress = Progress(*columns, console=self.console, transient=True)
             self._progress.start()
-            self._task = self._progress.add_task(self.title, total=self.total, completed=self.done, told=self.told())
+            self._task = self._progress.add_task(
+                self.title, total=self.total, completed=self.done, status=self.status()
+            )
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -61,15 +63,15 @@ class Meter:
         """Note that `count` more are done."""
         self.done += count
         if self._progress:
-            self._progress.update(self._task, total=self.total, completed=self.done, told=self.told())
+            self._progress.update(self._task, total=self.total, completed=self.done, status=self.status())
         elif time.monotonic() - self._last_line >= LINE_SECONDS:
             self._last_line = time.monotonic()
-            say(self.console, f"{self.title}: {self.told()}")
+            say(self.console, f"{self.title}: {self.status()}")
 
-    def told(self) -> str:
+    def status(self) -> str:
         """What is done, how fast, and the time left, in words."""
         elapsed = time.monotonic() - self._began
-        rate = (self.done - self._first) / elapsed if elapsed >= 1 else 0.0  # the first second tells nothing
+        rate = (self.done - self._first) / elapsed if elapsed >= 1 else 0.0  # too short to tell a speed
         of = f" of {self._amount(self.total)}" if self.total is not None else ""
         words = f"{self._amount(self.done)}{of} {'MB' if self.unit == 'bytes' else self.unit}"
         if rate <= 0:

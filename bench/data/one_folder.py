@@ -1,7 +1,7 @@
 """One folder of images for unconditional generation: `NAME/` and everything below it, prepared at the size of training.
 
-What is learnt is the whole set or a subset of it; what generated images are compared with is, as is the habit of the
-field, the set itself and no held-out part of it.
+Training uses the whole set or a subset of it. Generated images are compared, as is usual in the field, with the set
+itself and not with a held-out part of it.
 """
 
 from __future__ import annotations

@@ -111,28 +111,28 @@ class PairedFolderDataSet(DataSet):
             for kind, pattern in patterns.items()
             if pattern is not None
         }
-        for kind, found in scenes.items():
-            if odd := sorted(found.keys() ^ scenes["images"].keys()):
-                has, lacks = (kind, "images") if odd[0] in found else ("images", kind)
+        for kind, files in scenes.items():
+            if unpaired := sorted(files.keys() ^ scenes["images"].keys()):
+                has, lacks = (kind, "images") if unpaired[0] in files else ("images", kind)
                 raise BenchError(
-                    f"data set {self.name}: {folder}: scene '{odd[0]}' is among the {has} but not among the {lacks}; "
+                    f"data set {self.name}: {folder}: scene '{unpaired[0]}' is among the {has} but not among the {lacks}; "
                     "put the missing file there or remove the other"
                 )
-        return {kind: [found[name] for name in sorted(found)] for kind, found in scenes.items()}
+        return {kind: [files[name] for name in sorted(files)] for kind, files in scenes.items()}
 
     def _scenes(self, pattern: str) -> dict[str, Path]:
         """Files by the part of their name that the pattern leaves open."""
         suffix = pattern.rpartition("*")[2]
-        found: dict[str, Path] = {}
+        files: dict[str, Path] = {}
         for path in sorted(self.root.glob(pattern)):
-            other = found.setdefault(path.name.removesuffix(suffix), path)
+            other = files.setdefault(path.name.removesuffix(suffix), path)
             if other != path:
                 raise BenchError(f"data set {self.name}: {path} and {other} name the same scene; rename one")
-        if not found:
+        if not files:
             raise NotAvailable(
                 f"data set {self.name} is not here: no {self.root / pattern}; put the published folders under {self.root}"
             )
-        return found
+        return files
 
     def _images(self, split: Split, stream: str) -> ImageSet:
         """A: label maps in colour; B: photographs."""

@@ -71,30 +71,32 @@ def prepare(
             "record": None,
         }
     name = name.partition("@")[0]
-    wanted = source(name)
-    filters = _filters(name, wanted, label_filter, photo_filter)
-    if url and (archives or not wanted.url):
+    entry = source(name)
+    filters = _filters(name, entry, label_filter, photo_filter)
+    if url and (archives or not entry.url):
         raise UsageError(f"--url {url}: {name} is made from the files given with --from; leave --url out")
-    if wanted.url and len(archives) > 1:
+    if entry.url and len(archives) > 1:
         raise UsageError(f"{name} is one archive; give one file with --from")
     folder = data_root / name
-    asked = {key: value for key, value in (("label_filter", label_filter), ("photo_filter", photo_filter)) if value}
+    chosen_filters = {
+        key: value for key, value in (("label_filter", label_filter), ("photo_filter", photo_filter)) if value
+    }
     if folder.exists():  # perhaps on a disk that is not ours to write to
-        return _here(name, wanted, folder, asked)
-    if not wanted.url and not archives:
-        raise NotAvailable(_how_to_log_in(name, wanted))
+        return _already_there(name, entry, folder, chosen_filters)
+    if not entry.url and not archives:
+        raise NotAvailable(_login_instructions(name, entry))
     work = data_root / WORK / name
     with explained(work, "--data"):
         work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work.with_name(f"{name}.lock"), timeout=0):
             if folder.exists():  # another process made it a moment ago
-                return _here(name, wanted, folder, asked)
-            if wanted.url:
-                record = _from_archive(name, wanted, work, archives, url or wanted.url)
+                return _already_there(name, entry, folder, chosen_filters)
+            if entry.url:
+                record = _from_archive(name, entry, work, archives, url or entry.url)
             else:
                 record = _from_cityscapes(name, work, archives, filters)
-            return _finish(name, wanted, work, folder, record)
+            return _finish(name, entry, work, folder, record)
     except Timeout as error:
         raise BenchError(f"data set {name}: another process is preparing it; wait for it") from error
 
@@ -106,9 +108,9 @@ def _embedded(name: str) -> bool:
     return base not in sources() and base in protocol_names() and load_protocol(name).data.family == "earth"
 
 
-def _filters(name: str, wanted: Source, label: str | None, photo: str | None) -> dict[str, str]:
+def _filters(name: str, entry: Source, label: str | None, photo: str | None) -> dict[str, str]:
     given = {"label_filter": label, "photo_filter": photo}
-    if not wanted.archives:
+    if not entry.archives:
         if label or photo:
             raise UsageError(f"--label-filter and --photo-filter are for cityscapes; {name} is unpacked as it is")
         return {}
@@ -118,13 +120,13 @@ def _filters(name: str, wanted: Source, label: str | None, photo: str | None) ->
     return {key: value or "nearest" for key, value in given.items()}
 
 
-def _config(name: str, wanted: Source) -> FolderData:
-    return FolderData(name=name, counts=wanted.counts or None, validation=0)
+def _config(name: str, entry: Source) -> FolderData:
+    return FolderData(name=name, counts=entry.counts or None, validation=0)
 
 
-def _here(name: str, wanted: Source, folder: Path, filters: dict[str, str]) -> dict[str, Any]:
+def _already_there(name: str, entry: Source, folder: Path, filters: dict[str, str]) -> dict[str, Any]:
     try:
-        dataset = FolderDataSet(_config(name, wanted), folder.parent, folder.parent / WORK)
+        dataset = FolderDataSet(_config(name, entry), folder.parent, folder.parent / WORK)
     except BenchError as error:
         raise BenchError(
             f"{folder} is there already but cannot be used ({error}); move it away and run the same command again"
@@ -136,10 +138,10 @@ def _here(name: str, wanted: Source, folder: Path, filters: dict[str, str]) -> d
                 f"{folder} was prepared with --{key.replace('_', '-')} {record.get(key)}, not {value}; move it away to "
                 "prepare it anew"
             )
-    return _answer(name, "here already", folder, dataset, record)
+    return _result(name, "here already", folder, dataset, record)
 
 
-def _answer(
+def _result(
     name: str, state: str, folder: Path, dataset: FolderDataSet, record: dict[str, Any] | None
 ) -> dict[str, Any]:
     counts = {f"{split} {s}": len(dataset.images(split, s)) for split in dataset.splits for s in dataset.streams}
@@ -153,17 +155,14 @@ def _answer(
     }
 
 
-# ---- data sets that are one archive
-
-
-def _from_archive(name: str, wanted: Source, work: Path, archives: Sequence[Path], url: str) -> dict[str, Any]:
+def _from_archive(name: str, entry: Source, work: Path, archives: Sequence[Path], url: str) -> dict[str, Any]:
     """Fill the working folder from a downloaded or given archive."""
     given = bool(archives)
-    archive = archives[0] if given else download_archive(url, work / "archive", wanted.sha256, wanted.max_bytes)
+    archive = archives[0] if given else download_archive(url, work / "archive", entry.sha256, entry.max_bytes)
     try:
-        described = _describe(archive, wanted.sha256, url if not given else archive.name)
-        if given and wanted.sha256 and not described["verified"]:
-            raise BenchError(f"{archive}: its sha256 is not the published {wanted.sha256}; get it from {wanted.url}")
+        described = _describe(archive, entry.sha256, url if not given else archive.name)
+        if given and entry.sha256 and not described["verified"]:
+            raise BenchError(f"{archive}: its sha256 is not the published {entry.sha256}; get it from {entry.url}")
         staging = work / name
         with explained(staging, "--data"):
             shutil.rmtree(staging, ignore_errors=True)
@@ -172,8 +171,8 @@ def _from_archive(name: str, wanted: Source, work: Path, archives: Sequence[Path
             unpack(
                 archive,
                 staging,
-                lambda path: _place(path, name, wanted, archive),
-                wanted.max_bytes,
+                lambda path: _place(path, name, entry, archive),
+                entry.max_bytes,
                 lambda position: meter.advance(max(0, position - meter.done)),
             )
     except Damaged as error:
@@ -183,21 +182,21 @@ def _from_archive(name: str, wanted: Source, work: Path, archives: Sequence[Path
         raise BenchError(
             f"{url}: what was downloaded is damaged or incomplete and was removed; run the same command again"
         ) from error
-    missing = [folder for folder in wanted.folders if not (staging / folder).is_dir()]
+    missing = [folder for folder in entry.folders if not (staging / folder).is_dir()]
     if missing:
         raise BenchError(
-            f"{archive}: holds no images in {', '.join(wanted.folders[missing[0]])}; is it the archive of {name}?"
+            f"{archive}: holds no images in {', '.join(entry.folders[missing[0]])}; is it the archive of {name}?"
         )
     return {"archives": [described]}
 
 
-def _place(path: PurePosixPath, name: str, wanted: Source, archive: Path) -> PurePosixPath | None:
+def _place(path: PurePosixPath, name: str, entry: Source, archive: Path) -> PurePosixPath | None:
     """Where a file of the archive goes: archives may hold the folders below a folder of their own."""
     if path.parts and path.parts[0] != name and path.parts[0] in sources():
         raise BenchError(f"{archive}: is the archive of {path.parts[0]}, not of {name}")
     if path.suffix.lower() not in EXTENSIONS or any(part.startswith(JUNK) for part in path.parts):
         return None
-    for target, origins in wanted.folders.items():
+    for target, origins in entry.folders.items():
         for origin in (PurePosixPath(origin).parts for origin in origins):
             for above in range(3):
                 if path.parts[above : above + len(origin)] == origin and len(path.parts) > above + len(origin):
@@ -206,7 +205,7 @@ def _place(path: PurePosixPath, name: str, wanted: Source, archive: Path) -> Pur
 
 
 def _describe(archive: Path, published: str | None, origin: str) -> dict[str, Any]:
-    """Size and sha256 of an archive, and whether its owner's hash vouches for it."""
+    """Size and sha256 of an archive, and whether it has the sha256 that its owner publishes."""
     digest = hashlib.sha256()
     try:
         size = archive.stat().st_size
@@ -216,24 +215,21 @@ def _describe(archive: Path, published: str | None, origin: str) -> dict[str, An
                 meter.advance(len(chunk))
     except OSError as error:
         raise BenchError(f"{archive}: cannot be read ({error.strerror}); give the path of the archive") from error
-    found = digest.hexdigest()
+    sha256 = digest.hexdigest()
     return {
         "from": origin,
         "bytes": size,
-        "sha256": found,
+        "sha256": sha256,
         "published_sha256": published,
-        "verified": found == published,
+        "verified": sha256 == published,
     }
 
 
-# ---- cityscapes
-
-
-def _how_to_log_in(name: str, wanted: Source) -> str:
-    options = " ".join(f"--from {archive}" for archive in wanted.archives)
+def _login_instructions(name: str, entry: Source) -> str:
+    options = " ".join(f"--from {archive}" for archive in entry.archives)
     return (
-        f"{name} needs a login: register at {wanted.owner.rpartition(' ')[2]}, download "
-        f"{' and '.join(wanted.archives)}, then run contrastbench data prepare {name} {options}"
+        f"{name} needs a login: register at {entry.owner.rpartition(' ')[2]}, download "
+        f"{' and '.join(entry.archives)}, then run contrastbench data prepare {name} {options}"
     )
 
 
@@ -255,43 +251,40 @@ def _from_cityscapes(name: str, work: Path, archives: Sequence[Path], filters: d
     return {"archives": described, **filters, "pillow": PIL.__version__}
 
 
-# ---- the end of every preparation
-
-
-def _finish(name: str, wanted: Source, work: Path, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+def _finish(name: str, entry: Source, work: Path, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     """Count, write the record, rename the working folder to its place and remove the download."""
     staging = work / name
-    dataset = FolderDataSet(_config(name, wanted), work, work)
-    about = {"data": name, "owner": wanted.owner, "licence": wanted.licence, "contrastbench": __version__}
+    dataset = FolderDataSet(_config(name, entry), work, work)
+    about = {"data": name, "owner": entry.owner, "licence": entry.licence, "contrastbench": __version__}
     record = {**about, **record}
     write_json(staging / RECORD, record)
     with explained(folder, "--data"):
         staging.rename(folder)
     shutil.rmtree(work, ignore_errors=True)
-    return _answer(name, "prepared", folder, dataset, record)
+    return _result(name, "prepared", folder, dataset, record)
 
 
-def print_prepared(found: dict[str, Any]) -> None:
-    """Show the answer of `prepare` to people."""
+def print_prepared(result: dict[str, Any]) -> None:
+    """Show what `prepare` returned to people."""
     from bench.schema.protocol import protocol_names
 
-    name = found["data"]
-    if found["state"] == "embedded":
+    name = result["data"]
+    if result["state"] == "embedded":
         print(f"{name}: embedded, there is nothing to prepare")
         return
-    print(f"{name}: {found['state']}")
-    print(f"  folder    {found['folder']}")
-    print(f"  images    {', '.join(f'{place} {count}' for place, count in found['counts'].items())}")
-    for line in found["deviations"]:
+    print(f"{name}: {result['state']}")
+    print(f"  folder    {result['folder']}")
+    print(f"  images    {', '.join(f'{place} {count}' for place, count in result['counts'].items())}")
+    for line in result["deviations"]:
         print(f"  deviation {line}")
-    record = found["record"]
+    record = result["record"]
     if record is None:
         print(f"  origin    not known: it has no {RECORD}, so it was put there by hand")
     else:
         for archive in record["archives"]:
-            vouched = "as published" if archive["verified"] else "not verified: its owner publishes no checksum"
+            checked = "as published" if archive["verified"] else "not verified: its owner publishes no checksum"
             print(f"  archive   {archive['from']}, {archive['bytes'] / 1e6:.1f} MB")
-            print(f"  sha256    {archive['sha256']}, {vouched}")
+            print(f"  sha256    {archive['sha256']}, {checked}")
         if "label_filter" in record:
             print(f"  resized   label maps {record['label_filter']}, photographs {record['photo_filter']}")
         print(f"  owner     {record['owner']}")

@@ -17,13 +17,13 @@ EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff"
 
 def image_files(folder: Path) -> list[Path]:
     """Every image file below a folder, links followed, extensions in either case, sorted by path as text."""
-    found = [
+    paths = [
         Path(parent) / file
         for parent, _, files in os.walk(folder, followlinks=True)
         for file in files
         if Path(file).suffix.lower() in EXTENSIONS
     ]
-    return sorted(found, key=str)
+    return sorted(paths, key=str)
 
 
 class StreamFolders(DataSet):
@@ -101,14 +101,14 @@ class StreamFolders(DataSet):
 
     def count_deviations(self) -> list[str]:
         """Where a folder holds another number of images than published, and any held-out images."""
-        found = [
+        deviations = [
             f"{self.name}/{self._folders[place]} holds {len(self.files[place])} images, published {expected}"
             for place, expected in self.published_counts().items()
             if expected != len(self.files[place])
         ]
         if self._validation:
-            found.append(f"the last {self._validation} images of each training folder are held out for validation")
-        return found
+            deviations.append(f"the last {self._validation} images of each training folder are held out for validation")
+        return deviations
 
 
 def _stat(path: Path) -> os.stat_result:

@@ -73,9 +73,10 @@ class TrainingDomains(TrainingBatches):
         self._read: Callable[[int, int], Callable[[int], np.ndarray]] = lru_cache(maxsize=None)(
             lambda label, size: resized_images(dataset, "train", domains[label], size, cache)
         )
-        once = Draws(draws.seed, draws.rank).at(0)
+        run_draws = Draws(draws.seed, draws.rank).at(0)
         self._partners = [
-            once.permutation(f"data.partner.{label}", size).numpy() for label, size in enumerate(self._sizes.tolist())
+            run_draws.permutation(f"data.partner.{label}", size).numpy()
+            for label, size in enumerate(self._sizes.tolist())
         ]
 
     def batch(self, step: int) -> dict[str, Tensor]:
@@ -87,14 +88,14 @@ class TrainingDomains(TrainingBatches):
         labels = {"y_src": y_src, "y_ref": y_ref}
         images = {"x_src": (y_src, ids_src), "x_ref": (y_ref, ids_ref), "x_ref2": (y_ref, partners)}
         side = self._side(step)
-        found = {}
+        tensors = {}
         for entry in self.entries:
             if entry in labels:
-                found[entry] = torch.tensor(labels[entry], dtype=torch.int64).to(self.device, non_blocking=True)
+                tensors[entry] = torch.tensor(labels[entry], dtype=torch.int64).to(self.device, non_blocking=True)
             else:
                 resized = [self._read(label, side)(int(i)) for label, i in zip(*images[entry], strict=True)]
-                found[entry] = self._cropped(draws, entry, resized, side)
-        return found
+                tensors[entry] = self._cropped(draws, entry, resized, side)
+        return tensors
 
     def _drawn(self, draws: Draws, kind: str) -> tuple[list[int], list[int]]:
         """Domains and images within them."""

@@ -42,15 +42,15 @@ def condition(labels: np.ndarray, config: PairedConfig, where: str) -> Tensor:
     channels = 1 if config.no_instance else 2
     if labels.shape[-1] < channels:
         raise BenchError(f"{where}: has no instance numbers; set no_instance")
-    found = labels[..., :channels].astype(np.float32)
+    planes = labels[..., :channels].astype(np.float32)
     unknown = labels[..., 0] == UNKNOWN
     highest = int(np.where(unknown, 0, labels[..., 0]).max())
     if highest >= config.label_nc:
         raise BenchError(f"{where}: has class {highest}, but label_nc is {config.label_nc}; set label_nc")
     if unknown.any() and not config.contain_dontcare_label:
         raise BenchError(f"{where}: has unlabelled pixels; set contain_dontcare_label")
-    found[..., 0][unknown] = config.label_nc
-    return torch.from_numpy(np.ascontiguousarray(found.transpose(2, 0, 1)))
+    planes[..., 0][unknown] = config.label_nc
+    return torch.from_numpy(np.ascontiguousarray(planes.transpose(2, 0, 1)))
 
 
 class TrainingPairs(TrainingImages):
@@ -111,8 +111,8 @@ class TrainingPairs(TrainingImages):
                 labels, pixels = labels[:, ::-1], pixels[:, ::-1]
             conditions.append(condition(labels, self.paired, self._where))
             images.append(pixels)
-        found = {"A": torch.stack(conditions), "B": to_tensor(np.stack(images))}
-        return {stream: tensor.to(self.device, non_blocking=True) for stream, tensor in found.items()}
+        tensors = {"A": torch.stack(conditions), "B": to_tensor(np.stack(images))}
+        return {stream: tensor.to(self.device, non_blocking=True) for stream, tensor in tensors.items()}
 
 
 def evaluation_conditions(

@@ -81,9 +81,9 @@ def members(archive: Path, max_bytes: int) -> Iterator[Iterator[Member]]:
         raise Damaged(f"{archive}: is damaged or incomplete ({error}); download it again") from error
 
 
-def _bounded(archive: Path, found: Iterator[Member], max_bytes: int) -> Iterator[Member]:
+def _bounded(archive: Path, files: Iterator[Member], max_bytes: int) -> Iterator[Member]:
     total = 0
-    for number, member in enumerate(found):
+    for number, member in enumerate(files):
         total += member.size
         if total > max_bytes:
             raise BenchError(f"{archive}: unpacks to more than {max_bytes / 1e6:.0f} MB, so it is not the data set")
@@ -152,8 +152,8 @@ def unpack(
         BenchError: if it holds what no data set holds, or the disk refuses.
     """
     written = 0
-    with members(archive, max_bytes) as found:
-        for member in found:
+    with members(archive, max_bytes) as files:
+        for member in files:
             passed(member.position)
             where = place(member.path)
             if where is not None:

@@ -32,7 +32,7 @@ class Extractor(ABC):
     source: ClassVar[str]
     preprocessing: ClassVar[str]
     batch_size: ClassVar[int]
-    cuda_batch_size: ClassVar[int] = 64  # a card that is given a few images waits for the next
+    cuda_batch_size: ClassVar[int] = 64  # small batches leave a card idle
 
     def __init__(self, weights: Path | None = None, device: str = "cpu") -> None:
         """Remember where to look; nothing is read before `check` or `features`.

@@ -16,9 +16,9 @@ def class_accuracy(confusion: np.ndarray) -> float:
     Returns:
         Percent. A class that is not there is left out.
     """
-    right, true = np.diagonal(confusion).astype(np.float64), confusion.sum(axis=1)
-    there = true > 0
-    return float(100 * np.mean(right[there] / true[there])) if there.any() else float("nan")
+    correct, true = np.diagonal(confusion).astype(np.float64), confusion.sum(axis=1)
+    present = true > 0
+    return float(100 * np.mean(correct[present] / true[present])) if present.any() else float("nan")
 
 
 class ClassAccuracy(SegmentationMetric):

@@ -1,4 +1,4 @@
-"""What metrics of classes ask: a segmentation network trained on real images, and the true classes of the test images."""
+"""What metrics of classes use: a segmentation network trained on real images, and the test images' true classes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Segmentation:
 
     Args:
         name: of the network: the train key of its run.
-        network: gives the trained method, when the first metric asks.
+        network: gives the trained method, when the first metric needs it.
         real: real test images.
-        labels: gives their true label maps, when the first metric asks.
+        labels: gives their true label maps, when the first metric needs them.
     """
 
     def __init__(self, name: str, network: Callable[[], Method], real: Images, labels: Callable[[], LabelMaps]) -> None:
@@ -36,7 +36,7 @@ class Segmentation:
         self._network = network
         self._real = real
         self._labels = labels
-        self._done: dict[int, tuple[Images, np.ndarray]] = {}
+        self._matrices: dict[int, tuple[Images, np.ndarray]] = {}
 
     def confusions(self, images: Images) -> np.ndarray:
         """How often each true class was taken for each class, image by image.
@@ -51,9 +51,9 @@ class Segmentation:
             NotAvailable: if the label maps are not on this machine.
             BenchError: if the network is not trained, or the sets do not fit.
         """
-        if id(images) not in self._done:  # kept with the set, so that its id() cannot be given to another
-            self._done[id(images)] = (images, self._segment(images))
-        return self._done[id(images)][1]
+        if id(images) not in self._matrices:  # kept with the set, so that its id() cannot be given to another
+            self._matrices[id(images)] = (images, self._segment(images))
+        return self._matrices[id(images)][1]
 
     def of_real(self) -> np.ndarray:
         """The same of the real test images."""
@@ -72,12 +72,12 @@ class Segmentation:
         size = config.size(config.crop_size)
         device = next(network.parameters()).device
         count = len(segmenter.labels_of_classes)
-        found = []
+        matrices = []
         for i, name in enumerate(images.names):
             numbers = condition(labels.resized(i, size), config, f"label map of '{name}'")[0].long().to(device)
             true = segmenter.classes(numbers).cpu().numpy()
-            found.append(confusion(true, classes_seen(segmenter, images.pixels(i)), count))
-        return np.stack(found)
+            matrices.append(confusion(true, classes_seen(segmenter, images.pixels(i)), count))
+        return np.stack(matrices)
 
 
 def classes_seen(segmenter: Any, pixels: np.ndarray) -> np.ndarray:

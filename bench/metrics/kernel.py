@@ -63,8 +63,8 @@ def kernel_discrepancy(features_x: np.ndarray, features_y: np.ndarray) -> Discre
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise BenchError("features are not finite; delete the feature cache and score again")
     n, m = len(x), len(y)
-    within_x, within_y = _others(x), _others(y)
-    across_x, across_y = _sums(x, y)
+    within_x, within_y = _sums_without_diagonal(x), _sums_without_diagonal(y)
+    across_x, across_y = _kernel_sums(x, y)
     total_x, total_y, total = within_x.sum(), within_y.sum(), across_x.sum()
 
     value = total_x / (n * (n - 1)) + total_y / (m * (m - 1)) - 2 * total / (n * m)
@@ -82,7 +82,7 @@ def kernel_discrepancy(features_x: np.ndarray, features_y: np.ndarray) -> Discre
     return Discrepancy(float(value), without_x, without_y)
 
 
-def _sums(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _kernel_sums(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Row and column sums of the kernel matrix between two sets."""
     rows, columns = np.empty(len(x)), np.zeros(len(y))
     for start in range(0, len(x), BLOCK):
@@ -92,7 +92,7 @@ def _sums(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
-def _others(x: np.ndarray) -> np.ndarray:
+def _sums_without_diagonal(x: np.ndarray) -> np.ndarray:
     """Row sums of the kernel matrix of one set without its diagonal."""
     itself = (np.square(x).sum(axis=1) / x.shape[1] + 1) ** 3
-    return _sums(x, x)[0] - itself
+    return _kernel_sums(x, x)[0] - itself

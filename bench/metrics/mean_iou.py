@@ -16,10 +16,10 @@ def mean_iou(confusion: np.ndarray) -> float:
     Returns:
         Percent. A class that is neither there nor predicted has no such ratio and is left out.
     """
-    right = np.diagonal(confusion).astype(np.float64)
-    either = confusion.sum(axis=0) + confusion.sum(axis=1) - right
-    there = either > 0
-    return float(100 * np.mean(right[there] / either[there])) if there.any() else float("nan")
+    correct = np.diagonal(confusion).astype(np.float64)
+    either = confusion.sum(axis=0) + confusion.sum(axis=1) - correct
+    present = either > 0
+    return float(100 * np.mean(correct[present] / either[present])) if present.any() else float("nan")
 
 
 class MeanIoU(SegmentationMetric):

@@ -64,7 +64,7 @@ class Metric(ABC):
         name, higher_is_better, description: literals, read without importing the file.
         revision: a literal, raised whenever a change can move a number; part of the score key.
         extractor: the feature network, None for metrics on pixels.
-        uses_segmenter: whether it asks the protocol's segmentation network, whose run is then part of the score key.
+        uses_segmenter: whether it uses the protocol's segmentation network, whose run is then part of the score key.
         Settings: the metric's settings model.
     """
 
@@ -143,9 +143,9 @@ class Metric(ABC):
         )
 
     def _segmenter(self, images: ScoredImages) -> str | None:
-        """The name of the segmentation network that was asked."""
-        asked = images.segmentation
-        return asked.name if self.uses_segmenter and not isinstance(asked, str) else None
+        """The name of the segmentation network that was used."""
+        segmentation = images.segmentation
+        return segmentation.name if self.uses_segmenter and not isinstance(segmentation, str) else None
 
 
 def load_metric(reference: str) -> type[Metric]:
@@ -185,26 +185,26 @@ def score_groups(uses: Iterable[tuple[str, Mapping[str, Any]]], groups: Mapping[
     Returns:
         One score for each use, in order; its value is the unweighted mean over groups.
     """
-    asked = list(uses)
-    each = {name: score(asked, images) for name, images in groups.items()}
-    if each.keys() == {""}:
-        return each[""]
-    return [_mean_of_groups({name: scores[i] for name, scores in each.items()}) for i in range(len(asked))]
+    all_uses = list(uses)
+    by_group = {name: score(all_uses, images) for name, images in groups.items()}
+    if by_group.keys() == {""}:
+        return by_group[""]
+    return [_mean_of_groups({name: scores[i] for name, scores in by_group.items()}) for i in range(len(all_uses))]
 
 
 def _mean_of_groups(scores: Mapping[str, Score]) -> Score:
     """One score of several groups; not done if one of them is not. It has no interval: groups share their inputs."""
-    values = {name: one.value for name, one in scores.items() if one.value is not None}
-    ceilings = [one.ceiling for one in scores.values() if one.ceiling is not None]
-    lacking = next(((name, one) for name, one in scores.items() if one.state != "done"), None)
+    values = {name: group.value for name, group in scores.items() if group.value is not None}
+    ceilings = [group.ceiling for group in scores.values() if group.ceiling is not None]
+    unfinished = next(((name, group) for name, group in scores.items() if group.state != "done"), None)
     changes: dict[str, Any] = {
-        "value": fmean(values.values()) if lacking is None else None,
+        "value": fmean(values.values()) if unfinished is None else None,
         "interval": None,
         "ceiling": fmean(ceilings) if len(ceilings) == len(scores) else None,
-        "n_fake": sum(one.n_fake for one in scores.values()),
-        "n_real": sum(one.n_real for one in scores.values()),
+        "n_fake": sum(group.n_fake for group in scores.values()),
+        "n_real": sum(group.n_real for group in scores.values()),
         "groups": values,
     }
-    if lacking is not None:
-        changes |= {"state": lacking[1].state, "reason": f"{lacking[0]}: {lacking[1].reason}"}
+    if unfinished is not None:
+        changes |= {"state": unfinished[1].state, "reason": f"{unfinished[0]}: {unfinished[1].reason}"}
     return next(iter(scores.values())).model_copy(update=changes)

@@ -38,7 +38,7 @@ class SegmentationMetric(Metric):
         if not total.any():
             raise BenchError("no pixel of the test images has a scored class; check the label maps")
         value = self.of_confusion(total)
-        without = np.array([self.of_confusion(total - one) for one in matrices])
+        without = np.array([self.of_confusion(total - matrix) for matrix in matrices])
         # a single image with all the scored pixels leaves nothing without it
         return value, jackknife(value, (without,)) if np.isfinite(without).all() else None
 

@@ -1,4 +1,4 @@
-"""What a metric is given: the images to score, what they are compared with, and whom it may ask."""
+"""What a metric is given: the images to score, what they are compared with, and the networks it may use."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ScoredImages:
         cache: folder of extracted features.
         weights: folder searched first for weight files that the user must supply.
         device: torch device that features are extracted on.
-        segmentation: the network and the true classes that metrics of classes ask, or why there are none.
+        segmentation: the network and the true classes that metrics of classes use, or why there are none.
         generator: the generator that made them, for metrics that choose its noise, or why there is none.
         outputs_per_input: how many images in a row of `fake` were made of one input.
     """

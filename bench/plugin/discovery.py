@@ -102,7 +102,7 @@ class Plugin:
             raise type(error)(f"{self.kind} '{self.name}' ({self.origin}): {error}") from error
         except (Exception, SystemExit) as error:
             raise BenchError(
-                f"{self.kind} '{self.name}' ({self.origin}) fails on import: {type(error).__name__}: {_line(error)}; "
+                f"{self.kind} '{self.name}' ({self.origin}) fails on import: {type(error).__name__}: {_first_line(error)}; "
                 "mend it or leave it out"
             ) from error
         try:
@@ -111,7 +111,7 @@ class Plugin:
             raise UsageError(f"{self.path.name} has no class {self.class_name}") from None
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else "no message"
 
 
@@ -149,14 +149,14 @@ def class_literals(path: Path) -> dict[str, dict[str, Any]]:
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"), path.name)
     except (OSError, SyntaxError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path}: cannot be read as Python: {_line(error)}") from error
-    found: dict[str, dict[str, Any]] = {}
+        raise BenchError(f"{path}: cannot be read as Python: {_first_line(error)}") from error
+    classes: dict[str, dict[str, Any]] = {}
     for node in tree.body:
         if not isinstance(node, ast.ClassDef):
             continue
         literals: dict[str, Any] = {}
         for base in node.bases:
-            inherited = found.get(base.id, {}) if isinstance(base, ast.Name) else {}
+            inherited = classes.get(base.id, {}) if isinstance(base, ast.Name) else {}
             # a name is not inherited: a subclass without one of its own is not a plugin of its own
             literals.update({k: v for k, v in inherited.items() if k not in ("name", "__doc__")})
         literals["__doc__"] = (ast.get_docstring(node) or "").split("\n")[0]
@@ -170,8 +170,8 @@ def class_literals(path: Path) -> dict[str, dict[str, Any]]:
             if isinstance(target, ast.Name):
                 with suppress(ValueError):  # not a literal
                     literals[target.id] = ast.literal_eval(value)
-        found[node.name] = literals
-    return found
+        classes[node.name] = literals
+    return classes
 
 
 def _built_in(kind: str) -> Iterator[Plugin]:
@@ -225,20 +225,20 @@ def plugins(kind: str) -> dict[str, Plugin]:
     Raises:
         BenchError: if two plugins claim one name; the message names both origins.
     """
-    found: dict[str, Plugin] = {}
+    by_name: dict[str, Plugin] = {}
     for plugin in [*_built_in(kind), *_from_entry_points(kind)]:
         if not _NAME.fullmatch(plugin.name):
             raise BenchError(
                 f"{kind} '{plugin.name}' of {plugin.origin} ({plugin.path}): a name may only hold letters, digits and ._-; "
                 "uninstall or rename it"
             )
-        if plugin.name in found:
+        if namesake := by_name.get(plugin.name):
             raise BenchError(
-                f"two {_PLURAL[kind]} are named '{plugin.name}': {found[plugin.name].origin} ({found[plugin.name].path}) "
+                f"two {_PLURAL[kind]} are named '{plugin.name}': {namesake.origin} ({namesake.path}) "
                 f"and {plugin.origin} ({plugin.path}); uninstall or rename one"
             )
-        found[plugin.name] = plugin
-    return found
+        by_name[plugin.name] = plugin
+    return by_name
 
 
 def find_plugin(kind: str, reference: str) -> Plugin:

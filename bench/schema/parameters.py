@@ -41,16 +41,16 @@ def parameters(content: dict[str, Any], file: str) -> dict[str, Values]:
     """
     if "parameters" not in content:
         return {}
-    found = content["parameters"]
-    _require_mapping(found, f"{file}: parameters")
-    for name, choices in found.items():
+    choices_by_name = content["parameters"]
+    _require_mapping(choices_by_name, f"{file}: parameters")
+    for name, choices in choices_by_name.items():
         _require_mapping(choices, f"{file}: parameters.{name}")
         kinds = {choice: _value_names(value) for choice, value in choices.items()}
         first, names = next(iter(kinds.items()))
         for choice, others in kinds.items():
             if others != names:
                 raise UsageError(f"{file}: parameters.{name}: {choice} must decide the same values as {first}")
-    return dict(found)
+    return dict(choices_by_name)
 
 
 def _require_mapping(value: object, where: str) -> None:
@@ -79,12 +79,12 @@ def protocols_in(content: dict[str, Any], file: str) -> dict[str, dict[str, Any]
     used = {place.partition(".")[0] for place in _places(template)}
     if unused := sorted(left_open.keys() - used):
         raise UsageError(f"{file}: parameters: nothing uses ${{{unused[0]}}}; use it or leave it out")
-    found = {}
+    protocols = {}
     for combination in product(*left_open.values()):
         chosen = {name: left_open[name][choice] for name, choice in zip(left_open, combination, strict=True)}
         name = "-".join([str(content.get("name")), *combination])
-        found[name] = {**_filled(template, chosen, file), "name": name}
-    return found
+        protocols[name] = {**_filled(template, chosen, file), "name": name}
+    return protocols
 
 
 def name_of_choice(content: dict[str, Any], text: str, file: str) -> str:

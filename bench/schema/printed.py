@@ -94,9 +94,9 @@ def printed_value(file: str, filters: Mapping[str, str]) -> Printed:
     for column, text in filters.items():
         matches = matches[matches[column].astype(str) == text]
     if len(matches) != 1:
-        wanted = ", ".join(f"{column}={text}" for column, text in filters.items())
-        found = "no row matches" if matches.empty else f"{len(matches)} rows match"
-        raise UsageError(f"{file}: {found} {wanted}; correct the `printed` selectors so that exactly one does")
+        selectors = ", ".join(f"{column}={text}" for column, text in filters.items())
+        matched = "no row matches" if matches.empty else f"{len(matches)} rows match"
+        raise UsageError(f"{file}: {matched} {selectors}; correct the `printed` selectors so that exactly one does")
     row = matches.iloc[0]
     value = None if row["value"] != row["value"] else float(row["value"])
     table = f"Table {row['table']}" if row["table"].isdigit() else row["table"]

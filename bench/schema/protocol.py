@@ -164,7 +164,7 @@ class Protocol(Strict):
         """sha256 of the validated content: provenance of every result."""
         content = self.model_dump(mode="json")
         for scale in content["scales"].values():
-            if scale["outputs_per_input"] == 1:  # younger than the protocols that do not name it, whose hash stays
+            if scale["outputs_per_input"] == 1:  # added later: the hash of protocols that do not set it stays the same
                 del scale["outputs_per_input"]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -144,26 +144,30 @@ class RunSpec(Strict):
 
     def with_file(self, sha256: str, path: Path) -> RunSpec:
         """This run, for a place where the user's file of that content is `path`; its key stays."""
-        moved = {name: f"{path}:{name.rpartition(':')[2]}" for name, of in self.plugins.items() if of == sha256}
+        moved = {
+            name: f"{path}:{name.rpartition(':')[2]}"
+            for name, file_sha256 in self.plugins.items()
+            if file_sha256 == sha256
+        }
         return self.model_copy(
             update={
                 "method": moved.get(self.method, self.method),
                 "config": {k: moved.get(v, v) if isinstance(v, str) else v for k, v in self.config.items()},
-                "plugins": {moved.get(name, name): of for name, of in self.plugins.items()},
+                "plugins": {moved.get(name, name): file_sha256 for name, file_sha256 in self.plugins.items()},
             }
         )
 
     def merged(self, other: RunSpec) -> RunSpec:
-        """This run, scored for both askers."""
-        mine, theirs = self.evaluation, other.evaluation
-        metrics = mine.metrics + [use for use in theirs.metrics if use not in mine.metrics]
+        """This run, with the metrics and checkpoints of both specifications scored."""
+        plan, other_plan = self.evaluation, other.evaluation
+        metrics = plan.metrics + [use for use in other_plan.metrics if use not in plan.metrics]
         return self.model_copy(
             update={
-                "evaluation": mine.model_copy(
+                "evaluation": plan.model_copy(
                     update={
                         "metrics": metrics,
-                        "segmenter": mine.segmenter or theirs.segmenter,
-                        "scored_checkpoints": max(mine.scored_checkpoints, theirs.scored_checkpoints),
+                        "segmenter": plan.segmenter or other_plan.segmenter,
+                        "scored_checkpoints": max(plan.scored_checkpoints, other_plan.scored_checkpoints),
                     }
                 ),
                 "asked_by": self.asked_by + [name for name in other.asked_by if name not in self.asked_by],
@@ -188,10 +192,10 @@ def read_spec(path: Path) -> RunSpec:
     """Read a run's `spec.json`; errors name the file."""
     try:
         content = path.read_bytes()
-        made = _format(content)
-        if made not in (None, *READABLE):
+        number = _format(content)
+        if number not in (None, *READABLE):
             raise BenchError(
-                f"{path}: written by another version of contrastbench (format {made}, this one reads 1 and {FORMAT}); "
+                f"{path}: written by another version of contrastbench (format {number}, this one reads 1 and {FORMAT}); "
                 "use that version, or another --home"
             )
         return RunSpec.model_validate_json(content)

@@ -203,13 +203,13 @@ def _files_by_name() -> dict[str, Traversable]:
     Raises:
         UsageError: if a file is no YAML mapping, has no name, or is not called after it.
     """
-    found: dict[str, Traversable] = {}
+    by_name: dict[str, Traversable] = {}
     for stem, path in sorted(table_files().items()):
         name = read_yaml(path).get("name")
         if not isinstance(name, str) or name.replace("/", "-") != stem:
             raise UsageError(f"{path.name}: name: must be the file's name with a slash after the paper, not {name!r}")
-        found[name] = path
-    return found
+        by_name[name] = path
+    return by_name
 
 
 def read_table(path: Traversable) -> Table:

@@ -59,15 +59,15 @@ def _folders(built_in: str, group: str) -> Iterator[tuple[str, Traversable]]:
 
 
 def _yaml_files(kind: str, built_in: str, group: str) -> dict[str, Traversable]:
-    found: dict[str, Traversable] = {}
+    by_stem: dict[str, Traversable] = {}
     for origin, folder in _folders(built_in, group):
         for entry in sorted(folder.iterdir(), key=lambda e: e.name):
             if entry.name.endswith(".yaml"):
                 name = entry.name.removesuffix(".yaml")
-                if name in found:
+                if name in by_stem:
                     raise BenchError(f"two {kind} files are named {entry.name}, one of them from {origin}; rename one")
-                found[name] = entry
-    return found
+                by_stem[name] = entry
+    return by_stem
 
 
 @lru_cache(maxsize=1)

@@ -1,1 +1,1 @@
-"""What methods are asked to do, one task per file: its data, how images are made of test inputs, and what they meet."""
+"""What methods are asked to do, one task per file: its data, how test images are made, and what they are compared with."""

@@ -35,12 +35,12 @@ class PairedTask(Task):
 
     def example_batch(self, config: Any, streams: Sequence[str], draws: Draws) -> dict[str, Tensor]:
         """A training batch of noise images and random label maps."""
-        found = super().example_batch(config, streams, draws)
+        batch = super().example_batch(config, streams, draws)
         channels = 1 if config.no_instance else 2
         shape = (config.batch_size, channels, *self.size(config))
         numbers = draws.stream("conformance.labels").integers(config.classes, size=shape)
-        found["A"] = torch.from_numpy(numbers).float()
-        return found
+        batch["A"] = torch.from_numpy(numbers).float()
+        return batch
 
 
 class PairedSynthesis(PairedTask):

@@ -19,7 +19,7 @@ class Column:
         name: of the input; with the group's, where there are several.
         given: the input, uint8 (H, W, 3).
         file: the output's, below the folder of samples.
-        truth: what the output should show, uint8 (H, W, 3); None where nobody knows.
+        truth: what the output should show, uint8 (H, W, 3); None where that is not known.
     """
 
     name: str

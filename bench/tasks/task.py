@@ -1,6 +1,6 @@
-"""The base class of every task: what a method must be able to do, what it learns from, what is made and what that meets.
+"""The base class of every task: what a method must do, what it learns from, what is made and compared with what.
 
-Nothing outside this package asks which task it has before it: it asks the task. `load_task` finds one by name.
+Code outside this package never checks which task it has: it calls the task's methods. `load_task` finds one by name.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Group:
         given: the inputs; where images are made of noise, the real images, which sheets show in their place.
         files: what is made, below the folder of samples: `outputs_per_input` files for each input in turn.
         real: what the made images are compared with.
-        truth: what files[i] should show; None where nobody knows.
+        truth: what files[i] should show; None where that is not known.
         target: the stream that `real` is of.
         outputs_per_input: how many different images are made of each input.
     """
@@ -139,7 +139,7 @@ class Task(ABC):
     # test images
 
     def groups(self, dataset: DataSet, selection: Selection) -> list[Group]:
-        """The images that are made of a split, and what they meet. There is at least one group.
+        """The images that are made of a split, and what they are compared with. There is at least one group.
 
         Args:
             dataset: the run's data.
@@ -263,10 +263,10 @@ class Task(ABC):
         return None if -1 <= low <= high <= 1 else f"the output spans [{low:.3g}, {high:.3g}]; images lie in [-1, 1]"
 
 
-def wrong_shape(output: Tensor, wanted: tuple[int, ...]) -> str | None:
-    """Say that the output for the examples has another shape than wanted; None if it has that one."""
+def wrong_shape(output: Tensor, expected: tuple[int, ...]) -> str | None:
+    """Say that the output for the examples has another shape than expected; None if it does not."""
     shape = tuple(output.shape)
-    return None if shape == wanted else f"the output for two images must have the shape {wanted}, not {shape}"
+    return None if shape == expected else f"the output for two images must have the shape {expected}, not {shape}"
 
 
 def output_files(inputs: Sequence[str], outputs_per_input: int = 1) -> list[str]:

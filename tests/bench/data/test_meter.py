@@ -21,14 +21,14 @@ def shown(**options: object) -> tuple[Console, io.StringIO]:
 
 def test_speed_and_time_left(clock: list[float]) -> None:
     meter = Meter("downloading", "bytes", 100_000_000, 20_000_000, shown()[0])
-    assert meter.told() == "20.0 of 100.0 MB"
+    assert meter.status() == "20.0 of 100.0 MB"
     clock[0] = 10.0
     meter.advance(20_000_000)
-    assert meter.told() == "40.0 of 100.0 MB, 2.0 MB/s, 30 s left"
+    assert meter.status() == "40.0 of 100.0 MB, 2.0 MB/s, 30 s left"
     meter.restart(90_000_000, None)
     clock[0] = 11.0
     meter.advance(1_000_000)
-    assert meter.told() == "91.0 MB, 1.0 MB/s"
+    assert meter.status() == "91.0 MB, 1.0 MB/s"
 
 
 def test_lines_where_there_is_no_terminal(clock: list[float]) -> None:
