@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 from bench.plugin.discovery import plugins
 
 ROOT = Path(__file__).parents[1]
@@ -67,15 +69,41 @@ def test_every_file_is_in_a_room():
     assert not homeless, "\n".join(homeless)
 
 
+def upwards(path: Path, module: str) -> list[str]:
+    """The modules that a file may not import: of rooms above its own, or of others on the same floor."""
+    own = package(module)
+    others = {name: package(name) for name in sorted(imports(path, module))}
+    return [n for n, room in others.items() if own and room and own != room and FLOOR[room] >= FLOOR[own]]
+
+
 def test_every_package_imports_only_what_stands_below_it():
-    wrong = []
-    for path, module in files():
-        own = package(module)
-        for other_module in sorted(imports(path, module)):
-            other = package(other_module)
-            if own and other and own != other and FLOOR[other] >= FLOOR[own]:
-                wrong.append(f"{path.relative_to(ROOT)} imports {other_module}")
+    wrong = [f"{path.relative_to(ROOT)} imports {name}" for path, module in files() for name in upwards(path, module)]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "named"),
+    [
+        ("bench.run.train", "from bench.plan.grid import Grid", "bench.plan.grid"),
+        ("bench.run.train", "def f():\n    import bench.plan.grid", "bench.plan.grid"),
+        ("bench.run.train", "if TYPE_CHECKING:\n    from bench.plan import grid", "bench.plan.grid"),
+        ("bench.run.train", "from ..plan import grid", "bench.plan.grid"),
+        ("bench.run.train", "from bench import plan", "bench.plan"),
+        ("bench.run.train", "from bench import replay", "bench.replay"),  # a short address has the floor of its room
+        ("bench.checks.doctor.examine", "import bench.tracking.store", "bench.tracking.store"),  # the same floor
+        ("methods.cut", "from bench.schema.cell import Cell", "bench.schema.cell"),
+    ],
+)
+def test_an_import_that_is_turned_round_is_named(tmp_path, module, line, named):
+    path = tmp_path / "file.py"
+    path.write_text(line)
+    assert named in upwards(path, module)
+
+
+def test_imports_of_what_stands_below_are_not_named(tmp_path):
+    path = tmp_path / "file.py"
+    path.write_text("import bench.run.train, bench.method\nfrom bench.base import errors\nfrom . import grid\n")
+    assert upwards(path, "bench.plan.resolve") == []
 
 
 def test_bench_imports_no_method():

@@ -11,11 +11,11 @@ from bench.base.errors import UsageError, unknown_name
 from bench.plan.check_protocol import check_protocol
 from bench.plan.resolve import Resolution, resolve
 from bench.plugin.discovery import find_plugin, load_loss, load_method, loss_host
+from bench.plugin.method import LENGTH_FIELDS
 from bench.schema.protocol import Protocol
 
 Budget = Literal["equal", "as-published"]
 BUDGETS = get_args(Budget)
-LENGTH = ("n_epochs", "n_epochs_decay", "images_per_epoch")  # how long a method trains: what `equal` makes equal
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def enter(
         return resolve(contender.method, protocol, scale, contender.overrides, length | mine)
 
     candidate = resolved(contenders[0], {})
-    length = {name: getattr(candidate.config, name) for name in LENGTH} if budget == "equal" else {}
+    length = {name: getattr(candidate.config, name) for name in LENGTH_FIELDS} if budget == "equal" else {}
     entrants = [Entrant(contenders[0].label, candidate, [])]
     for contender in contenders[1:]:
         resolution = resolved(contender, length)

@@ -19,6 +19,7 @@ from bench.base.home import Home
 from bench.base.storage import read_json, write_json
 from bench.ledger.folders import read_result
 from bench.plan.resolve import Resolution, resolve
+from bench.plugin.method import LENGTH_FIELDS
 from bench.schema.run_spec import RunSpec, digest, read_spec
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 SECONDS = 30.0  # a calibration starts no step that would end later than this
 STEPS = 34  # nor more than two rounds of StyleGAN2's lazy regularisation, every 16 steps, and two to warm up
 WARM_UP = 2
-LENGTH = ("n_epochs", "n_epochs_decay", "images_per_epoch")  # how many steps, not how long each takes
 
 
 class Cost(BaseModel):
@@ -86,7 +86,7 @@ class Workload:
     @property
     def key(self) -> str:
         """Equal for workloads whose steps cost the same."""
-        config = {name: value for name, value in self.config.items() if name not in LENGTH}
+        config = {name: value for name, value in self.config.items() if name not in LENGTH_FIELDS}
         return digest([self.label, config, self.threads])[:16]
 
     def build(self) -> Method:

@@ -29,6 +29,10 @@ Task = str  # the name of a task (bench/tasks)
 UNKNOWN = 255  # the class of pixels without a label, in every label map
 
 
+# the fields of every configuration that say how long it trains, not what a step does
+LENGTH_FIELDS = ("n_epochs", "n_epochs_decay", "images_per_epoch")
+
+
 class MethodConfig(Strict):
     """The part of a recipe that every method has: length, batch, and how training images are cut.
 
