@@ -205,13 +205,13 @@ class Projector:
         """Parameters that are missing, tags that changed, tags that ceased to hold."""
         from mlflow.entities import Param, RunTag
 
-        wanted = {name: _cut(value, TAG_LENGTH) for name, value in record.tags.items() if value}
+        expected = {name: _cut(value, TAG_LENGTH) for name, value in record.tags.items() if value}
         if record.parent is not None and record.parent in self.shown:
-            wanted["mlflow.parentRunId"] = self.shown[record.parent].run_id
+            expected["mlflow.parentRunId"] = self.shown[record.parent].run_id
         if shown.tags.get("mlflow.runName") != record.name:
             self.client.update_run(shown.run_id, name=record.name)
             shown.tags["mlflow.runName"] = record.name
-        tags = [RunTag(name, value) for name, value in wanted.items() if shown.tags.get(name) != value]
+        tags = [RunTag(name, value) for name, value in expected.items() if shown.tags.get(name) != value]
         params = [
             Param(name, _cut(value, PARAM_LENGTH)) for name, value in record.params.items() if name not in shown.params
         ]
@@ -222,7 +222,7 @@ class Projector:
         for name in [name for name, value in record.tags.items() if not value and name in shown.tags]:
             self.client.delete_tag(shown.run_id, name)
             del shown.tags[name]
-        shown.tags |= wanted
+        shown.tags |= expected
         shown.params |= {param.key: param.value for param in params}
 
     def _name_data(self, data: DataName, shown: InMlflow) -> None:
@@ -265,9 +265,9 @@ class Projector:
             raise TrackingDown(reason(error)) from error
 
     def _reread(self, identity: str) -> None:
-        found = self._ask(self.client)
-        if identity in found:
-            self.shown[identity] = found[identity]
+        in_mlflow = self._ask(self.client)
+        if identity in in_mlflow:
+            self.shown[identity] = in_mlflow[identity]
 
 
 def _is_news(shown: InMlflow, point: Point, name: str) -> bool:

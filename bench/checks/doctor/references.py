@@ -54,12 +54,12 @@ def _step_error(step: ReferenceStep) -> float:
     from bench.checks.replay.recording import read_recording
     from bench.checks.replay.replay import replay
 
-    found = replay(step.method, step.config, step.path, steps=1)
-    record = read_recording(step.path, found.method.networks())
+    replayed = replay(step.method, step.config, step.path, steps=1)
+    record = read_recording(step.path, replayed.method.networks())
     losses = sorted(key for key in record if "/loss_" in key)
     gradient = sorted(key for key in record if key.startswith(f"grad_step0/{step.network}."))
 
     def joined(tensors: Mapping[str, Tensor], keys: list[str]) -> np.ndarray:
         return np.concatenate([as_numpy(tensors[key]).ravel() for key in keys])
 
-    return max(relative_error(joined(found.tensors, keys), joined(record, keys)) for keys in (losses, gradient))
+    return max(relative_error(joined(replayed.tensors, keys), joined(record, keys)) for keys in (losses, gradient))

@@ -108,6 +108,6 @@ class RecordedDraws(Draws):
             BenchError: if draws are left.
         """
         # a record may say of a method that never mirrors that it did not
-        left = [key for kind, draws in self._left.items() for key, value in draws if kind != "flipped" or value.any()]
-        if left:
-            raise BenchError(f"the method never used {', '.join(left)}; it draws less than the recorded one")
+        unused = [key for kind, draws in self._left.items() for key, value in draws if kind != "flipped" or value.any()]
+        if unused:
+            raise BenchError(f"the method never used {', '.join(unused)}; it draws less than the recorded one")
