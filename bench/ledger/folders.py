@@ -74,7 +74,7 @@ def _has_become_available(metric: str, weights: Path) -> bool:
     from bench.metrics.metric import load_metric
 
     extractor = load_metric(metric).extractor
-    if extractor is None:  # aligned truth comes by no file, and a segmentation network makes another score key
+    if extractor is None:  # no weight file provides aligned truth, and a segmentation network changes the score key
         return False
     try:
         extractor(weights).check()

@@ -23,8 +23,8 @@ CURVE_POINTS = 100  # a curve of more logged rows is averaged down to about this
 COLUMNS = 3
 LEGEND_LINE = 120  # characters
 MARKED_POINTS = 8  # with more, markers would cover the line
-TOO_FAR_APART = 6.0  # of typical losses on one linear axis
-MOST_DECADES = 1000.0  # on a logarithmic one, where a loss near zero would press everything flat in turn
+TOO_FAR_APART = 6.0  # ratio of typical losses from which on the axis is logarithmic
+MOST_DECADES = 1000.0  # largest ratio on a logarithmic axis; a loss near zero would flatten all others
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def draw_curve(axis: Axes, frame: pd.DataFrame, name: str, place: int, count: in
 
 
 def scale_axes(axis: Axes, is_loss: bool) -> None:
-    """From the first image on; logarithmic where one method's loss would press the others flat."""
+    """Start at image 0; logarithmic where one method's loss would flatten the others."""
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     curves = [heights for heights in map(_heights, axis.lines) if len(heights)]

@@ -21,12 +21,12 @@ from bench.base.home import Home
 from bench.tracking.projector import Projector, Report
 from bench.tracking.store import TrackingDown, shown
 
-INTERVAL = 5.0  # seconds between passes,
-SHARE = 0.2  # and passes take no more than about this share of one core's time
+INTERVAL = 5.0  # seconds between passes
+SHARE = 0.2  # of one core's time that passes may take, about
 RETRY = 30.0  # seconds until an address that did not answer is asked again
 ORPHAN_SECONDS = 120.0  # how long runs may take to stop after their command died
 READY = "ready"  # the line that says that the database exists
-FAREWELL = "done"  # what a parent says that ends in order
+FAREWELL = "done"  # the last line from a parent that ends normally
 
 
 def follow(projector: Projector, stop: threading.Event, say: Callable[[str], None]) -> None:

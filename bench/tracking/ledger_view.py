@@ -217,7 +217,7 @@ def _read_run(path: Path) -> tuple[str, RunSpec]:
 
 
 def _ran_as(spec: RunSpec) -> str:
-    """The protocol that ran, for a run that stands in no group: its asker's, or that one's stand-in."""
+    """The protocol that ran, for a run in no group: the one that asked for it, or that protocol's stand-in."""
     if not spec.asked_by:
         return spec.data.name
     protocol, _, scale = spec.asked_by[0].partition(" ")

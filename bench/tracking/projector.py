@@ -45,7 +45,7 @@ class Report:
 
     Attributes:
         runs, running: runs that have begun, and those that are under way.
-        written: records that had news.
+        written: records with something new.
         points: metric values written.
         problems: a line for each file or run that could not be shown.
     """
@@ -108,8 +108,6 @@ class Projector:
     def _forget(self) -> None:
         self.client, self.experiments, self.shown = None, {}, {}
 
-    # ---- one pass
-
     def _pass(self) -> Report:
         ledger = Ledger(self.home)
         report = Report(problems=list(ledger.problems))
@@ -143,7 +141,7 @@ class Projector:
             self._reread(identity)
 
     def _write(self, record: MlflowRun, fingerprint: str) -> int:
-        """Write one record's news; returns how many metric values that were."""
+        """Write what is new in one record; returns how many metric values that were."""
         from mlflow.entities import Metric
 
         shown = self.shown.get(record.identity)
@@ -178,7 +176,7 @@ class Projector:
                 self.client.set_terminated(shown.run_id, record.status, round(record.ended * 1000))
             shown.status = record.status
         shown.fingerprint = fingerprint
-        if record.status != "RUNNING":  # the next process needs not look at it again
+        if record.status != "RUNNING":  # the next process need not look at it again
             self.client.set_tag(shown.run_id, DONE_TAG, fingerprint)
         return sum(len(point.values) for point in [*losses, *scores])
 

@@ -20,7 +20,7 @@ from bench.base.home import Home
 from bench.tracking.background import Background
 from bench.tracking.store import ENVIRONMENT, PROTOCOL_TAG, is_server, shown, view_link
 
-ADDRESS = "127.0.0.1"  # never another: MLflow asks nobody for a password
+ADDRESS = "127.0.0.1"  # no other address: MLflow asks for no password
 START_SECONDS = 180.0
 STOP_SECONDS = 10.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says

@@ -59,7 +59,7 @@ def read_shown(client: Any, experiments: list[str], home: str) -> dict[str, InMl
             tags,
             dict(run.data.params),
             files=json.loads(tags.get(FILES_TAG, "{}")),
-            # a running run's is that of an earlier stop
+            # a running run still has the fingerprint of an earlier stop
             fingerprint=tags.get(DONE_TAG, "") if run.info.status != "RUNNING" else "",
             has_data=bool(run.inputs and run.inputs.dataset_inputs),
         )

@@ -24,7 +24,7 @@ from bench.schema.protocol import load_protocol
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# before mlflow is imported: it neither calls home, nor hangs for minutes on a server that is down, nor draws bars
+# set before mlflow is imported: no telemetry, no minutes of waiting for a server that is down, no progress bars
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",

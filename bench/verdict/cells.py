@@ -32,7 +32,7 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
         state, reason = planned.blocked
         return cell.model_copy(update={"state": state, "reason": reason})
     devices = sorted({grid.runs[key].device for key in planned.keys.values()})
-    if len(devices) > 1:  # their digits differ, and so would what a mean over them is a mean of
+    if len(devices) > 1:  # scores of different devices differ in their last digits, so a mean would mix the two
         reason = f"its runs compute on {' and '.join(devices)}; plan all of them with one --device"
         return cell.model_copy(update={"state": "failed", "reason": reason})
     resolution = planned.resolution

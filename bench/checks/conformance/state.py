@@ -1,4 +1,4 @@
-"""Everything a method is at a moment, compared bit for bit; and what no plugin may lean on, moved away."""
+"""The whole state of a method, compared bit for bit, and the global state that no plugin may depend on."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def reference_findings(devices: Sequence[str] = ()) -> Iterator[Finding]:
     Args:
         devices: torch's names of the devices beside the CPU: `cuda:0`.
     """
-    # a class that says nothing of its part is of the losses, which come first
+    # a class without `part` belongs to the losses, which come first
     for name in sorted(plugins("reference"), key=lambda name: plugins("reference")[name].literals.get("part", "")):
         yield from guarded(NUMBERS_SECTION, name, lambda name=name: _findings(name, devices))  # type: ignore[misc]
 

@@ -65,7 +65,7 @@ def requirement_findings(requirements: list[Requirement]) -> Iterator[Finding]:
 def torchvision_finding() -> Finding:
     """Whether torchvision's compiled operators load beside this torch; built against another one they do not.
 
-    That is where its import fails. Importing all of it would tell the same and take seven seconds.
+    That is where its import fails. Importing all of it would show the same and take seven seconds.
     """
     try:
         _load_operators()
