@@ -77,17 +77,17 @@ def choose(
             raise UsageError(f"--framework {framework}: takes no loss; choose one that does, for example cut")
         load_loss(loss)
         overrides: dict[str, Any] = {"loss": loss} | ({"loss_options": loss_options} if loss_options else {})
-        found = [Contender(find_plugin("loss", loss).name, framework, overrides)]
+        contenders = [Contender(find_plugin("loss", loss).name, framework, overrides)]
     else:
         if loss_options:
             raise UsageError("--loss-option goes with --loss; change a method's settings with --set KEY=VALUE")
-        found = [Contender(find_plugin("method", str(method)).name, str(method))]
-    found += [Contender(find_plugin("method", name).name, name) for name in against]
-    labels = [contender.label for contender in found]
+        contenders = [Contender(find_plugin("method", str(method)).name, str(method))]
+    contenders += [Contender(find_plugin("method", name).name, name) for name in against]
+    labels = [contender.label for contender in contenders]
     for label in labels:
         if labels.count(label) > 1:
             raise UsageError(f"two contenders are named '{label}'; leave one out or rename the class")
-    return found
+    return contenders
 
 
 def enter(
@@ -110,12 +110,12 @@ def enter(
     check_protocol(protocol, scale, [contender.method for contender in contenders])
     fields = {contender.label: load_method(contender.method).Config.model_fields for contender in contenders}
     for name in settings:
-        if not any(name in known for known in fields.values()):
-            raise unknown_name("setting", name, {key for known in fields.values() for key in known})
+        if not any(name in names for names in fields.values()):
+            raise unknown_name("setting", name, {key for names in fields.values() for key in names})
 
     def resolved(contender: Contender, length: dict[str, Any]) -> Resolution:
-        mine = {name: value for name, value in settings.items() if name in fields[contender.label]}
-        return resolve(contender.method, protocol, scale, contender.overrides, length | mine)
+        own = {name: value for name, value in settings.items() if name in fields[contender.label]}
+        return resolve(contender.method, protocol, scale, contender.overrides, length | own)
 
     candidate = resolved(contenders[0], {})
     length = {name: getattr(candidate.config, name) for name in LENGTH_FIELDS} if budget == "equal" else {}
@@ -131,10 +131,10 @@ def _differences(candidate: Resolution, other: Resolution) -> list[str]:
     lines = []
     if candidate.plugin.name != other.plugin.name:
         lines.append(f"method {other.plugin.name} (candidate: {candidate.plugin.name})")
-    mine = dict(candidate.config)
+    settings = dict(candidate.config)
     for name, value in other.config:
-        if name in mine and mine[name] != value:
-            lines.append(f"{name} {_shown(value)} (candidate: {_shown(mine[name])})")
+        if name in settings and settings[name] != value:
+            lines.append(f"{name} {_shown(value)} (candidate: {_shown(settings[name])})")
     return lines
 
 

@@ -36,8 +36,8 @@ def _arrow(higher_is_better: bool) -> str:
 
 def decimals(findings: Findings, metric: str) -> int:
     """Digits after the point for scores of a metric."""
-    found = (c.scores.get(metric, {}).get(findings.counts) for c in findings.contenders)
-    return decimals_for(mean(measured) for measured in found if measured is not None)
+    measurements = (c.scores.get(metric, {}).get(findings.counts) for c in findings.contenders)
+    return decimals_for(mean(measured) for measured in measurements if measured is not None)
 
 
 def _scores(findings: Findings) -> Block:
@@ -64,8 +64,8 @@ def _scores(findings: Findings) -> Block:
 
 def _ceiling(findings: Findings, metric: str) -> str:
     """What the real test images get, empty where a perfect score is known by itself."""
-    found = (contender.scores.get(metric, {}).get(findings.counts) for contender in findings.contenders)
-    value = ceiling(found)
+    measurements = (contender.scores.get(metric, {}).get(findings.counts) for contender in findings.contenders)
+    value = ceiling(measurements)
     return "" if value is None else f"{value:.{decimals(findings, metric)}f}"
 
 

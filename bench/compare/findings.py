@@ -116,24 +116,26 @@ def collect(
         grid: the runs.
         only_metrics: compare by these; none: by all of the protocol's.
     """
-    first = entrants[0].resolution
-    uses = [use.metric for use in first.ran.metrics if not only_metrics or use.metric in only_metrics]
-    counts = first.asked.counts
+    candidate = entrants[0].resolution
+    uses = [use.metric for use in candidate.ran.metrics if not only_metrics or use.metric in only_metrics]
+    counts = candidate.asked.counts
     contenders, missing = [], {}
     for entrant in entrants:
-        mine = keys[entrant.label]
+        train_keys = keys[entrant.label]
         select = entrant.resolution.ran.select_by
         higher = bool(find_plugin("metric", select).literals["higher_is_better"])
-        frames = {key: scores_frame(grid.home.run(key), grid.runs[key], grid.splits[key]) for key in mine.values()}
-        chosen = {seed: chosen_epochs(frames[key], select, higher) for seed, key in mine.items()}
+        frames = {
+            key: scores_frame(grid.home.run(key), grid.runs[key], grid.splits[key]) for key in train_keys.values()
+        }
+        chosen = {seed: chosen_epochs(frames[key], select, higher) for seed, key in train_keys.items()}
         scores: dict[str, dict[Checkpoint, Measured]] = {}
         for metric in uses:
-            found = {rule: over_seeds(mine, frames, chosen, metric, rule) for rule in CHECKPOINTS}
-            scores[metric] = {rule: value for rule, value in found.items() if value is not None}
+            by_rule = {rule: over_seeds(train_keys, frames, chosen, metric, rule) for rule in CHECKPOINTS}
+            scores[metric] = {rule: value for rule, value in by_rule.items() if value is not None}
             for frame in frames.values():
                 for row in frame[(frame["metric"] == metric) & (frame["state"] == "not available")].itertuples():
                     missing[metric] = str(row.reason)
-        states = {seed: run_state(grid.home.run(key)) for seed, key in mine.items()}
+        states = {seed: run_state(grid.home.run(key)) for seed, key in train_keys.items()}
         contenders.append(
             ContenderFindings(
                 label=entrant.label,
@@ -141,13 +143,13 @@ def collect(
                 config=entrant.resolution.config.model_dump(mode="json"),
                 differences=entrant.differences,
                 deviations=entrant.resolution.deviations,
-                train_keys=mine,
+                train_keys=train_keys,
                 problems=[
                     f"seed {seed} {state}{f': {reason}' if reason else ''}"
                     for seed, (state, reason) in states.items()
                     if state != "done"
                 ],
-                scores={metric: found for metric, found in scores.items() if found},
+                scores={metric: by_rule for metric, by_rule in scores.items() if by_rule},
             )
         )
     metrics = {
@@ -157,11 +159,11 @@ def collect(
     }
     return Findings(
         name=name,
-        protocol=first.asked.id,
-        ran_as=first.ran.id,
+        protocol=candidate.asked.id,
+        ran_as=candidate.ran.id,
         scale=scale,
         budget=budget,
-        seeds=sorted({seed for mine in keys.values() for seed in mine}),
+        seeds=sorted({seed for train_keys in keys.values() for seed in train_keys}),
         counts=counts,
         metrics=metrics,
         missing={metric: reason for metric, reason in missing.items() if metric not in metrics},
@@ -184,14 +186,14 @@ def duels(contenders: Sequence[ContenderFindings], metrics: dict[str, bool], cou
         return measured.values if measured else {}
 
     candidate, *rivals = contenders
-    found = [
+    comparisons = [
         (metric, higher, rival.label, paired_comparison(values(candidate, metric), values(rival, metric)))
         for metric, higher in metrics.items()
         for rival in rivals
     ]
-    adjusted = iter(holm([paired.p_value for *_, paired in found if paired is not None]))
+    adjusted = iter(holm([paired.p_value for *_, paired in comparisons if paired is not None]))
     result = []
-    for metric, higher, rival_label, paired in found:
+    for metric, higher, rival_label, paired in comparisons:
         p = next(adjusted) if paired is not None else None
         result.append(
             Duel(

@@ -48,14 +48,14 @@ def difference(first: RunFolder, second: RunFolder) -> dict[str, Any]:
         differ; None where one run lacks it) and `scores` (all of them).
     """
     a, b = _facts(first), _facts(second)
-    found: dict[str, Any] = {"runs": [str(first.path), str(second.path)], "states": [a["state"], b["state"]]}
+    report: dict[str, Any] = {"runs": [str(first.path), str(second.path)], "states": [a["state"], b["state"]]}
     for section in SECTIONS:
-        mine, theirs = a[section], b[section]
-        names = dict.fromkeys([*mine, *theirs])
-        found[section] = {n: [mine.get(n), theirs.get(n)] for n in names if mine.get(n) != theirs.get(n)}
+        left, right = a[section], b[section]
+        names = dict.fromkeys([*left, *right])
+        report[section] = {n: [left.get(n), right.get(n)] for n in names if left.get(n) != right.get(n)}
     scores = dict.fromkeys([*a["scores"], *b["scores"]])
-    found["scores"] = {name: [a["scores"].get(name), b["scores"].get(name)] for name in scores}
-    return found
+    report["scores"] = {name: [a["scores"].get(name), b["scores"].get(name)] for name in scores}
+    return report
 
 
 def _facts(folder: RunFolder) -> dict[str, Any]:
@@ -76,47 +76,45 @@ def _facts(folder: RunFolder) -> dict[str, Any]:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in values.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return found
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
 
 
 def scores_of(folder: RunFolder, spec: RunSpec) -> dict[str, float | None]:
     """Every score on disk, as `epoch 8, test, L1` -> value."""
-    found = {}
+    scores = {}
     for epoch, split, use in wanted(spec, ("validation", "test")):
         stored = read_score(folder, score_key(spec, epoch, split, use))
         if stored is not None and stored["state"] == "done":
-            found[f"epoch {epoch}, {split}, {use.metric}"] = stored["value"]
-    return found
+            scores[f"epoch {epoch}, {split}, {use.metric}"] = stored["value"]
+    return scores
 
 
-def print_difference(found: dict[str, Any]) -> None:
+def print_difference(report: dict[str, Any]) -> None:
     """Show two runs side by side."""
     console = Console()
-    for letter, folder, state in zip("AB", found["runs"], found["states"], strict=True):
+    for letter, folder, state in zip("AB", report["runs"], report["states"], strict=True):
         say(console, f"{letter}: {folder} ({state})")
-    same = [section for section in SECTIONS if not found[section]]
+    equal = [section for section in SECTIONS if not report[section]]
     for section in (*SECTIONS, "scores"):
-        if not found[section]:
+        if not report[section]:
             continue
         table = Table(box=None, pad_edge=False, title=section, title_justify="left")
         for heading in ("", "A", "B", *(["B - A"] if section == "scores" else [])):
             table.add_column(heading, overflow="fold")
-        for name, (mine, theirs) in found[section].items():
+        for name, (a, b) in report[section].items():
             if section != "scores":
-                table.add_row(name, _shown(mine), _shown(theirs))
-            elif mine is None or theirs is None:
-                table.add_row(name, _number(mine), _number(theirs), "")
+                table.add_row(name, _shown(a), _shown(b))
+            elif a is None or b is None:
+                table.add_row(name, _number(a), _number(b), "")
             else:
-                table.add_row(
-                    name, _number(mine), _number(theirs), f"{theirs - mine:+.4g}" if mine != theirs else "same"
-                )
+                table.add_row(name, _number(a), _number(b), f"{b - a:+.4g}" if a != b else "same")
         console.print()
         console.print(table)
-    if same:
-        say(console, f"\nthe same: {', '.join(same)}")
+    if equal:
+        say(console, f"\nthe same: {', '.join(equal)}")
 
 
 def _number(value: float | None) -> str:

@@ -34,8 +34,8 @@ def is_owned(folder: RunFolder) -> bool:
 
 def read_result(folder: RunFolder) -> dict[str, Any] | None:
     """What a run wrote when it was done (`bench.run.execute`); None if it is not, or if the file is damaged."""
-    found = read_object(folder.result)
-    return found if found is not None and found.keys() >= {"code", "steps", "train_seconds"} else None
+    result = read_object(folder.result)
+    return result if result is not None and result.keys() >= {"code", "steps", "train_seconds"} else None
 
 
 def run_state(folder: RunFolder) -> tuple[State, str]:
@@ -47,8 +47,8 @@ def run_state(folder: RunFolder) -> tuple[State, str]:
     if (error := read_object(folder.error)) is not None:
         return "failed", str(error.get("message", f"see {folder.log}"))
     progress = read_object(folder.progress) or {}
-    known = "step" in progress and "total_steps" in progress
-    steps = f"{progress['step']} of {progress['total_steps']} steps are done" if known else ""
+    has_begun = "step" in progress and "total_steps" in progress
+    steps = f"{progress['step']} of {progress['total_steps']} steps are done" if has_begun else ""
     return "not run", steps
 
 
@@ -74,7 +74,7 @@ def _has_become_available(metric: str, weights: Path) -> bool:
     from bench.metrics.metric import load_metric
 
     extractor = load_metric(metric).extractor
-    if extractor is None:  # aligned truth comes by no file, and a segmentation network makes another score key
+    if extractor is None:  # no weight file provides aligned truth, and a segmentation network changes the score key
         return False
     try:
         extractor(weights).check()
@@ -125,10 +125,10 @@ def chosen_epochs(scores: pd.DataFrame, select_by: str, higher_is_better: bool) 
     chosen["last"] = int(scores["epoch"].max())
     rules: tuple[tuple[Checkpoint, str], ...] = (("best-on-validation", "validation"), ("best-on-test", "test"))
     for rule, split in rules:
-        mine = scores[(scores["split"] == split) & (scores["metric"] == select_by)]
+        scored = scores[(scores["split"] == split) & (scores["metric"] == select_by)]
         # a rule that has not seen every checkpoint cannot say which is best
-        if len(mine) and (mine["state"] == "done").all():
-            ordered = mine.sort_values(["value", "epoch"], ascending=[not higher_is_better, False])
+        if len(scored) and (scored["state"] == "done").all():
+            ordered = scored.sort_values(["value", "epoch"], ascending=[not higher_is_better, False])
             chosen[rule] = int(ordered["epoch"].iloc[0])
     return chosen
 

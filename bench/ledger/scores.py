@@ -18,12 +18,12 @@ def wanted(spec: RunSpec, splits: Sequence[str]) -> list[tuple[int, Split, Metri
     """Every (epoch, split, metric) the evaluation asks for, given the splits that the data set has."""
     evaluation = spec.evaluation
     select = [use for use in evaluation.metrics if use.metric == evaluation.select_by]
-    found: list[tuple[int, Split, MetricUse]] = []
+    scores: list[tuple[int, Split, MetricUse]] = []
     for epoch in spec.scored_epochs:
         if "validation" in splits:
-            found += [(epoch, "validation", use) for use in select]
-        found += [(epoch, "test", use) for use in evaluation.metrics]
-    return found
+            scores += [(epoch, "validation", use) for use in select]
+        scores += [(epoch, "test", use) for use in evaluation.metrics]
+    return scores
 
 
 def read_score(folder: RunFolder, key: str) -> dict[str, Any] | None:

@@ -23,8 +23,8 @@ CURVE_POINTS = 100  # a curve of more logged rows is averaged down to about this
 COLUMNS = 3
 LEGEND_LINE = 120  # characters
 MARKED_POINTS = 8  # with more, markers would cover the line
-TOO_FAR_APART = 6.0  # of typical losses on one linear axis
-MOST_DECADES = 1000.0  # on a logarithmic one, where a loss near zero would press everything flat in turn
+TOO_FAR_APART = 6.0  # ratio of typical losses from which on the axis is logarithmic
+MOST_DECADES = 1000.0  # largest ratio on a logarithmic axis; a loss near zero would flatten all others
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ def curves_figure(
     Returns:
         The figure, None if there is nothing to draw.
     """
-    scored = [metric for metric in metrics if any(metric in one.scores for one in series)]
+    scored = [metric for metric in metrics if any(metric in curves.scores for curves in series)]
     panels = [*losses, *scored]
     if not panels:
         return None
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     alone = len(series) == 1
-    labels = [one.label for one in series]
+    labels = [curves.label for curves in series]
     more_legend = 0.2 * (-(-len(labels) // _legend_columns(labels)) - 1)  # inches
     figure, axes = new_figure(width, 0.6 + 2.0 * rows + more_legend, rows, columns, arranged=not alone)
     if alone:
@@ -78,8 +78,10 @@ def curves_figure(
     for place, (axis, name) in enumerate(zip(flat, panels, strict=False)):
         is_loss = place < len(losses)
         against = "images" if is_loss else scores_against
-        for number, one in enumerate(series):
-            draw_curve(axis, one.losses if is_loss else one.scores, name, number, len(series), one.label, against)
+        for number, curves in enumerate(series):
+            draw_curve(
+                axis, curves.losses if is_loss else curves.scores, name, number, len(series), curves.label, against
+            )
         scale_axes(axis, is_loss)
         short = name.rpartition(":")[2]  # of a user's FILE.py:Class the class
         axis.set_title(short if is_loss else f"{short} {'↑' if metrics[name] else '↓'}", loc="left", fontweight="bold")
@@ -159,11 +161,13 @@ def score_curves(home: Home, train_keys: Mapping[int, str], batch_size: int) -> 
         logged = read_metrics(folder)
         if logged.empty:
             continue
-        last = {int(epoch): int(step) * batch_size for epoch, step in zip(logged["epoch"], logged["step"], strict=True)}
+        images_at = {
+            int(epoch): int(step) * batch_size for epoch, step in zip(logged["epoch"], logged["step"], strict=True)
+        }
         scores = scores_frame(folder, read_spec(folder.spec), ("test",))
-        done = scores[(scores["split"] == "test") & (scores["state"] == "done") & scores["epoch"].isin(list(last))]
+        done = scores[(scores["split"] == "test") & (scores["state"] == "done") & scores["epoch"].isin(list(images_at))]
         rows += [
-            {"seed": seed, "images": last[epoch], "epoch": epoch, metric: value}
+            {"seed": seed, "images": images_at[epoch], "epoch": epoch, metric: value}
             for epoch, metric, value in zip(done["epoch"], done["metric"], done["value"], strict=True)
         ]
     if not rows:
@@ -187,17 +191,17 @@ def draw_curve(axis: Axes, frame: pd.DataFrame, name: str, place: int, count: in
     if name not in frame:
         axis.plot([], [], color=colour, linestyle=dash(place), label=label)
         return
-    found = frame[[against, name]].dropna().groupby(against)[name].agg(["mean", "min", "max"])
-    shape = marker(place) if len(found) <= MARKED_POINTS else None
+    over_seeds = frame[[against, name]].dropna().groupby(against)[name].agg(["mean", "min", "max"])
+    shape = marker(place) if len(over_seeds) <= MARKED_POINTS else None
     axis.plot(
-        found.index, found["mean"], color=colour, linestyle=dash(place), marker=shape, label=label,
+        over_seeds.index, over_seeds["mean"], color=colour, linestyle=dash(place), marker=shape, label=label,
         linewidth=1.6, markersize=5,
     )  # fmt: skip
-    axis.fill_between(found.index, found["min"], found["max"], color=colour, alpha=0.18, linewidth=0)
+    axis.fill_between(over_seeds.index, over_seeds["min"], over_seeds["max"], color=colour, alpha=0.18, linewidth=0)
 
 
 def scale_axes(axis: Axes, is_loss: bool) -> None:
-    """From the first image on; logarithmic where one method's loss would press the others flat."""
+    """Start at image 0; logarithmic where one method's loss would flatten the others."""
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     curves = [heights for heights in map(_heights, axis.lines) if len(heights)]

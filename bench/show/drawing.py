@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")  # with the colours: nothing is told by colour alone
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")  # beside the colours: colour is never the only cue
 DASHES = ("-", "--", "-.", ":")
 LABEL_WIDTH = 24  # characters
 

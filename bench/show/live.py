@@ -126,7 +126,7 @@ def _line(state: dict[str, Any]) -> str:
     if "step" not in state:
         return f"{place}{phase}"
     losses = " ".join(f"{name} {value:.3g}" for name, value in state.get("losses", {}).items())
-    where = f"{place}step {state['step']}/{state['total_steps']} epoch {state['epoch']}/{state['total_epochs']}"
+    position = f"{place}step {state['step']}/{state['total_steps']} epoch {state['epoch']}/{state['total_epochs']}"
     # the losses last: their number varies, and a narrow terminal cuts the line
-    told = f"{where}  {duration(_left(state))} left  {state['seconds_per_step']:.2f} s/step  {losses}"
-    return told if phase == "training" else f"{where}  {phase}"
+    text = f"{position}  {duration(_left(state))} left  {state['seconds_per_step']:.2f} s/step  {losses}"
+    return text if phase == "training" else f"{position}  {phase}"

@@ -150,9 +150,9 @@ def samples_without_inputs(home: Home, runs: Mapping[str, RunSpec]) -> Samples:
         label: {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.png")}
         for label, folder in folders.items()
     }
-    there = [by_name.keys() for by_name in files.values() if by_name]
+    file_names = [by_name.keys() for by_name in files.values() if by_name]
     # only images that every run has stand below each other
-    common = sorted(set.intersection(*map(set, there))) if there else []
+    common = sorted(set.intersection(*map(set, file_names))) if file_names else []
     names = [common[i] for i in evenly_spaced(len(common), COLUMNS)]
     rows, missing = [], {}
     for label, by_name in files.items():

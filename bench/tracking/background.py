@@ -14,7 +14,7 @@ from bench.base.home import Home
 from bench.tracking.follow import FAREWELL, READY
 from bench.tracking.store import ENVIRONMENT, shown
 
-PATIENCE_SECONDS = 2.0  # without a word
+PATIENCE_SECONDS = 2.0  # of waiting before the user is told what is still being done
 FINISH_SECONDS = 120.0  # for the last pass; a database of 400 runs that were never shown takes longer: `sync`
 
 

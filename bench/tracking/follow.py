@@ -21,12 +21,12 @@ from bench.base.home import Home
 from bench.tracking.projector import Projector, Report
 from bench.tracking.store import TrackingDown, shown
 
-INTERVAL = 5.0  # seconds between passes,
-SHARE = 0.2  # and passes take no more than about this share of one core's time
+INTERVAL = 5.0  # seconds between passes
+SHARE = 0.2  # of one core's time that passes may take, about
 RETRY = 30.0  # seconds until an address that did not answer is asked again
 ORPHAN_SECONDS = 120.0  # how long runs may take to stop after their command died
 READY = "ready"  # the line that says that the database exists
-FAREWELL = "done"  # what a parent says that ends in order
+FAREWELL = "done"  # the last line from a parent that ends normally
 
 
 def follow(projector: Projector, stop: threading.Event, say: Callable[[str], None]) -> None:
@@ -41,11 +41,11 @@ def follow(projector: Projector, stop: threading.Event, say: Callable[[str], Non
         BenchError: the address cannot be used at all.
     """
     is_down, is_ready = False, False
-    told: set[str] = set()
+    reported: set[str] = set()
     while True:
-        last = stop.is_set()
+        is_last = stop.is_set()
         took, pause = 0.0, INTERVAL
-        if last or not is_ready or not projector.is_done_by_another(3 * INTERVAL):
+        if is_last or not is_ready or not projector.is_done_by_another(3 * INTERVAL):
             started = time.monotonic()
             try:
                 report = projector.project()
@@ -61,11 +61,11 @@ def follow(projector: Projector, stop: threading.Event, say: Callable[[str], Non
                     say(READY)
                 is_ready = True
                 for problem in report.problems:
-                    if problem not in told:
-                        told.add(problem)
+                    if problem not in reported:
+                        reported.add(problem)
                         say(f"MLflow: {problem}")
             took = time.monotonic() - started
-        if last:
+        if is_last:
             return
         stop.wait(max(pause, took / SHARE))
 
@@ -135,10 +135,10 @@ def main(arguments: list[str]) -> int:
     """Follow until standard input ends: with FAREWELL if the parent closed it, without if the parent died."""
     root, datasets, uri = arguments
     os.nice(19)  # what trains goes first
-    stop, heard = threading.Event(), []
+    stop, received = threading.Event(), []
 
     def wait_for_end() -> None:
-        heard.append(sys.stdin.read())
+        received.append(sys.stdin.read())
         stop.set()
 
     def say(line: str) -> None:
@@ -149,7 +149,7 @@ def main(arguments: list[str]) -> int:
     projector = Projector(Home(Path(root), Path(datasets)), uri)
     try:
         follow(projector, stop, say)
-        if heard[0].strip() != FAREWELL:
+        if received[0].strip() != FAREWELL:
             see_out(projector, say)
     except BenchError as error:
         say(f"warning: MLflow: {error}")

@@ -87,22 +87,22 @@ def read_table(path: Path) -> Group:
 
 def read_comparison(path: Path) -> Group:
     """A comparison from its `comparison.json`."""
-    found = json.loads(path.read_bytes())
-    is_stand_in = found["protocol"] != found["ran_as"]
-    judgements = [f"{duel['metric']} against {duel['rival']}: {duel['judgement']}" for duel in found["duels"]]
+    comparison = json.loads(path.read_bytes())
+    is_stand_in = comparison["protocol"] != comparison["ran_as"]
+    judgements = [f"{duel['metric']} against {duel['rival']}: {duel['judgement']}" for duel in comparison["duels"]]
     standings: dict[str, list[Standing]] = {}
-    for i, contender in enumerate(found["contenders"]):
+    for i, contender in enumerate(comparison["contenders"]):
         standing = Standing(
             contender["label"],
-            found["ran_as"],
-            f"comparison {found['name']}, as {contender['label']}",
+            comparison["ran_as"],
+            f"comparison {comparison['name']}, as {contender['label']}",
             "stand-in" if is_stand_in else "deviating" if contender["deviations"] else "as published",
             "; ".join(judgements) if i == 0 else "",  # the first is the candidate
             tuple(contender["deviations"]),
         )
         for key in contender["train_keys"].values():
             standings.setdefault(key, []).append(standing)
-    labels = [contender["label"] for contender in found["contenders"]]
-    problems = sum(bool(contender["problems"]) for contender in found["contenders"])
+    labels = [contender["label"] for contender in comparison["contenders"]]
+    problems = sum(bool(contender["problems"]) for contender in comparison["contenders"])
     state = f"{len(labels)} contenders" + (f", {problems} not done" if problems else "")
-    return Group("comparison", found["name"], found["scale"], path.parent, labels, standings, state)
+    return Group("comparison", comparison["name"], comparison["scale"], path.parent, labels, standings, state)

@@ -81,14 +81,14 @@ class Ledger:
         """Changes whenever the run's record might; costs a look at its files' sizes and times."""
         folder, place = self.home.run(key), self.places[key]
         files = [folder.spec, folder.metrics, folder.result, folder.error, *sorted(folder.scores.glob("*.json"))]
-        seen: list[object] = [self.states[key], place.experiment, place.parent, place.standings]
+        parts: list[object] = [self.states[key], place.experiment, place.parent, place.standings]
         for path in files:
             try:
                 status = path.stat()
             except FileNotFoundError:
                 continue
-            seen.append((path.name, status.st_size, status.st_mtime_ns))
-        return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+            parts.append((path.name, status.st_size, status.st_mtime_ns))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def run(self, key: str) -> MlflowRun:
         """The record of one run."""
@@ -109,7 +109,7 @@ class Ledger:
             for row in rows
         ]
         label = place.standings[0].label if place.standings else spec.label
-        scales = list(dict.fromkeys(asked.rpartition(" ")[2] for asked in spec.asked_by))
+        scales = list(dict.fromkeys(request.rpartition(" ")[2] for request in spec.asked_by))
         tags = {
             "state": state,
             "reason": reason,
@@ -122,7 +122,7 @@ class Ledger:
             "mlflow.note.content": _run_note(label, spec, place, state, reason, folder),
         }
         files = {path.name: path for path in (folder.spec, folder.result, folder.error) if path.exists()}
-        ended = max([last_time, *(path.stat().st_mtime for name, path in files.items() if name != "spec.json")])
+        last_change = max([last_time, *(path.stat().st_mtime for name, path in files.items() if name != "spec.json")])
         has_samples = state == "done" and folder.samples("test", spec.total_epochs).is_dir()
         return MlflowRun(
             identity=key,
@@ -130,7 +130,7 @@ class Ledger:
             name=f"{label}, seed {spec.seed}",
             status=STATUS[state],
             started=last_time - last_step * per_step,
-            ended=None if state == "running" else ended,
+            ended=None if state == "running" else last_change,
             parent=place.parent,
             params=_params(spec, scales),
             tags=tags,
@@ -147,27 +147,27 @@ class Ledger:
         for group in self.groups:
             keys = [key for key in begun if self.places[key].group is group]
             for experiment in dict.fromkeys(self.places[key].experiment for key in keys):
-                mine = [key for key in keys if self.places[key].experiment == experiment]
-                yield self._parent(group, experiment, mine)
+                keys_there = [key for key in keys if self.places[key].experiment == experiment]
+                yield self._parent(group, experiment, keys_there)
 
     def _parent(self, group: Group, experiment: str, keys: list[str]) -> MlflowRun:
         counts = Counter(self.states[key][0] for key in keys)
         status = next((STATUS[state] for state in ("running", "failed", "not run") if counts[state]), "FINISHED")
-        elsewhere = {place.experiment for place in self.places.values()} - {experiment}
-        sheets_of_others = {f"samples-{name.split('@')[0]}.png" for name in elsewhere}
+        other_experiments = {place.experiment for place in self.places.values()} - {experiment}
+        sheets_of_others = {f"samples-{name.split('@')[0]}.png" for name in other_experiments}
         files = {
             path.name: path
             for path in sorted(group.folder.iterdir())
             if path.is_file() and not path.name.startswith(".") and path.name not in sheets_of_others
         }
         started = min(self.home.run(key).spec.stat().st_mtime for key in keys)
-        mine = [place for places in group.standings.values() for place in places if place.experiment == experiment]
+        standings = [place for places in group.standings.values() for place in places if place.experiment == experiment]
         tags = {
             "state": ", ".join(f"{count} {state}" for state, count in counts.most_common()),
             "all_of_it": group.state,
             "scale": group.scale,
             "folder": str(group.folder),
-            **_standing_tags(mine),
+            **_standing_tags(standings),
             "part_of": "",
             "mlflow.note.content": _group_note(group, experiment, sorted(files)),
         }
@@ -198,13 +198,13 @@ class Ledger:
 
     def _readable(self, read: Callable[[Path], Found], paths: list[Path]) -> list[Found]:
         """What can be read of some files; one that is damaged must not keep the others from being shown."""
-        found = []
+        contents = []
         for path in paths:
             try:
-                found.append(read(path))
+                contents.append(read(path))
             except (BenchError, ValidationError, OSError, LookupError, TypeError, ValueError) as error:
                 self.problems.append(f"{path}: cannot be shown: {str(error).splitlines()[0]}")
-        return found
+        return contents
 
 
 def metric_name(name: str) -> str:
@@ -217,20 +217,20 @@ def _read_run(path: Path) -> tuple[str, RunSpec]:
 
 
 def _ran_as(spec: RunSpec) -> str:
-    """The protocol that ran, for a run that stands in no group: its asker's, or that one's stand-in."""
+    """The protocol that ran, for a run in no group: the one that asked for it, or that protocol's stand-in."""
     if not spec.asked_by:
         return spec.data.name
-    asked, _, scale = spec.asked_by[0].partition(" ")
-    return _stand_in(asked, scale)
+    protocol, _, scale = spec.asked_by[0].partition(" ")
+    return _stand_in(protocol, scale)
 
 
 @lru_cache(maxsize=256)  # hundreds of runs ask the same few protocol files
-def _stand_in(asked: str, scale: str) -> str:
+def _stand_in(protocol: str, scale: str) -> str:
     try:
-        stand_in = load_protocol(asked).scale(scale).stand_in
-        return load_protocol(stand_in).id if stand_in else asked
+        stand_in = load_protocol(protocol).scale(scale).stand_in
+        return load_protocol(stand_in).id if stand_in else protocol
     except UsageError:  # a protocol file of the user's own, or a version that is gone
-        return asked
+        return protocol
 
 
 def _scores(folder: RunFolder, spec: RunSpec, total_steps: int | None) -> list[Point]:

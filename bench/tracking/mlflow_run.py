@@ -1,4 +1,4 @@
-"""One MLflow run as it should be, before anybody asks what MLflow has of it."""
+"""One MLflow run as it should be, independent of what MLflow already has."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class MlflowRun:
     """One MLflow run.
 
     Attributes:
-        identity: what finds it again: a train key, or a group's identity.
+        identity: what identifies it: a train key, or a group's identity.
         experiment: `name@version` of the protocol that ran.
         name: for people.
         status: as MLflow calls it.

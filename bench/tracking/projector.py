@@ -45,7 +45,7 @@ class Report:
 
     Attributes:
         runs, running: runs that have begun, and those that are under way.
-        written: records that had news.
+        written: records with something new.
         points: metric values written.
         problems: a line for each file or run that could not be shown.
     """
@@ -108,8 +108,6 @@ class Projector:
     def _forget(self) -> None:
         self.client, self.experiments, self.shown = None, {}, {}
 
-    # ---- one pass
-
     def _pass(self) -> Report:
         ledger = Ledger(self.home)
         report = Report(problems=list(ledger.problems))
@@ -143,7 +141,7 @@ class Projector:
             self._reread(identity)
 
     def _write(self, record: MlflowRun, fingerprint: str) -> int:
-        """Write one record's news; returns how many metric values that were."""
+        """Write what is new in one record; returns how many metric values that were."""
         from mlflow.entities import Metric
 
         shown = self.shown.get(record.identity)
@@ -178,7 +176,7 @@ class Projector:
                 self.client.set_terminated(shown.run_id, record.status, round(record.ended * 1000))
             shown.status = record.status
         shown.fingerprint = fingerprint
-        if record.status != "RUNNING":  # the next process needs not look at it again
+        if record.status != "RUNNING":  # the next process need not look at it again
             self.client.set_tag(shown.run_id, DONE_TAG, fingerprint)
         return sum(len(point.values) for point in [*losses, *scores])
 
@@ -205,13 +203,13 @@ class Projector:
         """Parameters that are missing, tags that changed, tags that ceased to hold."""
         from mlflow.entities import Param, RunTag
 
-        wanted = {name: _cut(value, TAG_LENGTH) for name, value in record.tags.items() if value}
+        expected = {name: _cut(value, TAG_LENGTH) for name, value in record.tags.items() if value}
         if record.parent is not None and record.parent in self.shown:
-            wanted["mlflow.parentRunId"] = self.shown[record.parent].run_id
+            expected["mlflow.parentRunId"] = self.shown[record.parent].run_id
         if shown.tags.get("mlflow.runName") != record.name:
             self.client.update_run(shown.run_id, name=record.name)
             shown.tags["mlflow.runName"] = record.name
-        tags = [RunTag(name, value) for name, value in wanted.items() if shown.tags.get(name) != value]
+        tags = [RunTag(name, value) for name, value in expected.items() if shown.tags.get(name) != value]
         params = [
             Param(name, _cut(value, PARAM_LENGTH)) for name, value in record.params.items() if name not in shown.params
         ]
@@ -222,7 +220,7 @@ class Projector:
         for name in [name for name, value in record.tags.items() if not value and name in shown.tags]:
             self.client.delete_tag(shown.run_id, name)
             del shown.tags[name]
-        shown.tags |= wanted
+        shown.tags |= expected
         shown.params |= {param.key: param.value for param in params}
 
     def _name_data(self, data: DataName, shown: InMlflow) -> None:
@@ -265,9 +263,9 @@ class Projector:
             raise TrackingDown(reason(error)) from error
 
     def _reread(self, identity: str) -> None:
-        found = self._ask(self.client)
-        if identity in found:
-            self.shown[identity] = found[identity]
+        in_mlflow = self._ask(self.client)
+        if identity in in_mlflow:
+            self.shown[identity] = in_mlflow[identity]
 
 
 def _is_news(shown: InMlflow, point: Point, name: str) -> bool:

@@ -20,7 +20,7 @@ from bench.base.home import Home
 from bench.tracking.background import Background
 from bench.tracking.store import ENVIRONMENT, PROTOCOL_TAG, is_server, shown, view_link
 
-ADDRESS = "127.0.0.1"  # never another: MLflow asks nobody for a password
+ADDRESS = "127.0.0.1"  # no other address: MLflow asks for no password
 START_SECONDS = 180.0
 STOP_SECONDS = 10.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
@@ -73,14 +73,14 @@ def address_lines(port: int) -> list[str]:
 
 def view_lines(port: int) -> list[str]:
     """An address for the runs of each protocol that is shown there, by name."""
-    question = json.dumps({"max_results": 1000, "filter": f"tags.`{PROTOCOL_TAG}` LIKE '%'"}).encode()
+    query = json.dumps({"max_results": 1000, "filter": f"tags.`{PROTOCOL_TAG}` LIKE '%'"}).encode()
     pages = f"http://{ADDRESS}:{port}"
     request = urllib.request.Request(
-        f"{pages}/api/2.0/mlflow/experiments/search", question, {"Content-Type": "application/json"}
+        f"{pages}/api/2.0/mlflow/experiments/search", query, {"Content-Type": "application/json"}
     )
-    with _DIRECT.open(request, timeout=60) as answer:
-        found = json.load(answer).get("experiments", [])
-    names = {experiment["name"]: experiment["experiment_id"] for experiment in found}
+    with _DIRECT.open(request, timeout=60) as response:
+        experiments = json.load(response).get("experiments", [])
+    names = {experiment["name"]: experiment["experiment_id"] for experiment in experiments}
     return [f"runs of {name}: {pages}/{view_link(names[name])}" for name in sorted(names)]
 
 

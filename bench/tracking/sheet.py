@@ -32,9 +32,9 @@ def sample_sheet(home: Home, folder: RunFolder, spec: RunSpec, label: str) -> Im
     try:
         task, dataset = task_of(spec), open_dataset(spec.data, home.datasets, home.cache)
     except BenchError:  # results that were copied without their data or their method's file
-        made = sorted(samples.rglob("*.png"))
-        shown = evenly_spaced(len(made), COLUMNS)
-        row = (f"{label}\ninputs are not here", [FileImages(made).pixels(i) for i in shown])
+        paths = sorted(samples.rglob("*.png"))
+        shown = evenly_spaced(len(paths), COLUMNS)
+        row = (f"{label}\ninputs are not here", [FileImages(paths).pixels(i) for i in shown])
         return contact_sheet([row]) if shown else None
     columns = sheet_columns(task.groups(dataset, Selection.of_run(spec, "test")), COLUMNS)
     files = FileImages([samples / column.file for column in columns])

@@ -47,23 +47,23 @@ def read_shown(client: Any, experiments: list[str], home: str) -> dict[str, InMl
         experiments: ids of the experiments to look in.
         home: the results root's identity.
     """
-    found: dict[str, InMlflow] = {}
+    runs: dict[str, InMlflow] = {}
     if not experiments:
-        return found
-    mine = f"tags.`{HOME_TAG}` = '{home}'"
-    for run in pages(client.search_runs, experiment_ids=experiments, filter_string=mine):
+        return runs
+    of_home = f"tags.`{HOME_TAG}` = '{home}'"
+    for run in pages(client.search_runs, experiment_ids=experiments, filter_string=of_home):
         tags = dict(run.data.tags)
-        found[tags[IDENTITY_TAG]] = InMlflow(
+        runs[tags[IDENTITY_TAG]] = InMlflow(
             run.info.run_id,
             run.info.status,
             tags,
             dict(run.data.params),
             files=json.loads(tags.get(FILES_TAG, "{}")),
-            # a running run's is that of an earlier stop
+            # a running run still has the fingerprint of an earlier stop
             fingerprint=tags.get(DONE_TAG, "") if run.info.status != "RUNNING" else "",
             has_data=bool(run.inputs and run.inputs.dataset_inputs),
         )
-    return found
+    return runs
 
 
 def read_history(client: Any, shown: InMlflow) -> None:

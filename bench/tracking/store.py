@@ -24,7 +24,7 @@ from bench.schema.protocol import load_protocol
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# before mlflow is imported: it neither calls home, nor hangs for minutes on a server that is down, nor draws bars
+# set before mlflow is imported: no telemetry, no minutes of waiting for a server that is down, no progress bars
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -47,18 +47,18 @@ class TrackingDown(BenchError):
     """MLflow cannot be reached now; nothing is lost, a later `sync` projects it."""
 
 
-def tracking_uri(home: Home, given: str | None) -> str:
+def tracking_uri(home: Home, uri: str | None) -> str:
     """The address of the MLflow side: what the user gave, else a SQLite database in the results root.
 
     Raises:
         UsageError: MLflow cannot have an address of this kind; better now than when hours of training are under way.
     """
-    if given is None:
+    if uri is None:
         return f"sqlite:///{home.mlflow_database}"
-    scheme = given.partition("://")[0].partition("+")[0] if "://" in given else ""
-    if scheme not in SCHEMES and scheme not in {one.name for one in entry_points(group="mlflow.tracking_store")}:
-        raise bad_address(given)
-    return given
+    scheme = uri.partition("://")[0].partition("+")[0] if "://" in uri else ""
+    if scheme not in SCHEMES and scheme not in {plugin.name for plugin in entry_points(group="mlflow.tracking_store")}:
+        raise bad_address(uri)
+    return uri
 
 
 def bad_address(uri: str) -> UsageError:
@@ -153,18 +153,18 @@ def is_unreachable(error: BaseException) -> bool:
 
 def experiment_id(client: Any, home: Home, uri: str, name: str) -> str:
     """The experiment of that name, made if needed."""
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         # without an absolute place MLflow would use ./mlruns of whoever writes first; a server has its own place
         location = None if is_server(uri) else (home.mlflow_artifacts / name).as_uri()
         tags = {PROTOCOL_TAG: name, "mlflow.experimentKind": "custom_model_development"}
-        made = str(client.create_experiment(name, artifact_location=location, tags=tags))
-        for tag, value in view_tags(name, made).items():
-            client.set_experiment_tag(made, tag, value)
-        return made
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+        identity = str(client.create_experiment(name, artifact_location=location, tags=tags))
+        for tag, value in view_tags(name, identity).items():
+            client.set_experiment_tag(identity, tag, value)
+        return identity
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def own_experiments(client: Any, home: Home, uri: str) -> list[str]:
@@ -173,14 +173,14 @@ def own_experiments(client: Any, home: Home, uri: str) -> list[str]:
     Raises:
         UsageError: their files lie elsewhere: the results root was moved after its database was made.
     """
-    found = list(pages(client.search_experiments, filter_string=f"tags.`{PROTOCOL_TAG}` LIKE '%'"))
-    for experiment in found:
+    experiments = list(pages(client.search_experiments, filter_string=f"tags.`{PROTOCOL_TAG}` LIKE '%'"))
+    for experiment in experiments:
         if uri == tracking_uri(home, None) and not experiment.artifact_location.startswith(home.root.as_uri() + "/"):
             raise UsageError(
                 f"{home.mlflow_database} was made when the results were elsewhere ({experiment.artifact_location}); remove "
                 f"it and {home.mlflow_artifacts} and run `contrastbench sync`, which makes both anew from the run folders"
             )
-    return [str(experiment.experiment_id) for experiment in found]
+    return [str(experiment.experiment_id) for experiment in experiments]
 
 
 def pages(search: Callable[..., Any], **arguments: Any) -> Iterator[Any]:

@@ -32,7 +32,7 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
         state, reason = planned.blocked
         return cell.model_copy(update={"state": state, "reason": reason})
     devices = sorted({grid.runs[key].device for key in planned.keys.values()})
-    if len(devices) > 1:  # their digits differ, and so would what a mean over them is a mean of
+    if len(devices) > 1:  # scores of different devices differ in their last digits, so a mean would mix the two
         reason = f"its runs compute on {' and '.join(devices)}; plan all of them with one --device"
         return cell.model_copy(update={"state": "failed", "reason": reason})
     resolution = planned.resolution
@@ -45,18 +45,18 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
     comparability = "stand-in" if stand_in else "deviating" if cell.deviations else "as published"
     measured: dict[Checkpoint, Measured] = {}
     for rule in CHECKPOINTS:
-        found = over_seeds(planned.keys, frames, chosen, str(cell.scored_as), rule)
-        if found is not None:
+        measurement = over_seeds(planned.keys, frames, chosen, str(cell.scored_as), rule)
+        if measurement is not None:
             if comparability == "as published" and cell.published is not None:
-                judged = verdict(cell.published, list(found.values.values()), cell.higher_is_better)
-                found = found.model_copy(update={"verdict": judged})
-            measured[rule] = found
+                judged = verdict(cell.published, list(measurement.values.values()), cell.higher_is_better)
+                measurement = measurement.model_copy(update={"verdict": judged})
+            measured[rule] = measurement
     extra = {}
     for use in resolution.ran.metrics:
         if use.metric != cell.scored_as:
-            found = over_seeds(planned.keys, frames, chosen, use.metric, cell.counts)
-            if found is not None:
-                extra[use.metric] = found
+            measurement = over_seeds(planned.keys, frames, chosen, use.metric, cell.counts)
+            if measurement is not None:
+                extra[use.metric] = measurement
 
     state, reason = _state(grid, planned, frames, chosen, str(cell.scored_as), cell.counts)
     deviations = list(cell.deviations)
@@ -101,14 +101,14 @@ def over_seeds(
     for seed, key in keys_by_seed.items():
         epoch = chosen[seed].get(rule)
         frame = frames[key]
-        found = frame[
+        rows = frame[
             (frame["epoch"] == epoch)
             & (frame["split"] == "test")
             & (frame["metric"] == metric)
             & (frame["state"] == "done")
         ]
-        if len(found):
-            row = found.iloc[0]
+        if len(rows):
+            row = rows.iloc[0]
             values[seed], keys[seed] = float(row["value"]), str(row["key"])
             if stored := row["score"].get("interval"):
                 interval = Interval.model_validate(stored)
@@ -136,7 +136,7 @@ def _state(
     rule: Checkpoint,
 ) -> tuple[State, str]:
     """The cell's state over its seeds, and the reason of the first seed that has that state."""
-    found: list[tuple[State, str]] = []
+    states: list[tuple[State, str]] = []
     for seed, key in planned.keys.items():
         state, reason = run_state(grid.home.run(key))
         frame = frames[key]
@@ -148,11 +148,11 @@ def _state(
                 state, reason = score.iloc[0]["state"], score.iloc[0]["reason"]
             else:
                 state, reason = "not available", f"no checkpoint is {rule}: the data set has no validation images"
-        found.append((state, reason))
-    counts = Counter(state for state, _ in found)
+        states.append((state, reason))
+    counts = Counter(state for state, _ in states)
     for state in MOST_URGENT_FIRST:
         if counts[state]:
-            reason = next(why for what, why in found if what == state)
-            seeds = f"{counts[state]} of {len(found)} seeds {state}; " if state != "done" and len(found) > 1 else ""
+            reason = next(text for seed_state, text in states if seed_state == state)
+            seeds = f"{counts[state]} of {len(states)} seeds {state}; " if state != "done" and len(states) > 1 else ""
             return state, f"{seeds}{reason}".strip("; ")
     return "not run", ""

@@ -69,9 +69,11 @@ def measured_text(measured: Measured, decimals: int, counted: bool = True) -> st
 CEILING = "real images"  # the line that shows it
 
 
-def ceiling(found: Iterable[Measured | None]) -> float | None:
+def ceiling(measurements: Iterable[Measured | None]) -> float | None:
     """What the real test images get, from any measurement of a metric that has such a ceiling; None without one."""
-    return next((one.ceiling for one in found if one is not None and one.ceiling is not None), None)
+    return next(
+        (measured.ceiling for measured in measurements if measured is not None and measured.ceiling is not None), None
+    )
 
 
 def decimals_for(values: Iterable[float]) -> int:

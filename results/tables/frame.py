@@ -57,19 +57,19 @@ def wide(cells: Sequence[Cell]) -> pd.DataFrame:
 
 
 def _lines(cell: Cell) -> Iterator[dict[str, Any]]:
-    whole = {name: getattr(cell, name) for name in COLUMNS[: COLUMNS.index("deviations")]}
-    whole |= {"deviations": "; ".join(cell.deviations), "role": "cell", "train_keys": _joined(cell.train_keys)}
-    whole["device"] = cell.device
+    fields = {name: getattr(cell, name) for name in COLUMNS[: COLUMNS.index("deviations")]}
+    fields |= {"deviations": "; ".join(cell.deviations), "role": "cell", "train_keys": _joined(cell.train_keys)}
+    fields["device"] = cell.device
     if cell.comparability is None and is_stand_in(cell):
-        whole["comparability"] = "stand-in"
-    found = [cell.measured[rule] for rule in CHECKPOINTS if rule in cell.measured]
-    if not found and not cell.extra:
-        yield whole | {"scored_as": cell.scored_as}
-    for measured in found:
+        fields["comparability"] = "stand-in"
+    at_checkpoints = [cell.measured[rule] for rule in CHECKPOINTS if rule in cell.measured]
+    if not at_checkpoints and not cell.extra:
+        yield fields | {"scored_as": cell.scored_as}
+    for measured in at_checkpoints:
         counts = measured.checkpoint == cell.counts
-        yield whole | _measurement(cell, measured) | {"counts": counts, "gap": gap(cell) if counts else None}
+        yield fields | _measurement(cell, measured) | {"counts": counts, "gap": gap(cell) if counts else None}
     for measured in cell.extra.values():
-        other: dict[str, Any] = {
+        replaced: dict[str, Any] = {
             "role": "extra",
             "published": None,
             "published_text": "",
@@ -77,8 +77,8 @@ def _lines(cell: Cell) -> Iterator[dict[str, Any]]:
             "published_note": "",
             "verdict": None,
         }
-        other |= {"metric": None, "higher_is_better": None, "counts": measured.checkpoint == cell.counts}
-        yield whole | _measurement(cell, measured) | other
+        replaced |= {"metric": None, "higher_is_better": None, "counts": measured.checkpoint == cell.counts}
+        yield fields | _measurement(cell, measured) | replaced
 
 
 def _measurement(cell: Cell, measured: Measured) -> dict[str, Any]:

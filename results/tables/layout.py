@@ -32,12 +32,12 @@ def lay_out(table: Table, cells: Sequence[Cell]) -> Document:
     placed = place(table, cells)
     stand_ins = _stand_ins(cells)
     footnotes = Footnotes()
-    where = {(cell.row, cell.column): one.name for one in stand_ins for cell in one.cells}
-    blocks: list[Block] = [published_block(table, placed, where, footnotes)]
+    block_names = {(cell.row, cell.column): stand_in.name for stand_in in stand_ins for cell in stand_in.cells}
+    blocks: list[Block] = [published_block(table, placed, block_names, footnotes)]
     if (checkpoints := published_checkpoints(table, placed)) is not None:
         blocks.append(checkpoints)
-    for one in stand_ins:
-        blocks.extend(stand_in_blocks(table, one, footnotes))
+    for stand_in in stand_ins:
+        blocks.extend(stand_in_blocks(table, stand_in, footnotes))
     return Document(
         name=table.id,
         scale=" and ".join(dict.fromkeys(cell.scale for cell in cells)),
@@ -55,22 +55,22 @@ def place(table: Table, cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
     Raises:
         BenchError: naming the first cell that is foreign, twice there or missing.
     """
-    found: dict[tuple[str, str], Cell] = {}
+    placed: dict[tuple[str, str], Cell] = {}
     rows, columns = [row.label for row in table.rows], [column.label for column in table.columns]
     for cell in cells:
-        where = f"table {table.name}: cell ({cell.row}, {cell.column})"
+        name = f"table {table.name}: cell ({cell.row}, {cell.column})"
         if cell.row not in rows or cell.column not in columns:
-            raise BenchError(f"{where} stands in no row and column of it; make the cells from version {table.version}")
-        if (cell.row, cell.column) in found:
-            raise BenchError(f"{where} is there twice; pass the cells of one scale only")
-        found[cell.row, cell.column] = cell
-    rows = [row for row in rows if any(key[0] == row for key in found)]
-    columns = [column for column in columns if any(key[1] == column for key in found)]
+            raise BenchError(f"{name} stands in no row and column of it; make the cells from version {table.version}")
+        if (cell.row, cell.column) in placed:
+            raise BenchError(f"{name} is there twice; pass the cells of one scale only")
+        placed[cell.row, cell.column] = cell
+    rows = [row for row in rows if any(key[0] == row for key in placed)]
+    columns = [column for column in columns if any(key[1] == column for key in placed)]
     for row in rows:
         for column in columns:
-            if (row, column) not in found:
+            if (row, column) not in placed:
                 raise BenchError(f"table {table.name}: cell ({row}, {column}) is missing; pass every cell of the grid")
-    return {(row, column): found[row, column] for row in rows for column in columns}
+    return {(row, column): placed[row, column] for row in rows for column in columns}
 
 
 def _stand_ins(cells: Sequence[Cell]) -> list[StandIn]:

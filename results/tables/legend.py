@@ -28,10 +28,10 @@ def paragraphs(table: Table, placed: Mapping[tuple[str, str], Cell], stand_ins: 
         stand_ins: its stand-in blocks.
     """
     cells = list(placed.values())
-    found = [_published(cells), _numbers(cells), _marks(cells), _checkpoints(cells), *_unstarted(cells)]
-    found += [_stand_ins(stand_ins), _ceiling(stand_ins), *_deviations(table, stand_ins), _ranking(table, cells)]
-    found.append("Reading notes. " + " ".join(table.notes) if table.notes else "")
-    return [text for text in found if text]
+    texts = [_published(cells), _numbers(cells), _marks(cells), _checkpoints(cells), *_unstarted(cells)]
+    texts += [_stand_ins(stand_ins), _ceiling(stand_ins), *_deviations(table, stand_ins), _ranking(table, cells)]
+    texts.append("Reading notes. " + " ".join(table.notes) if table.notes else "")
+    return [text for text in texts if text]
 
 
 def _published(cells: Sequence[Cell]) -> str:
@@ -41,11 +41,13 @@ def _published(cells: Sequence[Cell]) -> str:
 
 
 def _numbers(cells: Sequence[Cell]) -> str:
-    shown = [one for cell in cells for one in (*cell.measured.values(), *cell.extra.values()) if one.values]
+    shown = [
+        measured for cell in cells for measured in (*cell.measured.values(), *cell.extra.values()) if measured.values
+    ]
     if not shown:
         return ""
-    counts = sorted({len(one.values) for one in shown})
-    spread = [one for one in shown if half_width(one) is not None]
+    counts = sorted({len(measured.values) for measured in shown})
+    spread = [measured for measured in shown if half_width(measured) is not None]
     text = ""
     if spread:
         text = f"Ours is the mean over seeds ± half its {_levels(spread)} interval (Student's t). "
@@ -55,13 +57,13 @@ def _numbers(cells: Sequence[Cell]) -> str:
 
 
 def _levels(spread: Sequence[Measured]) -> str:
-    levels = sorted({one.interval.level for one in spread if one.interval is not None})
+    levels = sorted({measured.interval.level for measured in spread if measured.interval is not None})
     return " or ".join(f"{level:.0%}".replace("%", " %") for level in levels)
 
 
 def _marks(cells: Sequence[Cell]) -> str:
     comparable = [cell for cell in cells if may_stand_against_published(cell)]
-    used = {one.verdict for cell in comparable for one in cell.measured.values() if one.verdict}
+    used = {measured.verdict for cell in comparable for measured in cell.measured.values() if measured.verdict}
     words = [f"{mark} {_VERDICT_WORDS[verdict]}" for verdict, mark in VERDICT_MARKS.items() if verdict in used]
     if any(cell.comparability == "deviating" and cell.value for cell in comparable):
         words.append(
@@ -81,12 +83,12 @@ def _checkpoints(cells: Sequence[Cell]) -> str:
 
 def _unstarted(cells: Sequence[Cell]) -> list[str]:
     """Why cells were not begun: one paragraph a state, since a footnote mark at every cell would drown the table."""
-    found = []
+    texts = []
     for state in ("not implemented", "not run"):
         reasons = dict.fromkeys(cell.reason for cell in cells if cell.state == state and cell.reason)
         if reasons:
-            found.append(f"{state.capitalize()}: {'; '.join(reasons)}.")
-    return found
+            texts.append(f"{state.capitalize()}: {'; '.join(reasons)}.")
+    return texts
 
 
 def _stand_ins(stand_ins: Sequence[StandIn]) -> str:
@@ -94,11 +96,11 @@ def _stand_ins(stand_ins: Sequence[StandIn]) -> str:
     if not stand_ins:
         return ""
     uses = []
-    for one in stand_ins:
-        metrics = {cell.metric: cell.scored_as for cell in one.cells if cell.scored_as != cell.metric}
+    for stand_in in stand_ins:
+        metrics = {cell.metric: cell.scored_as for cell in stand_in.cells if cell.scored_as != cell.metric}
         replaced = [f"{ours} instead of {paper}" for paper, ours in metrics.items()]
-        changes = ([f"other data ({one.ran_as})"] if one.is_other_data else []) + replaced
-        uses.append(f"{one.name} uses {listed(changes)}")
+        changes = ([f"other data ({stand_in.ran_as})"] if stand_in.is_other_data else []) + replaced
+        uses.append(f"{stand_in.name} uses {listed(changes)}")
     return (
         f"Stand-ins do not reproduce the paper: {'; '.join(uses)}. Numbers of one B block may be compared with each other, "
         "never with a published one."
@@ -107,9 +109,9 @@ def _stand_ins(stand_ins: Sequence[StandIn]) -> str:
 
 def _ceiling(stand_ins: Sequence[StandIn]) -> str:
     """What the line of real images in a block means."""
-    cells = [cell for one in stand_ins for cell in one.cells]
-    measured = [one for cell in cells for one in (*cell.measured.values(), *cell.extra.values())]
-    if all(one.ceiling is None for one in measured):
+    cells = [cell for stand_in in stand_ins for cell in stand_in.cells]
+    measurements = [measured for cell in cells for measured in (*cell.measured.values(), *cell.extra.values())]
+    if all(measured.ceiling is None for measured in measurements):
         return ""
     return (
         f"{CEILING.capitalize()}: what the segmentation network, trained on the real training images, says of the real test "
@@ -120,29 +122,31 @@ def _ceiling(stand_ins: Sequence[StandIn]) -> str:
 def _deviations(table: Table, stand_ins: Sequence[StandIn]) -> list[str]:
     """Each deviation once, with the rows it concerns unless it concerns all; blocks that deviate alike share a line."""
     blocks: dict[str, list[str]] = {}
-    for one in stand_ins:
-        rows = one.rows(table)
+    for stand_in in stand_ins:
+        rows = stand_in.rows(table)
         concerned: dict[str, list[str]] = {}
         for label, cells in rows:
             # the block's own line names the data sets that it stands in for
-            told = {f"stand-in data {one.ran_as} for {protocol}" for protocol in one.stands_for}
-            for deviation in dict.fromkeys(text for cell in cells for text in cell.deviations if text not in told):
+            named = {f"stand-in data {stand_in.ran_as} for {protocol}" for protocol in stand_in.stands_for}
+            for deviation in dict.fromkeys(text for cell in cells for text in cell.deviations if text not in named):
                 concerned.setdefault(deviation, []).append(label)
-        told_of = [text if len(who) == len(rows) else f"{text} ({', '.join(who)})" for text, who in concerned.items()]
-        if told_of:
-            blocks.setdefault("; ".join(told_of), []).append(one.name)
+        lines = [
+            text if len(labels) == len(rows) else f"{text} ({', '.join(labels)})" for text, labels in concerned.items()
+        ]
+        if lines:
+            blocks.setdefault("; ".join(lines), []).append(stand_in.name)
     return [f"What else differs in {listed(names)}: {texts}." for texts, names in blocks.items()]
 
 
 def _ranking(table: Table, cells: Sequence[Cell]) -> str:
     """Kendall's tau per column over the paper's own rows."""
     extra = {row.label for row in table.rows if row.extra}
-    found = []
+    agreements = []
     for column in table.columns:
         agreement = rank_agreement(cell for cell in cells if cell.column == column.label and cell.row not in extra)
         if agreement is not None:
             tau = f"{agreement.tau:+.2f}".replace("-", "−")
-            found.append(f"{column.label} {tau} ({agreement.methods} methods)")
-    if not found:
+            agreements.append(f"{column.label} {tau} ({agreement.methods} methods)")
+    if not agreements:
         return ""
-    return f"Kendall's tau between the published and our ranking (1: the same order): {'; '.join(found)}."
+    return f"Kendall's tau between the published and our ranking (1: the same order): {'; '.join(agreements)}."

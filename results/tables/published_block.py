@@ -22,13 +22,15 @@ Placed = Mapping[tuple[str, str], Cell]
 NO_NUMBER = "–"
 
 
-def published_block(table: Table, placed: Placed, where: Mapping[tuple[str, str], str], footnotes: Footnotes) -> Block:
+def published_block(
+    table: Table, placed: Placed, block_names: Mapping[tuple[str, str], str], footnotes: Footnotes
+) -> Block:
     """Two lines a row: the paper's numbers, and ours or the reason why there is none.
 
     Args:
         table: its rows and columns.
         placed: its cells.
-        where: (row, column) -> name of the stand-in block that has its measurement.
+        block_names: (row, column) -> name of the stand-in block that has its measurement.
         footnotes: collects reading notes, reasons and deviations.
     """
     rows, columns = shown(table, placed)
@@ -37,7 +39,7 @@ def published_block(table: Table, placed: Placed, where: Mapping[tuple[str, str]
         label = Text(row.label, ("‡",) if row.extra else ())
         pairs = [(placed[row.label, column.label], column) for column in columns]
         paper = tuple(of_cell(_published(cell, column, footnotes), cell) for cell, column in pairs)
-        ours = tuple(of_cell(_ours(cell, column, where, footnotes), cell) for cell, column in pairs)
+        ours = tuple(of_cell(_ours(cell, column, block_names, footnotes), cell) for cell, column in pairs)
         lines.append(Line((label, Text("paper")), paper, rule_above=row.rule_above))
         lines.append(Line((Text(""), Text("ours")), ours))
     return Block(
@@ -84,7 +86,9 @@ def published_checkpoints(table: Table, placed: Placed) -> Block | None:
 def shown(table: Table, placed: Placed) -> tuple[list[TableRow], list[TableColumn]]:
     """The table's rows and columns that have cells."""
     rows, columns = {row for row, _ in placed}, {column for _, column in placed}
-    return [row for row in table.rows if row.label in rows], [one for one in table.columns if one.label in columns]
+    return [row for row in table.rows if row.label in rows], [
+        column for column in table.columns if column.label in columns
+    ]
 
 
 def arrow(higher_is_better: bool) -> str:
@@ -130,9 +134,9 @@ def _digits(cell: Cell, column: TableColumn) -> str:
     return cell.published_text or f"{cell.published:.{column.decimals}f}"
 
 
-def _ours(cell: Cell, column: TableColumn, where: Mapping[tuple[str, str], str], footnotes: Footnotes) -> Text:
+def _ours(cell: Cell, column: TableColumn, block_names: Mapping[tuple[str, str], str], footnotes: Footnotes) -> Text:
     if is_stand_in(cell):
-        block = where.get((cell.row, cell.column))
+        block = block_names.get((cell.row, cell.column))
         if block is not None:
             return Text(f"see {block}", style="quiet")
     if not may_stand_against_published(cell) or cell.value is None:

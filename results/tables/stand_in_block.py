@@ -48,8 +48,8 @@ class StandIn:
 
     def rows(self, table: Table) -> list[tuple[str, list[Cell]]]:
         """Row label -> its cells, in the table's order."""
-        found = [(row.label, [cell for cell in self.cells if cell.row == row.label]) for row in table.rows]
-        return [(label, cells) for label, cells in found if cells]
+        rows = [(row.label, [cell for cell in self.cells if cell.row == row.label]) for row in table.rows]
+        return [(label, cells) for label, cells in rows if cells]
 
 
 def stand_in_blocks(table: Table, stand_in: StandIn, footnotes: Footnotes) -> list[Block]:
@@ -70,30 +70,30 @@ def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Blo
     rows = stand_in.rows(table)
     metrics = stand_in.metrics
     decimals = {
-        metric: _decimals(found for _, cells in rows if (found := _measured(cells, metric)) is not None)
+        metric: _decimals(measured for _, cells in rows if (measured := _measured(cells, metric)) is not None)
         for metric in metrics
     }
-    shown = [found for _, cells in rows for metric in metrics if (found := _measured(cells, metric)) is not None]
-    counts = {len(found.values) for found in shown}
+    shown = [measured for _, cells in rows for metric in metrics if (measured := _measured(cells, metric)) is not None]
+    counts = {len(measured.values) for measured in shown}
     lines = []
     for label, cells in rows:
         texts = []
         for metric in metrics:
-            found = _measured(cells, metric)
+            measured = _measured(cells, metric)
             cell = _owner(cells, metric)
             marks = reason_marks(cell, footnotes)
-            if found is None:
+            if measured is None:
                 missing = Text(NO_NUMBER) if cell.state == "done" else Text(cell.state, marks, style="quiet")
                 texts.append(of_cell(missing, cell))
                 continue
-            text = measured_text(found, decimals[metric], counted=len(counts) > 1)
+            text = measured_text(measured, decimals[metric], counted=len(counts) > 1)
             texts.append(of_cell(Text(text if cell.state == "done" else f"{text} {cell.state}", marks), cell))
         lines.append(Line((Text(label),), tuple(texts)))
     lines += _ceiling(rows, metrics, decimals)
     instead = stand_in.ran_as if stand_in.is_other_data else "another metric"
-    what = "stand-in data" if stand_in.is_other_data else "the published data by another metric"
+    source = "stand-in data" if stand_in.is_other_data else "the published data by another metric"
     return Block(
-        title=f"{stand_in.name}. Measured on {what} (not comparable with the published numbers)",
+        title=f"{stand_in.name}. Measured on {source} (not comparable with the published numbers)",
         intro=f"{_capital(instead)} in place of {listed(stand_in.stands_for)}, scale {stand_in.scale}, "
         f"{_counts(stand_in)} checkpoint{_seeds(counts)}.",
         stubs=("Method",),
@@ -106,8 +106,8 @@ def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Blo
 
 def _ceiling(rows: list[tuple[str, list[Cell]]], metrics: list[str], decimals: dict[str, int]) -> list[Line]:
     """A last line with what real images get, if a metric has such a ceiling."""
-    found = {metric: ceiling(_measured(cells, metric) for _, cells in rows) for metric in metrics}
-    texts = ["" if value is None else f"{value:.{decimals[metric]}f}" for metric, value in found.items()]
+    ceilings = {metric: ceiling(_measured(cells, metric) for _, cells in rows) for metric in metrics}
+    texts = ["" if value is None else f"{value:.{decimals[metric]}f}" for metric, value in ceilings.items()]
     return [Line((Text(CEILING),), tuple(map(Text, texts)), rule_above=True)] if any(texts) else []
 
 
@@ -116,7 +116,7 @@ def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
     chosen = [
         (label, cell)
         for label, cells in stand_in.rows(table)
-        for cell in [next((one for one in cells if one.scored_as == metric), None)]
+        for cell in [next((scored for scored in cells if scored.scored_as == metric), None)]
         if cell is not None and cell.measured
     ]
     if not any(len(cell.measured) > 1 for _, cell in chosen):
@@ -124,9 +124,11 @@ def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
     decimals = _decimals(measured for _, cell in chosen for measured in cell.measured.values())
     lines = []
     for label, cell in chosen:
-        measured = (cell.measured.get(rule) for rule in CHECKPOINTS)
-        shown = [Text(measured_text(one, decimals)) if one and one.values else Text(NO_NUMBER) for one in measured]
-        texts = [of_cell(text, cell) for text in shown]
+        by_rule = [cell.measured.get(rule) for rule in CHECKPOINTS]
+        numbers = [
+            measured_text(measured, decimals) if measured and measured.values else NO_NUMBER for measured in by_rule
+        ]
+        texts = [of_cell(Text(number), cell) for number in numbers]
         lines.append(Line((Text(label),), (*texts, gap_text(cell, decimals))))
     heading = _heading(metric, stand_in)
     return Block(
@@ -143,21 +145,21 @@ def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
 
 def _owner(cells: list[Cell], metric: str) -> Cell:
     """The cell that a metric of one row's runs stands for: the one scored by it, else one that measured it too."""
-    by_it = [cell for cell in cells if cell.scored_as == metric]
-    return next(iter([*by_it, *(cell for cell in cells if metric in cell.extra)]), cells[0])
+    scored = [cell for cell in cells if cell.scored_as == metric]
+    return next(iter([*scored, *(cell for cell in cells if metric in cell.extra)]), cells[0])
 
 
 def _measured(cells: list[Cell], metric: str) -> Measured | None:
     """A metric of one row's runs, whichever of the row's cells has it."""
     for cell in cells:
-        found = cell.value if cell.scored_as == metric else cell.extra.get(metric)
-        if found is not None and found.values:
-            return found
+        measured = cell.value if cell.scored_as == metric else cell.extra.get(metric)
+        if measured is not None and measured.values:
+            return measured
     return None
 
 
-def _decimals(measured: Iterable[Measured]) -> int:
-    return decimals_for(mean(one) for one in measured)
+def _decimals(measurements: Iterable[Measured]) -> int:
+    return decimals_for(mean(measured) for measured in measurements)
 
 
 def _heading(metric: str, stand_in: StandIn) -> str:

@@ -50,10 +50,10 @@ def kinds_of(reference: str) -> list[str]:
         BenchError: if the plugin does not import.
     """
     if not reference.rpartition(":")[0].endswith(".py"):
-        found = [kind for kind in ("method", "loss") if reference in plugins(kind)]
-        if not found:
+        kinds = [kind for kind in ("method", "loss") if reference in plugins(kind)]
+        if not kinds:
             find_plugin("method", reference)
-        return found
+        return kinds
     loaded = find_plugin("plugin", reference).load()
     if isinstance(loaded, type) and issubclass(loaded, Method):
         return ["method"]

@@ -24,9 +24,9 @@ def main(arguments: list[str]) -> int:
         return error.exit_status
     failed = False
     for name, check in checks.items():
-        found = problem(check, arguments[0])
-        failed = failed or bool(found)
-        print(f"FAIL  {name}: {found}" if found else f"pass  {name}", flush=True)
+        fault = problem(check, arguments[0])
+        failed = failed or bool(fault)
+        print(f"FAIL  {name}: {fault}" if fault else f"pass  {name}", flush=True)
     if "loss" in kinds_of(arguments[0]):
         for line in parameter_lines(arguments[0]):
             print(line)
@@ -36,13 +36,13 @@ def main(arguments: list[str]) -> int:
 def parameter_lines(reference: str) -> list[str]:
     """Who trains the parameters of a loss: a line each, with the number of tensors in each sub-network."""
     try:
-        found = trained_by(reference)
+        names_by_trainer = trained_by(reference)
     except Exception:  # a loss that cannot be built has failed the checks
         return []
     lines = []
-    for who, names in found.items():
+    for trainer, names in names_by_trainer.items():
         parts = Counter(name.partition(".")[0] for name in names)
-        lines += [f"{who}: " + ", ".join(f"{part} ({count})" for part, count in parts.items())] if parts else []
+        lines += [f"{trainer}: " + ", ".join(f"{part} ({count})" for part, count in parts.items())] if parts else []
     return lines
 
 

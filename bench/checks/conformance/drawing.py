@@ -82,13 +82,13 @@ def _make(subject: Subject, method: Method, step: int) -> _Made:
     phase = method.phase(context, drawn)
     require(isinstance(phase, str), f"phase must return a name, not {type(phase).__name__}")
     draws.over = True
-    given = on_device(drawn, "cpu")
-    before = {name: tensor.clone() for name, tensor in given.items()}
+    drawn_on_device = on_device(drawn, "cpu")
+    before = {name: tensor.clone() for name, tensor in drawn_on_device.items()}
     with _without_waiting():
-        losses = method.step(batch, given, phase)
+        losses = method.step(batch, drawn_on_device, phase)
     if (step + 1) % STEPS_PER_EPOCH == 0:
         method.end_epoch()
-    return _Made(phase, before, given, losses)
+    return _Made(phase, before, drawn_on_device, losses)
 
 
 def _drawn(subject: Subject, method: Method, step: int) -> dict[str, Tensor]:
@@ -111,10 +111,10 @@ def nothing_drawn_in_a_step(subject: Subject) -> None:
     """A step draws from nowhere, leaves what was drawn as it was, and never waits for the device."""
     method = subject.build()
     for step in range(STEPS):
-        place = _global_generators()
-        made = _make(subject, method, step)
-        require_same(place, _global_generators(), "the step draws from a global generator; draw it in draw")
-        require_same(made.before, dict(made.after), "the step changes what was drawn, which is its recording")
+        generators = _global_generators()
+        trace = _make(subject, method, step)
+        require_same(generators, _global_generators(), "the step draws from a global generator; draw it in draw")
+        require_same(trace.before, dict(trace.after), "the step changes what was drawn, which is its recording")
 
 
 def _global_generators() -> dict[str, Any]:
@@ -129,20 +129,20 @@ def _global_generators() -> dict[str, Any]:
 def fixed_shapes(subject: Subject) -> None:
     """Drawn tensors, losses and state keep their names and shapes within a phase, unless it is an eager one."""
     method = subject.build()
-    seen: dict[str, dict[str, tuple[int, ...]]] = {}
+    shapes_by_phase: dict[str, dict[str, tuple[int, ...]]] = {}
     for step in range(STEPS):
-        made = _make(subject, method, step)
-        if made.phase in method.eager_phases:
+        trace = _make(subject, method, step)
+        if trace.phase in method.eager_phases:
             continue
-        tensors = {f"drawn {name}": tensor for name, tensor in made.before.items()}
-        tensors |= {f"loss {name}": tensor for name, tensor in made.losses.items()}
+        tensors = {f"drawn {name}": tensor for name, tensor in trace.before.items()}
+        tensors |= {f"loss {name}": tensor for name, tensor in trace.losses.items()}
         tensors |= {f"state_dict {name}": tensor for name, tensor in method.state_dict().items()}
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        first = seen.setdefault(made.phase, shapes)
+        first = shapes_by_phase.setdefault(trace.phase, shapes)
         for name in sorted(first.keys() | shapes.keys()):
             if first.get(name) != shapes.get(name):
                 raise BenchError(
-                    f"phase '{made.phase}': {name} has the shape {first.get(name)} in one step and {shapes.get(name)} in "
+                    f"phase '{trace.phase}': {name} has the shape {first.get(name)} in one step and {shapes.get(name)} in "
                     "another; give those steps a phase of their own, or name this one in eager_phases"
                 )
 
@@ -152,7 +152,9 @@ def made_of_its_parts(subject: Subject) -> None:
     whole, parts = subject.build(), subject.build()
     expected = subject.train(whole)
     for step, losses in enumerate(expected):
-        found = _make(subject, parts, step).losses
-        agree = losses.keys() == found.keys() and all(same(losses[name], found[name]) for name in losses)
+        losses_by_parts = _make(subject, parts, step).losses
+        agree = losses.keys() == losses_by_parts.keys() and all(
+            same(losses[name], losses_by_parts[name]) for name in losses
+        )
         require(agree, f"training_step gives other losses than draw, phase and step (step {step}); leave it as it is")
     require_same(snapshot(whole), snapshot(parts), "training_step differs from draw, phase and step")

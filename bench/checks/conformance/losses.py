@@ -76,9 +76,9 @@ def _watched_step(subject: Subject, host: Method) -> list[_Call]:
 
     def terms(pair: Pair, context: LossContext) -> dict[str, Tensor]:
         before = {name: tensor.detach().clone() for name, tensor in _tensors(pair).items()}
-        found = inner(pair, context)
-        calls.append(_Call(pair, before, found))
-        return found
+        returned = inner(pair, context)
+        calls.append(_Call(pair, before, returned))
+        return returned
 
     loss.terms = terms  # type: ignore[method-assign]
     subject.train(host, stop=1)
@@ -86,8 +86,8 @@ def _watched_step(subject: Subject, host: Method) -> list[_Call]:
 
 
 def _tensors(pair: Pair) -> dict[str, Tensor]:
-    parts = ("query", "key", "ids", "query_map", "key_map")
-    return {f"{part} of layer {i}": getattr(layer, part) for i, layer in enumerate(pair.layers) for part in parts}
+    fields = ("query", "key", "ids", "query_map", "key_map")
+    return {f"{field} of layer {i}": getattr(layer, field) for i, layer in enumerate(pair.layers) for field in fields}
 
 
 def _terms(subject: Subject) -> None:
@@ -142,11 +142,11 @@ def trained_by(reference: str) -> dict[str, list[str]]:
     """
     loss = _loss_of(Subject.of_loss(reference).build())
     adversary = {id(parameter) for parameter in loss.adversary_parameters()}
-    found: dict[str, list[str]] = {"trained with G and F": [], "trained by the adversary": [], "frozen": []}
+    names: dict[str, list[str]] = {"trained with G and F": [], "trained by the adversary": [], "frozen": []}
     for name, parameter in loss.named_parameters():
-        trained = "trained with G and F" if name in loss.trained_parameters() else "frozen"
-        found["trained by the adversary" if id(parameter) in adversary else trained].append(name)
-    return found
+        trainer = "trained with G and F" if name in loss.trained_parameters() else "frozen"
+        names["trained by the adversary" if id(parameter) in adversary else trainer].append(name)
+    return names
 
 
 def _gradient_size(parameters: Iterable[nn.Parameter]) -> float:

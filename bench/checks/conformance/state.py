@@ -1,4 +1,4 @@
-"""Everything a method is at a moment, compared bit for bit; and what no plugin may lean on, moved away."""
+"""The whole state of a method, compared bit for bit, and the global state that no plugin may depend on."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from bench.run.checkpoint import Checkpoints
 
 def snapshot(method: Method) -> dict[str, Any]:
     """Everything a checkpoint must hold, by where it is; tensors are copied, the rest is plain values."""
-    found: dict[str, Any] = {f"state_dict {name}": tensor for name, tensor in method.state_dict().items()}
+    contents: dict[str, Any] = {f"state_dict {name}": tensor for name, tensor in method.state_dict().items()}
     for name, optimizer in method.optimizers().items():
         state = optimizer.state_dict()
         for index, entries in state["state"].items():
-            found |= {f"optimizer {name}, parameter {index}, {key}": value for key, value in entries.items()}
+            contents |= {f"optimizer {name}, parameter {index}, {key}": value for key, value in entries.items()}
         for index, group in enumerate(state["param_groups"]):
-            found |= {f"optimizer {name}, group {index}, {key}": value for key, value in group.items()}
+            contents |= {f"optimizer {name}, group {index}, {key}": value for key, value in group.items()}
     for name, scheduler in method.schedulers().items():
-        found |= {f"scheduler {name}, {key}": scheduler.state_dict()[key] for key in ("last_epoch", "_last_lr")}
-    return {key: value.detach().clone() if isinstance(value, Tensor) else value for key, value in found.items()}
+        contents |= {f"scheduler {name}, {key}": scheduler.state_dict()[key] for key in ("last_epoch", "_last_lr")}
+    return {key: value.detach().clone() if isinstance(value, Tensor) else value for key, value in contents.items()}
 
 
-def same(one: Any, two: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
     """Whether two tensors agree in shape, type and every bit, or two plain values are equal."""
-    if isinstance(one, Tensor) and isinstance(two, Tensor):
-        return one.shape == two.shape and one.dtype == two.dtype and bool(torch.equal(_bits(one), _bits(two)))
-    return bool(one == two)
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.shape == b.shape and a.dtype == b.dtype and bool(torch.equal(_bits(a), _bits(b)))
+    return bool(a == b)
 
 
 def _bits(tensor: Tensor) -> Tensor:
     return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
 
 
-def require_same(one: dict[str, Any], two: dict[str, Any], problem: str) -> None:
+def require_same(expected: dict[str, Any], actual: dict[str, Any], problem: str) -> None:
     """Require equal entries; the message ends with the first that differs."""
-    for key in sorted(one.keys() | two.keys()):
-        require(key in one and key in two and same(one[key], two[key]), f"{problem}: {key} differs")
+    for key in sorted(expected.keys() | actual.keys()):
+        require(key in expected and key in actual and same(expected[key], actual[key]), f"{problem}: {key} differs")
 
 
 @contextmanager

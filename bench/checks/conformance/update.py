@@ -59,28 +59,28 @@ def whole_checkpoint(subject: Subject) -> None:
 def exact_resume(subject: Subject) -> None:
     """Two steps, a checkpoint, and two steps of a new process's method equal four steps in every bit."""
     with global_generators_at(1):
-        whole = subject.build()
-        expected = subject.train(whole)[STEPS_PER_EPOCH:]
+        uninterrupted = subject.build()
+        expected = subject.train(uninterrupted)[STEPS_PER_EPOCH:]
     with global_generators_at(2), temporary_checkpoints() as checkpoints:
-        first, second = subject.build(), subject.build()
-        subject.train(first, stop=STEPS_PER_EPOCH)
-        checkpoints.save_state(first, STEPS_PER_EPOCH, {})
-        checkpoints.restore_state(second)
-        found = subject.train(second, first=STEPS_PER_EPOCH)
+        stopped, resumed = subject.build(), subject.build()
+        subject.train(stopped, stop=STEPS_PER_EPOCH)
+        checkpoints.save_state(stopped, STEPS_PER_EPOCH, {})
+        checkpoints.restore_state(resumed)
+        actual = subject.train(resumed, first=STEPS_PER_EPOCH)
     problem = "going on from a checkpoint gives another result; is there state outside state_dict, or a global draw?"
-    for one, two in zip(expected, found, strict=True):
-        require_same({f"loss {k}": v for k, v in one.items()}, {f"loss {k}": v for k, v in two.items()}, problem)
-    require_same(snapshot(whole), snapshot(second), problem)
+    for before, after in zip(expected, actual, strict=True):
+        require_same({f"loss {k}": v for k, v in before.items()}, {f"loss {k}": v for k, v in after.items()}, problem)
+    require_same(snapshot(uninterrupted), snapshot(resumed), problem)
 
 
 def seeded(subject: Subject) -> None:
     """One seed gives one result wherever the global random generators stand; another seed gives another."""
-    ended = []
+    snapshots = []
     for seed, place in ((0, 1), (0, 2), (1, 1)):
         with global_generators_at(place):
             method = subject.build(seed)
             subject.train(method, seed=seed)
-            ended.append(snapshot(method))
-    require_same(ended[0], ended[1], "one seed gives two results; draw from `draws` and `context.draw` only")
-    differ = any(not same(ended[0][key], ended[2].get(key)) for key in ended[0])
+            snapshots.append(snapshot(method))
+    require_same(snapshots[0], snapshots[1], "one seed gives two results; draw from `draws` and `context.draw` only")
+    differ = any(not same(snapshots[0][key], snapshots[2].get(key)) for key in snapshots[0])
     require(differ, "two seeds give one result; draw the initial weights from `draws`")

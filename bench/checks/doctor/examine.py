@@ -78,8 +78,8 @@ def _plugin(reference: str) -> Iterator[Finding]:
     from bench.checks.conformance import checks_for, problem
 
     for name, check in checks_for(reference).items():
-        found = problem(check, reference)
-        yield Finding(f"plugin {reference}", "", "FAIL" if found else "ok", f"{name}: {found}" if found else name)
+        fault = problem(check, reference)
+        yield Finding(f"plugin {reference}", "", "FAIL" if fault else "ok", f"{name}: {fault}" if fault else name)
 
 
 def show(findings: Iterable[Finding], console: Console) -> list[Finding]:
@@ -117,6 +117,6 @@ def summary(findings: list[Finding]) -> str:
     absent = sum(finding.mark == "none" for finding in findings)
     if failed:
         return f"{failed} of {len(findings)} checks FAIL; see the lines marked so"
-    told = ["all is well" if not warned else f"usable, but see what is marked warn ({warned})"]
-    told += [f"what is marked none ({absent}) is needed for some tables only"] if absent else []
-    return "; ".join(told)
+    remarks = ["all is well" if not warned else f"usable, but see what is marked warn ({warned})"]
+    remarks += [f"what is marked none ({absent}) is needed for some tables only"] if absent else []
+    return "; ".join(remarks)

@@ -32,10 +32,10 @@ def machine_findings(home: Path) -> Iterator[Finding]:
         yield _cuda(index)
     yield _choice()
     cores, threads = usable_cores(), torch.get_num_threads()
-    told = (
+    detail = (
         f"{cores} usable; a run uses as many threads as its scale says, usually 1 (torch's own choice here: {threads})"
     )
-    yield Finding(SECTION, "cores", "ok", told)
+    yield Finding(SECTION, "cores", "ok", detail)
     yield _memory()
     yield _disk(home)
 
@@ -46,8 +46,8 @@ def _choice() -> Finding:
         device = require(chosen_device())
     except BenchError as error:
         return Finding(SECTION, "device", "FAIL", str(error))
-    told = f"runs use {'the CPU' if device == 'cpu' else device}; --device or CONTRASTBENCH_DEVICE chooses"
-    return Finding(SECTION, "device", "note", told)
+    detail = f"runs use {'the CPU' if device == 'cpu' else device}; --device or CONTRASTBENCH_DEVICE chooses"
+    return Finding(SECTION, "device", "note", detail)
 
 
 def _cuda(index: int) -> Finding:
@@ -70,9 +70,9 @@ def convolution_error(device: str) -> float:
 
     rng = np.random.default_rng(0)
     images, kernels = (torch.tensor(rng.normal(size=shape)) for shape in ((1, 64, 16, 16), (64, 64, 3, 3)))
-    right = conv2d(images, kernels)
-    found = conv2d(images.float().to(device), kernels.float().to(device)).double().cpu()
-    return float((found - right).norm() / right.norm())
+    exact = conv2d(images, kernels)
+    computed = conv2d(images.float().to(device), kernels.float().to(device)).double().cpu()
+    return float((computed - exact).norm() / exact.norm())
 
 
 def usable_cores() -> int:
@@ -84,16 +84,16 @@ def _memory() -> Finding:
     available = available_memory()
     if available is None:
         return Finding(SECTION, "memory", "note", "how much is free is not known on this system")
-    told = f"{available / GIB:.1f} GiB free"
+    detail = f"{available / GIB:.1f} GiB free"
     if available < SMOKE_GIB * GIB:
         return Finding(
-            SECTION, "memory", "warn", f"{told}; a run at smoke scale takes about {SMOKE_GIB} GiB: free some"
+            SECTION, "memory", "warn", f"{detail}; a run at smoke scale takes about {SMOKE_GIB} GiB: free some"
         )
     if available < PAPER_GIB * GIB:
         return Finding(
-            SECTION, "memory", "note", f"{told}; a run at paper scale on the CPU takes up to {PAPER_GIB} GiB"
+            SECTION, "memory", "note", f"{detail}; a run at paper scale on the CPU takes up to {PAPER_GIB} GiB"
         )
-    return Finding(SECTION, "memory", "ok", told)
+    return Finding(SECTION, "memory", "ok", detail)
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
@@ -102,17 +102,17 @@ def available_memory(root: Path = Path("/")) -> int | None:
     Args:
         root: where `proc` and `sys` are.
     """
-    found = []
+    amounts = []
     try:
         lines = (root / "proc/meminfo").read_text().splitlines()
-        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+        amounts += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
         group = root / "sys/fs/cgroup"
         limit = (group / "memory.max").read_text().strip()
         if limit != "max":
-            found.append(max(0, int(limit) - int((group / "memory.current").read_text())))
+            amounts.append(max(0, int(limit) - int((group / "memory.current").read_text())))
     except (OSError, ValueError, IndexError):
         pass  # no Linux, or no control group: the other answer stands
-    return min(found, default=None)
+    return min(amounts, default=None)
 
 
 def _disk(home: Path) -> Finding:
@@ -120,7 +120,9 @@ def _disk(home: Path) -> Finding:
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         return Finding(SECTION, "disk", "FAIL", f"{place} is not writable; choose another place with --home DIR")
     free = shutil.disk_usage(place).free
-    told = f"{free / GIB:.1f} GiB free at {home}" + ("" if home.exists() else " (not there yet)")
+    detail = f"{free / GIB:.1f} GiB free at {home}" + ("" if home.exists() else " (not there yet)")
     if free < DISK_GIB * GIB:
-        return Finding(SECTION, "disk", "warn", f"{told}; less than {DISK_GIB} GiB: free some or choose another --home")
-    return Finding(SECTION, "disk", "ok", told)
+        return Finding(
+            SECTION, "disk", "warn", f"{detail}; less than {DISK_GIB} GiB: free some or choose another --home"
+        )
+    return Finding(SECTION, "disk", "ok", detail)

@@ -20,7 +20,7 @@ def number_findings() -> Iterator[Finding]:
     """Recompute the harness's own reference numbers on the CPU."""
     with np.load(NUMBERS) as arrays:
         numbers = {key: arrays[key] for key in arrays.files}
-    for name, what, tolerance, error_of in _CHECKS:
+    for name, description, tolerance, error_of in _CHECKS:
         try:
             error = error_of(numbers)
         except NotAvailable as missing:
@@ -30,7 +30,7 @@ def number_findings() -> Iterator[Finding]:
         way_out = (
             "" if fine else f", more than {tolerance:g}: do not trust results of this installation; reinstall torch"
         )
-        yield Finding(NUMBERS_SECTION, name, "ok" if fine else "FAIL", f"{amount(error)}  {what}{way_out}")
+        yield Finding(NUMBERS_SECTION, name, "ok" if fine else "FAIL", f"{amount(error)}  {description}{way_out}")
 
 
 def _transforms(numbers: Numbers) -> float:
@@ -41,14 +41,14 @@ def _transforms(numbers: Numbers) -> float:
 
     image = Image.fromarray(numbers["transform/image"])
     hashes = {"resized286": resize(image, 286).tobytes(), "test_tensor": test_transform(image, 256).numpy().tobytes()}
-    right = [
+    matches = [
         hashlib.sha256(content).digest() == numbers[f"transform/{name}_sha256"].tobytes()
         for name, content in hashes.items()
     ]
     import torch
 
-    right.append(np.array_equal(quantise(torch.tensor(numbers["quantise/x"]))[0], numbers["quantise/y"]))
-    return float(not all(right))
+    matches.append(np.array_equal(quantise(torch.tensor(numbers["quantise/x"]))[0], numbers["quantise/y"]))
+    return float(not all(matches))
 
 
 def _distances(numbers: Numbers) -> float:
@@ -66,10 +66,10 @@ def _pixels(numbers: Numbers) -> float:
     from bench.metrics.l1 import mean_absolute_difference
     from bench.metrics.ssim import structural_similarity
 
-    one, two = crops(numbers["transform/image"])
+    first, second = crops(numbers["transform/image"])
     return max(
-        relative_error(np.array(mean_absolute_difference(one, two)), numbers["l1/value"]),
-        relative_error(np.array(structural_similarity(one, two)), numbers["ssim/value"]),
+        relative_error(np.array(mean_absolute_difference(first, second)), numbers["l1/value"]),
+        relative_error(np.array(structural_similarity(first, second)), numbers["ssim/value"]),
     )
 
 

@@ -21,7 +21,7 @@ def reference_findings(devices: Sequence[str] = ()) -> Iterator[Finding]:
     Args:
         devices: torch's names of the devices beside the CPU: `cuda:0`.
     """
-    # a class that says nothing of its part is of the losses, which come first
+    # a class without `part` belongs to the losses, which come first
     for name in sorted(plugins("reference"), key=lambda name: plugins("reference")[name].literals.get("part", "")):
         yield from guarded(NUMBERS_SECTION, name, lambda name=name: _findings(name, devices))  # type: ignore[misc]
 
@@ -54,12 +54,12 @@ def _step_error(step: ReferenceStep) -> float:
     from bench.checks.replay.recording import read_recording
     from bench.checks.replay.replay import replay
 
-    found = replay(step.method, step.config, step.path, steps=1)
-    record = read_recording(step.path, found.method.networks())
+    replayed = replay(step.method, step.config, step.path, steps=1)
+    record = read_recording(step.path, replayed.method.networks())
     losses = sorted(key for key in record if "/loss_" in key)
     gradient = sorted(key for key in record if key.startswith(f"grad_step0/{step.network}."))
 
     def joined(tensors: Mapping[str, Tensor], keys: list[str]) -> np.ndarray:
         return np.concatenate([as_numpy(tensors[key]).ravel() for key in keys])
 
-    return max(relative_error(joined(found.tensors, keys), joined(record, keys)) for keys in (losses, gradient))
+    return max(relative_error(joined(replayed.tensors, keys), joined(record, keys)) for keys in (losses, gradient))

@@ -17,12 +17,12 @@ from bench.features.extractor import Extractor
 
 def extractors() -> list[type[Extractor]]:
     """Every evaluation network of bench.features, by id."""
-    found: dict[str, type[Extractor]] = {}
+    by_id: dict[str, type[Extractor]] = {}
     for info in pkgutil.iter_modules(bench.features.__path__, "bench.features."):
         for _, item in inspect.getmembers(import_module(info.name), inspect.isclass):
             if issubclass(item, Extractor) and not inspect.isabstract(item):
-                found[item.id] = item
-    return [found[id_] for id_ in sorted(found)]
+                by_id[item.id] = item
+    return [by_id[id_] for id_ in sorted(by_id)]
 
 
 def weight_findings(weights: Path) -> Iterator[Finding]:

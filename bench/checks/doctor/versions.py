@@ -22,12 +22,12 @@ SCIPY_TRAP = Version("1.18")  # sqrtm lost the argument that pytorch-fid 0.3.0 c
 def version_findings() -> Iterator[Finding]:
     """Installed versions against what contrastbench asks for, and the known traps."""
     installed = {name: installed_version(name) for name in SHOWN}
-    versions = ", ".join(f"{name} {found or 'missing'}" for name, found in installed.items())
+    versions = ", ".join(f"{name} {number or 'missing'}" for name, number in installed.items())
     yield Finding(
         SECTION, "installed", "ok", f"contrastbench {__version__}, Python {platform.python_version()}, {versions}"
     )
-    wanted = [Requirement(line) for line in requires("contrastbench") or ()]
-    yield from requirement_findings([r for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})])
+    requirements = [Requirement(line) for line in requires("contrastbench") or ()]
+    yield from requirement_findings([r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})])
     yield torchvision_finding()
     scipy = installed["scipy"]
     if scipy and Version(scipy) >= SCIPY_TRAP:
@@ -47,23 +47,25 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def requirement_findings(wanted: list[Requirement]) -> Iterator[Finding]:
+def requirement_findings(requirements: list[Requirement]) -> Iterator[Finding]:
     """One line if all is well, else one for each package that is missing or too old."""
     faults = []
-    for requirement in wanted:
-        found = installed_version(requirement.name)
-        if found is None or not requirement.specifier.contains(found, prereleases=True):
-            is_here = f"is {found}" if found else "is missing"
+    for requirement in requirements:
+        installed = installed_version(requirement.name)
+        if installed is None or not requirement.specifier.contains(installed, prereleases=True):
+            is_here = f"is {installed}" if installed else "is missing"
             faults.append(
                 Finding(SECTION, requirement.name, "FAIL", f'{is_here}; run: python -m pip install "{requirement}"')
             )
-    yield from faults or [Finding(SECTION, "requirements", "ok", f"all {len(wanted)} packages are here and new enough")]
+    yield from faults or [
+        Finding(SECTION, "requirements", "ok", f"all {len(requirements)} packages are here and new enough")
+    ]
 
 
 def torchvision_finding() -> Finding:
     """Whether torchvision's compiled operators load beside this torch; built against another one they do not.
 
-    That is where its import fails. Importing all of it would tell the same and take seven seconds.
+    That is where its import fails. Importing all of it would show the same and take seven seconds.
     """
     try:
         _load_operators()

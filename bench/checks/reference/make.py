@@ -30,19 +30,21 @@ def collect(golden: Path) -> dict[str, np.ndarray]:
     Args:
         golden: tests/golden of the repository.
     """
-    found: dict[str, np.ndarray] = {}
+    numbers: dict[str, np.ndarray] = {}
     for group, (file, names) in _COPIED.items():
         with np.load(golden / file) as arrays:
-            found |= {f"{group}/{ours}": arrays[theirs] for ours, theirs in names.items()}
+            numbers |= {f"{group}/{name}": arrays[stored_name] for name, stored_name in names.items()}
     with np.load(golden / "unpaired" / "preprocess.npz") as arrays:
         resized = hashlib.sha256(arrays["resized286"].tobytes()).digest()
-        found["transform/resized286_sha256"] = np.frombuffer(resized, np.uint8)
-        found["transform/test_tensor_sha256"] = arrays["test_tensor_sha256"]
-    found["kernel/value"] = np.array(_kernel_discrepancy(found["frechet/x"], found["frechet/y"]))
-    one, two = crops(found["transform/image"])
-    found["l1/value"] = np.array(math.fsum(abs(a - b) for a, b in zip(one.flat, two.flat, strict=True)) / one.size)
-    found["ssim/value"] = np.array(_ssim(one, two))
-    return found
+        numbers["transform/resized286_sha256"] = np.frombuffer(resized, np.uint8)
+        numbers["transform/test_tensor_sha256"] = arrays["test_tensor_sha256"]
+    numbers["kernel/value"] = np.array(_kernel_discrepancy(numbers["frechet/x"], numbers["frechet/y"]))
+    first, second = crops(numbers["transform/image"])
+    numbers["l1/value"] = np.array(
+        math.fsum(abs(a - b) for a, b in zip(first.flat, second.flat, strict=True)) / first.size
+    )
+    numbers["ssim/value"] = np.array(_ssim(first, second))
+    return numbers
 
 
 def crops(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -61,14 +63,14 @@ def _kernel_discrepancy(x: np.ndarray, y: np.ndarray) -> float:
     return mean(others(x)) + mean(others(y)) - 2 * mean([(a, b) for a in x for b in y])
 
 
-def _ssim(one: np.ndarray, two: np.ndarray) -> float:
+def _ssim(first: np.ndarray, second: np.ndarray) -> float:
     weights = np.array([[math.exp(-(i * i + j * j) / (2 * 1.5**2)) for i in range(-5, 6)] for j in range(-5, 6)])
     weights /= weights.sum()
     values = []
     for channel in range(3):
-        for top in range(one.shape[0] - 10):
-            for left in range(one.shape[1] - 10):
-                a, b = (side[top : top + 11, left : left + 11, channel] for side in (one, two))
+        for top in range(first.shape[0] - 10):
+            for left in range(first.shape[1] - 10):
+                a, b = (side[top : top + 11, left : left + 11, channel] for side in (first, second))
                 mean_a, mean_b = (weights * a).sum(), (weights * b).sum()
                 variance_a, variance_b = (weights * (a - mean_a) ** 2).sum(), (weights * (b - mean_b) ** 2).sum()
                 covariance = (weights * (a - mean_a) * (b - mean_b)).sum()

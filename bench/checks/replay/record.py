@@ -34,24 +34,24 @@ def record(
         A record, its tensors on the CPU and in the method's precision.
     """
     networks = method.networks()
-    found: dict[str, Tensor] = {}
+    recorded: dict[str, Tensor] = {}
     for network, module in networks.items():
-        found |= {f"init/{place}": parameter for place, parameter in places(network, module)}
-        found |= {f"init_buffers/{network}.buffer.{name}": buffer for name, buffer in module.named_buffers()}
-    found |= {f"init_state/{name}": tensor for name, tensor in state_outside(method, networks).items()}
-    found = {key: _copy(tensor) for key, tensor in found.items()}
+        recorded |= {f"init/{place}": parameter for place, parameter in places(network, module)}
+        recorded |= {f"init_buffers/{network}.buffer.{name}": buffer for name, buffer in module.named_buffers()}
+    recorded |= {f"init_state/{name}": tensor for name, tensor in state_outside(method, networks).items()}
+    recorded = {key: _copy(tensor) for key, tensor in recorded.items()}
     total = method.config.total_epochs
-    found |= {"epoch": torch.tensor([epoch]), "total_epochs": torch.tensor([total])}
-    for step, given in enumerate(batches):
-        batch = dict(given)
+    recorded |= {"epoch": torch.tensor([epoch]), "total_epochs": torch.tensor([total])}
+    for step, streams in enumerate(batches):
+        batch = dict(streams)
         context = StepContext(step, epoch, len(batches), total, draws.at(step)).with_shapes(batch)
         drawn = method.draw(context)
-        found |= {f"step{step}/input_{stream}": _copy(tensor) for stream, tensor in batch.items()}
-        found |= {f"step{step}/drawn/{name}": _copy(tensor) for name, tensor in drawn.items()}
+        recorded |= {f"step{step}/input_{stream}": _copy(tensor) for stream, tensor in batch.items()}
+        recorded |= {f"step{step}/drawn/{name}": _copy(tensor) for name, tensor in drawn.items()}
         device = next(iter(batch.values())).device
         losses = method.step(batch, on_device(drawn, device), method.phase(context, drawn))
-        found |= results(method, networks, step, losses)
-    return found
+        recorded |= results(method, networks, step, losses)
+    return recorded
 
 
 def results(
@@ -66,16 +66,16 @@ def results(
         losses: what `step` returned.
     """
     reported = method.record_losses(losses)
-    found = {f"step{step}/loss_{name}": loss.reshape(1) for name, loss in reported.items()}
-    found |= {f"step{step}/{name}": image for name, image in method.visuals().items()}
+    tensors = {f"step{step}/loss_{name}": loss.reshape(1) for name, loss in reported.items()}
+    tensors |= {f"step{step}/{name}": image for name, image in method.visuals().items()}
     for network, module in networks.items():
         for place, parameter in places(network, module):
             gradient = parameter.new_zeros(parameter.shape) if parameter.grad is None else parameter.grad
-            found[f"grad_step{step}/{place}"] = gradient
-            found[f"after_step{step}/{place}"] = parameter
+            tensors[f"grad_step{step}/{place}"] = gradient
+            tensors[f"after_step{step}/{place}"] = parameter
         for name, buffer in module.named_buffers():
-            found[f"after_step{step}/{network}.buffer.{name}"] = buffer
-    return {key: _copy(tensor) for key, tensor in found.items()}
+            tensors[f"after_step{step}/{network}.buffer.{name}"] = buffer
+    return {key: _copy(tensor) for key, tensor in tensors.items()}
 
 
 def _copy(tensor: Tensor) -> Tensor:

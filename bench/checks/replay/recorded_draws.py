@@ -94,7 +94,7 @@ class RecordedDraws(Draws):
         return index
 
     def stream(self, purpose: str) -> np.random.Generator:
-        """No method may draw past the record.
+        """Refuses draws that a record cannot hold.
 
         Raises:
             BenchError: always.
@@ -107,7 +107,7 @@ class RecordedDraws(Draws):
         Raises:
             BenchError: if draws are left.
         """
-        # a record may say of a method that never mirrors that it did not
-        left = [key for kind, draws in self._left.items() for key, value in draws if kind != "flipped" or value.any()]
-        if left:
-            raise BenchError(f"the method never used {', '.join(left)}; it draws less than the recorded one")
+        # a record may hold a false `flipped` for a method that never mirrors
+        unused = [key for kind, draws in self._left.items() for key, value in draws if kind != "flipped" or value.any()]
+        if unused:
+            raise BenchError(f"the method never used {', '.join(unused)}; it draws less than the recorded one")

@@ -31,8 +31,8 @@ def read_recording(record: str | Path | Mapping[str, Any], networks: Mapping[str
         BenchError: if a trajectory is of other networks.
     """
     content = record if isinstance(record, Mapping) else _read(Path(record))
-    found = {key: torch.as_tensor(value) for key, value in content.items()}
-    return as_steps(found, networks) if is_trajectory(found) else found
+    tensors = {key: torch.as_tensor(value) for key, value in content.items()}
+    return as_steps(tensors, networks) if is_trajectory(tensors) else tensors
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -72,12 +72,12 @@ def load_weights(networks: Mapping[str, nn.Module], record: Recording, prefix: s
     Raises:
         BenchError: if the record lacks a parameter, has one more, or one of another shape.
     """
-    wanted = {f"{prefix}{place}": p for network, module in networks.items() for place, p in places(network, module)}
-    held = {key for key in record if key.startswith(prefix)}
-    for key in sorted(wanted.keys() ^ held):
-        fault = "which the method does not have" if key in held else "is missing, which the method needs"
+    parameters = {f"{prefix}{place}": p for network, module in networks.items() for place, p in places(network, module)}
+    recorded = {key for key in record if key.startswith(prefix)}
+    for key in sorted(parameters.keys() ^ recorded):
+        fault = "which the method does not have" if key in recorded else "is missing, which the method needs"
         raise BenchError(f"record: {key} {fault}; networks, their sizes or their order differ")
-    for key, parameter in wanted.items():
+    for key, parameter in parameters.items():
         value = record[key]
         if value.shape != parameter.shape and not value.numel() == parameter.numel() == 1:
             raise BenchError(f"record: {key} has shape {tuple(value.shape)}, the method wants {tuple(parameter.shape)}")
@@ -90,11 +90,11 @@ def load_buffers(networks: Mapping[str, nn.Module], record: Recording, prefix: s
     Raises:
         BenchError: if one is no buffer of the networks, or of another shape.
     """
-    own = {f"{prefix}{net}.buffer.{n}": b for net, module in networks.items() for n, b in module.named_buffers()}
+    buffers = {f"{prefix}{net}.buffer.{n}": b for net, module in networks.items() for n, b in module.named_buffers()}
     for key in sorted(key for key in record if key.startswith(prefix)):
-        if key not in own or own[key].shape != record[key].shape:
+        if key not in buffers or buffers[key].shape != record[key].shape:
             raise BenchError(f"record: {key} does not fit a buffer of the method; networks or their sizes differ")
-        own[key].copy_(record[key])
+        buffers[key].copy_(record[key])
 
 
 def state_outside(method: Method, networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
@@ -109,32 +109,32 @@ def load_state(method: Method, networks: Mapping[str, nn.Module], record: Record
     Raises:
         BenchError: if one is none of the method's, or of another shape.
     """
-    own = {f"{prefix}{name}": tensor for name, tensor in state_outside(method, networks).items()}
+    state = {f"{prefix}{name}": tensor for name, tensor in state_outside(method, networks).items()}
     for key in sorted(key for key in record if key.startswith(prefix)):
-        if key not in own or own[key].shape != record[key].shape:
+        if key not in state or state[key].shape != record[key].shape:
             raise BenchError(f"record: {key} does not fit the state of {method.name}; its configuration differs")
-        own[key].data.copy_(record[key])
+        state[key].data.copy_(record[key])
 
 
 def drawn_in(record: Recording, step: int, dtype: torch.dtype) -> dict[str, Tensor]:
     """What a record says was drawn for a step; noise in the given precision, schedules' values in their own."""
     prefix = f"step{step}/drawn/"
-    found = {key.removeprefix(prefix): tensor for key, tensor in record.items() if key.startswith(prefix)}
-    return {name: t.to(dtype) if t.ndim and t.is_floating_point() else t for name, t in found.items()}
+    drawn = {key.removeprefix(prefix): tensor for key, tensor in record.items() if key.startswith(prefix)}
+    return {name: t.to(dtype) if t.ndim and t.is_floating_point() else t for name, t in drawn.items()}
 
 
-def require_drawn(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], step: int) -> None:
+def require_drawn(recorded: Mapping[str, Tensor], expected: Mapping[str, Tensor], step: int) -> None:
     """Check that a record holds what a method draws for a step.
 
     Raises:
         BenchError: if something is missing, too much or of another shape; the message names the key.
     """
-    for name in sorted(found.keys() | expected.keys()):
+    for name in sorted(recorded.keys() | expected.keys()):
         key = f"step{step}/drawn/{name}"
-        if name not in found or name not in expected:
+        if name not in recorded or name not in expected:
             fault = "is missing, which the method draws" if name in expected else "is nothing that the method draws"
             raise BenchError(f"record: {key} {fault}; it was made by another method or configuration")
-        if found[name].shape != expected[name].shape:
+        if recorded[name].shape != expected[name].shape:
             raise BenchError(
-                f"record: {key} has shape {tuple(found[name].shape)}, the method draws {tuple(expected[name].shape)}"
+                f"record: {key} has shape {tuple(recorded[name].shape)}, the method draws {tuple(expected[name].shape)}"
             )

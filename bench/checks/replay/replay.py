@@ -128,18 +128,18 @@ class Replay:
 
         A loss that the method does not log under that name, an image it does not show, or a key of no known form.
         """
-        found = read_recording(record, self.method.networks())
-        results = [key for key in found if self._is_result(key)]
-        strange = [key for key in found if not _is_given(key) and not _place(key)]
-        return sorted([key for key in results if key not in self.tensors] + strange)
+        recorded = read_recording(record, self.method.networks())
+        results = [key for key in recorded if self._is_result(key)]
+        unrecognised = [key for key in recorded if not _is_given(key) and not _place(key)]
+        return sorted([key for key in results if key not in self.tensors] + unrecognised)
 
     def summary(self, record: str | Path | Mapping[str, Any], floor: float = 1e-5) -> str:
         """The comparison as lines of text: the largest error of each part and where it is, then what is unknown."""
         errors, unknown = self.compare(record, floor), self.unknown(record)
-        known = {key: error for key, error in errors.items() if key not in unknown}
+        compared = {key: error for key, error in errors.items() if key not in unknown}
         lines = []
         for part, pattern in _PARTS.items():
-            own = {key: known.pop(key) for key in list(known) if re.fullmatch(pattern, key)}
+            own = {key: compared.pop(key) for key in list(compared) if re.fullmatch(pattern, key)}
             if own:
                 worst = max(own, key=lambda key: own[key])
                 lines.append(f"{part:<10} {len(own):>5} compared, largest error {own[worst]:.1e} ({worst})")
@@ -159,12 +159,12 @@ def _is_given(key: str) -> bool:
     return re.fullmatch(_GIVEN, key) is not None
 
 
-def _error(found: Tensor | None, expected: Tensor, floor: float) -> float:
-    single = found is not None and found.numel() == expected.numel() == 1
-    if found is None or (found.shape != expected.shape and not single):
+def _error(actual: Tensor | None, expected: Tensor, floor: float) -> float:
+    single = actual is not None and actual.numel() == expected.numel() == 1
+    if actual is None or (actual.shape != expected.shape and not single):
         return float("inf")
-    found, expected = found.double().reshape(expected.shape), expected.double()
-    error = float((found - expected).abs().max() / expected.abs().max().clamp_min(floor))
+    actual, expected = actual.double().reshape(expected.shape), expected.double()
+    error = float((actual - expected).abs().max() / expected.abs().max().clamp_min(floor))
     return error if error == error else float("inf")
 
 
@@ -239,13 +239,13 @@ def _resolve(method_class: type[Method], config: MethodConfig | dict[str, Any]) 
         raise UsageError(validation_line(f"configuration of {method_class.name}", error)) from error
 
 
-def _steps(record: Recording, wanted: int | None) -> int:
+def _steps(record: Recording, requested: int | None) -> int:
     count = count_steps(record)
     if count == 0:
         raise BenchError("record: holds no step (no key step0/input_...), so there is nothing to replay")
-    if wanted is not None and wanted > count:
-        raise BenchError(f"record: holds {count} steps, {wanted} were asked for")
-    return count if wanted is None else wanted
+    if requested is not None and requested > count:
+        raise BenchError(f"record: holds {count} steps, {requested} were asked for")
+    return count if requested is None else requested
 
 
 def _number(record: Recording, key: str) -> int | None:

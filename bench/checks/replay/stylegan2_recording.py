@@ -46,8 +46,8 @@ def read_trajectory(path: Path) -> dict[str, Tensor]:
     if path.is_dir():
         runs = sorted(file for file in path.glob("traj_*.npz") if file.name != "traj_inputs.npz")
         if len(runs) != 1:
-            found = ", ".join(file.name for file in runs) or "none"
-            raise UsageError(f"{path}: holds these trajectories: {found}; give the path of one of them")
+            names = ", ".join(file.name for file in runs) or "none"
+            raise UsageError(f"{path}: holds these trajectories: {names}; give the path of one of them")
         path = runs[0]
     if path.suffix != ".npz" or path.name == "traj_inputs.npz":
         raise UsageError(
@@ -81,25 +81,25 @@ def as_steps(record: Recording, networks: Mapping[str, nn.Module]) -> dict[str, 
         BenchError: if the record's networks have other tensors than these.
     """
     steps = len(record["reals"])
-    own = {f"{n}.{key}" for n, module in networks.items() if n != "G_ema" for key, _, _ in _tensors(n, module)}
-    for key in sorted(own ^ {key for key in record if key.startswith(("G.", "D."))}):
-        fault = "is missing, which the method needs" if key in own else "is of no network of the method"
+    expected = {f"{n}.{key}" for n, module in networks.items() if n != "G_ema" for key, _, _ in _tensors(n, module)}
+    for key in sorted(expected ^ {key for key in record if key.startswith(("G.", "D."))}):
+        fault = "is missing, which the method needs" if key in expected else "is of no network of the method"
         raise BenchError(f"trajectory: {key} {fault}; resolution, channels or attention differ from the record's")
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for network, module in networks.items():
-        mine, final = ("G", "EMA") if network == "G_ema" else (network, network)
+        initial, final = ("G", "EMA") if network == "G_ema" else (network, network)
         for key, place, is_buffer in _tensors(network, module):
-            found[f"{'init_buffers' if is_buffer else 'init'}/{place}"] = record[f"{mine}.{key}"]
+            tensors[f"{'init_buffers' if is_buffer else 'init'}/{place}"] = record[f"{initial}.{key}"]
             if f"final/{final}.{key}" in record:
-                found[f"after_step{steps - 1}/{place}"] = record[f"final/{final}.{key}"]
+                tensors[f"after_step{steps - 1}/{place}"] = record[f"final/{final}.{key}"]
     logged = {"G": "loss_G", "D": "loss_D", "pl_mean": "pl_mean", "D_fake": "fake_logits_D", "D_real": "real_logits_D"}
     for step in range(steps):
-        found[f"step{step}/input_B"] = record["reals"][step]
-        found |= {f"step{step}/draw_{purpose}": record[key][step] for purpose, key in _DRAWS.items()}
-        found |= {f"step{step}/loss_{n}": record[k][step].mean().reshape(1) for n, k in logged.items() if k in record}
+        tensors[f"step{step}/input_B"] = record["reals"][step]
+        tensors |= {f"step{step}/draw_{purpose}": record[key][step] for purpose, key in _DRAWS.items()}
+        tensors |= {f"step{step}/loss_{n}": record[k][step].mean().reshape(1) for n, k in logged.items() if k in record}
         if "w_avg" in record:
-            found[f"after_step{step}/G.buffer.mapping.w_avg"] = record["w_avg"][step]
-    return found
+            tensors[f"after_step{step}/G.buffer.mapping.w_avg"] = record["w_avg"][step]
+    return tensors
 
 
 def _tensors(network: str, module: nn.Module) -> Iterator[tuple[str, str, bool]]:

@@ -17,7 +17,7 @@ _RAISED = str.maketrans("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱ
 
 
 def terminal(document: Document) -> Iterator[RenderableType]:
-    """Turn a document into things that a rich console prints.
+    """Turn a document into renderables for a rich console.
 
     Args:
         document: a laid-out table.
