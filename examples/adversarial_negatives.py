@@ -43,11 +43,11 @@ class AdversarialNegatives(PairLoss):
         """The loss of one pair: mean over patches, then over layers."""
         means = []
         for layer, bank in zip(pair.layers, self.banks, strict=True):
-            own = layer.query @ layer.key.transpose(1, 2)
+            patches = layer.query @ layer.key.transpose(1, 2)
             trained = layer.query @ normalize(bank, dim=1).T
-            logits = torch.cat([own, trained], dim=2) / context.temperature
-            right = own.diagonal(dim1=1, dim2=2) / context.temperature
-            means.append((logits.logsumexp(dim=2) - right).mean())
+            logits = torch.cat([patches, trained], dim=2) / context.temperature
+            positive = patches.diagonal(dim1=1, dim2=2) / context.temperature
+            means.append((logits.logsumexp(dim=2) - positive).mean())
         return torch.stack(means).mean()
 
     def adversary_parameters(self) -> list[nn.Parameter]:

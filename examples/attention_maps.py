@@ -40,6 +40,6 @@ z = torch.randn((arguments.images, method.config.z_dim), generator=torch.Generat
 images, maps = self_attention_maps(method.netG_ema, z, places)
 rows = []
 for number, (image, attention) in enumerate(zip(quantise(images, nearest=True), maps, strict=True)):
-    overlays = [attention_overlay(image, one, place) for one, place in zip(attention, places, strict=True)]
+    overlays = [attention_overlay(image, kernel, place) for kernel, place in zip(attention, places, strict=True)]
     rows.append((f"image {number}", [image, *overlays]))
 contact_sheet(rows, f"self-attention at {side}x{side}, window {method.config.san_kernel}").save(arguments.out)

@@ -39,10 +39,10 @@ def self_attention_maps(
     Raises:
         BenchError: if the generator has no attention or a position lies outside of its map.
     """
-    found = [module for module in netG.modules() if isinstance(module, SAN)]
-    if not found:
+    attentions = [module for module in netG.modules() if isinstance(module, SAN)]
+    if not attentions:
         raise BenchError("this generator has no self-attention; set self_attention to a resolution")
-    san, seen = found[0], []
+    san, seen = attentions[0], []
     hook = san.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
     try:
         images = netG(z, noise)

@@ -91,8 +91,10 @@ class ContrastiveFeatureConfig(PairedConfig):
     @classmethod
     def _nothing_to_stand_in_for(cls, name: StandInName, info: ValidationInfo) -> StandInName:
         """A scale asks for the stand-in in every row; where no official weights are wanted it changes nothing."""
-        wanted = (info.data.get("lambda_NCE") and info.data.get("pretrained_F")) or info.data.get("lambda_vgg")
-        return name if wanted else "none"
+        uses_official_weights = (info.data.get("lambda_NCE") and info.data.get("pretrained_F")) or info.data.get(
+            "lambda_vgg"
+        )
+        return name if uses_official_weights else "none"
 
     @model_validator(mode="after")
     def _consistent(self) -> ContrastiveFeatureConfig:

@@ -66,7 +66,7 @@ class DRNConfig(PairedConfig):
 
 
 class DRNSegmenter(Method):
-    """A segmentation network S, which tells the classes in images: min of the mean over scored pixels of -log S(B)[A].
+    """A segmentation network S, which classifies pixels: min of the mean over scored pixels of -log S(B)[A].
 
     A step: one update by SGD. `segment` uses running statistics and takes the most probable class.
     """

@@ -170,7 +170,7 @@ class DualContrastive(Method):
             drawn |= {f"{purpose}.other": other, f"{purpose}.cutoff": torch.tensor(cutoff)}
         if config.noise == "random":
             maps = netG.synthesis.draw_noise(count, draw.generator(f"{purpose}.noise"), dtype)
-            drawn |= {f"{purpose}.noise.{layer}": one for layer, one in enumerate(maps)}
+            drawn |= {f"{purpose}.noise.{layer}": noise for layer, noise in enumerate(maps)}
         return drawn
 
     def _lengths_turn(self, step: int) -> bool:

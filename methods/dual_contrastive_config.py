@@ -107,16 +107,16 @@ class DualContrastiveConfig(MethodConfig):
 
     def streams(self) -> tuple[str, ...]:
         """The batch entries that these options need."""
-        found = ["B"]
+        streams = ["B"]
         if self.adversarial_loss == "dual_contrastive" and self.generator_reals == "fresh":
-            found.append("B.contrast")
+            streams.append("B.contrast")
         if self.reference_attention is not None and self.reference_pairing == "independent":
-            found += ["B.reference_G", "B.reference_D"]
-        return tuple(found)
+            streams += ["B.reference_G", "B.reference_D"]
+        return tuple(streams)
 
     @model_validator(mode="after")
     def _fits(self) -> DualContrastiveConfig:
-        """Sizes that divide each other; a wrong one should not wait for the first step."""
+        """Check that sizes divide each other, here rather than in the first step."""
         resolutions = [2**k for k in range(2, self.crop_size.bit_length())]
         if self.crop_size not in resolutions:
             raise ValueError(f"crop_size: {self.crop_size} is no power of two; use {resolutions[-1]}")

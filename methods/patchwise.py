@@ -170,8 +170,8 @@ class PatchwiseTranslation(Method):
                     drawn[f"{player}.ids/{kind}/{index}"] = ids
             for suffix in suffixes:
                 for kind in self._kinds:
-                    own = self.loss.draw(context, layers)
-                    drawn |= {f"{player}{suffix}/{kind}/{name}": value for name, value in own.items()}
+                    loss_drawn = self.loss.draw(context, layers)
+                    drawn |= {f"{player}{suffix}/{kind}/{name}": value for name, value in loss_drawn.items()}
         return drawn
 
     def _layer_shapes(self, images: Sequence[int]) -> Iterator[LayerShape]:
@@ -278,7 +278,7 @@ class PatchwiseTranslation(Method):
         by_name: dict[str, list[Tensor]] = {}
         for pair in pairs:
             for name, term in self.loss.terms(pair, context.of(pair)).items():
-                if term.requires_grad:  # anything else is there to be looked at
+                if term.requires_grad:  # a term without gradient is only logged
                     term = self.config.lambda_NCE * term
                     by_name.setdefault(name, []).append(term)
                 self._log(terms, {f"{name}_Y" if pair.kind == "identity" else name: term})
@@ -298,8 +298,8 @@ class PatchwiseTranslation(Method):
         Args:
             query_maps: per layer (images, C, H, W), the translation's images first, then the identity's.
             key_maps: likewise of the inputs.
-            drawn: has the locations,
-            purpose: under this name.
+            drawn: the locations, among other draws.
+            purpose: prefix of their names.
         """
         kinds = self._kinds
         query_parts = [_at_least_float32(features).chunk(len(kinds)) for features in query_maps]

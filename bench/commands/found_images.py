@@ -15,12 +15,12 @@ from bench.data.stream_folders import EXTENSIONS
 
 # how the originals' test scripts call a translation among the other images of one folder (CycleGAN's: NAME_fake_B.png)
 SUFFIXES = ("_fake_B", "_fake")
-NAMED = 3  # missing or further names that are written out
+NAMED = 3  # missing or unexpected names that a message lists
 
 
 @dataclass(frozen=True)
 class FoundImages:
-    """What is scored.
+    """The images to score.
 
     Attributes:
         images: in the test set's order where names match, else by name.
@@ -39,8 +39,8 @@ def find_images(folder: Path, expected: Sequence[str], size: int | None) -> Foun
     Args:
         folder: with one image per test input, named after it in any format; sub-folders are left alone, as FID's
             reference program does.
-        expected: names of the files that a method would have made, one for each test input; empty where nothing says
-            which image is whose.
+        expected: names of the files that a method would have made, one for each test input; empty where names
+            do not say which input an image belongs to.
         size: side of the protocol's images in pixels; None: any.
 
     Raises:
@@ -50,23 +50,25 @@ def find_images(folder: Path, expected: Sequence[str], size: int | None) -> Foun
     files = _files(folder)
     deviations = []
     stems = [Path(name).stem for name in expected]
-    found = {path.stem: path for path in files}
+    by_stem = {path.stem: path for path in files}
     for suffix in SUFFIXES:
-        if not set(stems) & set(found) and any(f"{stem}{suffix}" in found for stem in stems):
-            found = {stem.removesuffix(suffix): path for stem, path in found.items() if stem.endswith(suffix)}
-            if len(found) < len(files):
-                deviations.append(f"only the {len(found)} images named *{suffix} are scored, of {len(files)}")
-    matched: list[int] | None = [i for i, stem in enumerate(stems) if stem in found]
-    missing = [stem for stem in stems if stem not in found]
-    further = [path.name for stem, path in found.items() if stem not in set(stems)]
+        if not set(stems) & set(by_stem) and any(f"{stem}{suffix}" in by_stem for stem in stems):
+            by_stem = {stem.removesuffix(suffix): path for stem, path in by_stem.items() if stem.endswith(suffix)}
+            if len(by_stem) < len(files):
+                deviations.append(f"only the {len(by_stem)} images named *{suffix} are scored, of {len(files)}")
+    matched: list[int] | None = [i for i, stem in enumerate(stems) if stem in by_stem]
+    missing = [stem for stem in stems if stem not in by_stem]
+    unexpected = [path.name for stem, path in by_stem.items() if stem not in set(stems)]
     if matched:
-        chosen = [found[stems[i]] for i in matched]
+        chosen = [by_stem[stems[i]] for i in matched]
         if missing:
             deviations.append(f"{len(missing)} of {len(stems)} test images have no translation: {_listed(missing)}")
-        if further:
-            deviations.append(f"{len(further)} images are named like no test image and not scored: {_listed(further)}")
+        if unexpected:
+            deviations.append(
+                f"{len(unexpected)} images are named like no test image and not scored: {_listed(unexpected)}"
+            )
     else:
-        matched, chosen = None, sorted(found.values())
+        matched, chosen = None, sorted(by_stem.values())
     if stems and not matched:
         deviations.append(
             f"no image is named like a test image ({stems[0]}.png, ...), so none can be compared with its own truth"
@@ -75,7 +77,7 @@ def find_images(folder: Path, expected: Sequence[str], size: int | None) -> Foun
             deviations.append(f"{len(chosen)} images for {len(stems)} test images")
     if len(chosen) < 2:
         raise UsageError(f"{folder}: {len(chosen)} image to score; scores need at least 2, best the whole test set")
-    return FoundImages(FileImages(chosen), matched, deviations + _looks(chosen, size))
+    return FoundImages(FileImages(chosen), matched, deviations + _format_deviations(chosen, size))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -83,18 +85,18 @@ def _files(folder: Path) -> list[Path]:
         raise UsageError(f"{folder}: no such folder; give the one that holds the translated test images")
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in EXTENSIONS)
     if files:
-        twice = [stem for stem, count in Counter(path.stem for path in files).items() if count > 1]
-        if twice:
-            raise UsageError(f"{folder}: there are several images named '{twice[0]}'; keep one format of each")
+        repeated = [stem for stem, count in Counter(path.stem for path in files).items() if count > 1]
+        if repeated:
+            raise UsageError(f"{folder}: there are several images named '{repeated[0]}'; keep one format of each")
         return files
-    inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    best = next((name for name in inside if name.startswith("fake")), inside[0] if inside else None)
+    subfolders = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    best = next((name for name in subfolders if name.startswith("fake")), subfolders[0] if subfolders else None)
     hint = f"; did you mean {folder / best}?" if best else f" ({' '.join(sorted(EXTENSIONS))})"
     raise UsageError(f"{folder}: holds no image{hint}")
 
 
-def _looks(files: Sequence[Path], size: int | None) -> list[str]:
-    """Decode every image; say which are not what the protocol writes: PNG, RGB, of its size."""
+def _format_deviations(files: Sequence[Path], size: int | None) -> list[str]:
+    """Decode every image, and list those unlike the protocol's: PNG, RGB, of its size."""
     formats: Counter[str] = Counter()
     modes: Counter[str] = Counter()
     sizes: Counter[tuple[int, int]] = Counter()

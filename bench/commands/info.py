@@ -13,7 +13,7 @@ from bench.schema.yaml_files import protocol_files, read_yaml, table_files
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Everything worth knowing of a name, as plain values.
+    """A description of the thing with this name, as plain values.
 
     Raises:
         UsageError: if nothing has that name.
@@ -38,17 +38,17 @@ def describe(name: str) -> dict[str, Any]:
 
 
 def _protocols(name: str) -> dict[str, Any]:
-    """What a file of several protocols leaves open, and the names to choose from."""
+    """The parameters that a file of several protocols leaves open, and its protocols' names."""
     path = protocol_files().get(name) or protocol_files()[name.partition("@")[0]]
     content = read_yaml(path)
-    found = {
+    description = {
         "kind": "protocols",
         "name": content["name"],
         "title": open_title(content, path.name),
         "parameters": parameters(content, path.name),
-        "protocols": [load_protocol(inside).id for inside in protocols_in(content, path.name)],
+        "protocols": [load_protocol(variant).id for variant in protocols_in(content, path.name)],
     }
-    return found | {key: value for key, value in content.items() if key not in found}
+    return description | {key: value for key, value in content.items() if key not in description}
 
 
 def _user_file(reference: str) -> dict[str, Any]:
@@ -65,13 +65,15 @@ def _user_file(reference: str) -> dict[str, Any]:
 
 
 def _common(kind: str, plugin: Plugin) -> dict[str, Any]:
-    found: dict[str, Any] = {"kind": kind, "name": plugin.name, "title": plugin.literals.get("__doc__", "")}
-    found |= {key: plugin.literals[key] for key in ("task", "citation", "source", "revision") if key in plugin.literals}
-    return found | {"origin": plugin.origin, "file": str(plugin.path)}
+    description: dict[str, Any] = {"kind": kind, "name": plugin.name, "title": plugin.literals.get("__doc__", "")}
+    description |= {
+        key: plugin.literals[key] for key in ("task", "citation", "source", "revision") if key in plugin.literals
+    }
+    return description | {"origin": plugin.origin, "file": str(plugin.path)}
 
 
 def _method(plugin: Plugin) -> dict[str, Any]:
-    """Parameter counts are those of the published configuration, from networks really built."""
+    """Parameter counts are those of the published configuration, counted on networks that are built for it."""
     from bench.base.randomness import Draws
 
     method_class = load_method(plugin.name if plugin.module else f"{plugin.path}:{plugin.class_name}")

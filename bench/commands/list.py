@@ -9,7 +9,7 @@ KINDS = ("methods", "losses", "metrics", "protocols", "tables", "executors")
 
 
 def catalogue(kinds: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """Name, title, origin (and task, citation where there are) of everything of the given kinds."""
+    """Name, title, origin (and task and citation, if it has them) of everything of the given kinds."""
     return {kind: _entries(kind) for kind in kinds}
 
 
@@ -36,10 +36,10 @@ def _entries(kind: str) -> list[dict[str, Any]]:
         return [{"name": c.get("name"), "title": c.get("title", "")} for c in contents]
     from bench.plugin.discovery import plugins
 
-    found = []
+    entries = []
     for name, plugin in sorted(plugins("loss" if kind == "losses" else kind.removesuffix("s")).items()):
         literals = plugin.literals
         entry = {"name": name, "title": literals.get("__doc__", ""), "origin": plugin.origin}
         entry |= {key: literals[key] for key in ("task", "citation", "description") if key in literals}
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries

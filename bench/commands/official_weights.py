@@ -1,7 +1,7 @@
 """Official checkpoints of CUT's and CycleGAN's code bases (`latest_net_G.pth`) in this project's networks.
 
 Their state dicts name modules as ours do (`model.1.weight`, `model.12.conv_block.1.weight`; reflection pads count), so
-nothing is renamed; `load_official` says what differs from file to file. Nothing of a file is executed.
+nothing is renamed; `load_official` says what differs from file to file. No code in a file is executed.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from bench.plugin.method import Method
 
 # A -> B's generator under the originals' names: G, or G_A where there are two
 GENERATORS = ("netG", "netG_A")
-# what a file may put before every key: DataParallel, torch.compile, a whole model's own name for its generator
+# prefixes that a file may put before every key: DataParallel, torch.compile, a whole model's own name for its generator
 WRAPPERS = ("module", "_orig_mod", "netG", "netG_A", "G", "G_A")
-# what InstanceNorm2d of torch < 0.4 saved and never used; CycleGAN's loader drops them as well
+# statistics that InstanceNorm2d of torch < 0.4 saved and never used; CycleGAN's loader drops them as well
 LEFTOVERS = ("running_mean", "running_var", "num_batches_tracked")
 NAMED = 3
 
 
 def generator_of(method: Method) -> nn.Module:
-    """The network that an official generator checkpoint belongs into.
+    """The network that takes an official generator checkpoint.
 
     Raises:
         UsageError: if the method has none under the originals' names.
@@ -57,18 +57,18 @@ def load_official(network: nn.Module, path: Path, method: str) -> None:
         BenchError: if weights are not finite.
     """
     target = network.state_dict()
-    found = _strip(_read(path), set(target))
-    found = {key: value for key, value in found.items() if not _is_leftover(key, network)}
-    missing = [key for key in target if key not in found and not key.endswith(".filt")]
-    further = [key for key in found if key not in target]
+    weights = _strip(_read(path), set(target))
+    weights = {key: value for key, value in weights.items() if not _is_leftover(key, network)}
+    missing = [key for key in target if key not in weights and not key.endswith(".filt")]
+    unexpected = [key for key in weights if key not in target]
     shapes = [
-        f"{key} is {tuple(found[key].shape)} instead of {tuple(target[key].shape)}"
+        f"{key} is {tuple(weights[key].shape)} instead of {tuple(target[key].shape)}"
         for key in target
-        if key in found and found[key].shape != target[key].shape
+        if key in weights and weights[key].shape != target[key].shape
     ]
     problems = [
         *([f"missing {_listed(missing)}"] if missing else []),
-        *([f"unexpected {_listed(further)}"] if further else []),
+        *([f"unexpected {_listed(unexpected)}"] if unexpected else []),
         *([_listed(shapes)] if shapes else []),
     ]
     if problems:
@@ -76,10 +76,10 @@ def load_official(network: nn.Module, path: Path, method: str) -> None:
             f"{path}: weights of another network than {method}'s generator: {'; '.join(problems)}; "
             "choose the method it was trained with (--method) and its settings (--set ngf=...)"
         )
-    broken = [key for key, value in found.items() if not bool(torch.isfinite(value).all())]
+    broken = [key for key, value in weights.items() if not bool(torch.isfinite(value).all())]
     if broken:
         raise BenchError(f"{path}: {_listed(broken)}: not all weights are finite numbers; the file is damaged")
-    network.load_state_dict(target | {key: value.to(target[key].dtype) for key, value in found.items()})
+    network.load_state_dict(target | {key: value.to(target[key].dtype) for key, value in weights.items()})
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -112,9 +112,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
 
 
-def _strip(weights: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:
+def _strip(weights: dict[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
     """Take wrappers' prefixes off until keys look like the network's."""
-    while weights and not wanted & set(weights):
+    while weights and not expected & set(weights):
         prefix = next((f"{name}." for name in WRAPPERS if any(key.startswith(f"{name}.") for key in weights)), None)
         if prefix is None:
             break
@@ -127,9 +127,8 @@ def _is_leftover(key: str, network: nn.Module) -> bool:
     if name not in LEFTOVERS:
         return False
     try:
-        return not network.get_submodule(
-            place
-        ).state_dict()  # as our instance norms are: without parameters and buffers
+        # as our instance norms are: without parameters and buffers
+        return not network.get_submodule(place).state_dict()
     except AttributeError:
         return False
 

@@ -1,4 +1,4 @@
-"""`rerun`: a finished run once more from its record, and whether it came out the same to the bit."""
+"""`rerun`: a finished run once more from its record, and whether the result is bit-identical."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool, executor: str
         folder: a finished run.
         debug: show the traceback of a failure.
         quiet: progress on standard error.
-        executor: name of what runs it.
+        executor: name of the executor that runs it.
 
     Returns:
-        `run`, `rerun` (folders), `weights`, `losses`, `scores` (each what is compared -> "same" or how it differs),
-        `identical`, and `explanations` of what else was not the same.
+        `run`, `rerun` (folders), `weights`, `losses`, `scores` (each a part that is compared -> "same" or how it differs),
+        `identical`, and `explanations`: other versions or other code.
 
     Raises:
         UsageError: if the run is not finished.
@@ -61,7 +61,7 @@ def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool, executor: str
 
 
 def _require_weights(folder: RunFolder, spec: RunSpec) -> None:
-    """Refuse, before anything is trained, a run whose weights cannot be compared with any more."""
+    """Refuse, before anything is trained, a run whose weights are missing or damaged: nothing could be compared."""
     from safetensors import SafetensorError, safe_open
 
     for epoch in spec.scored_epochs:
@@ -77,7 +77,7 @@ def _require_weights(folder: RunFolder, spec: RunSpec) -> None:
 
 
 def _fresh(home: Home, spec: RunSpec) -> Home:
-    """A results root of its own for one rerun, which sees the caches, weight files and needed runs of `home`."""
+    """A results root for one rerun, linked to the caches, weight files and needed runs of `home`."""
     key = spec.train_key
     place = home.root / "reruns" / key
     number = 1
@@ -98,11 +98,11 @@ def _fresh(home: Home, spec: RunSpec) -> Home:
 def compare_runs(first: RunFolder, second: RunFolder, spec: RunSpec) -> dict[str, Any]:
     """Compare weights, losses and scores of two finished runs of one specification, bit by bit."""
     weights = {f"epoch {epoch}": _weights(first, second, epoch) for epoch in spec.scored_epochs}
-    found = difference(first, second)
-    scores = {name: "same" if a == b else f"{a} and {b}" for name, (a, b) in found["scores"].items()}
+    differences = difference(first, second)
+    scores = {name: "same" if a == b else f"{a} and {b}" for name, (a, b) in differences["scores"].items()}
     losses = _losses(first, second)
-    explanations = [f"{name}: {a} then, {b} now" for name, (a, b) in found["versions"].items()]
-    if found["code"]:
+    explanations = [f"{name}: {a} then, {b} now" for name, (a, b) in differences["versions"].items()]
+    if differences["code"]:
         then = str((read_result(first) or {}).get("code"))[:12]
         explanations.append(f"contrastbench's code: {then} then, {code_hash()[:12]} now")
     parts = [*weights.values(), *losses.values(), *scores.values()]
@@ -149,20 +149,20 @@ def _losses(first: RunFolder, second: RunFolder) -> dict[str, str]:
     return {f"{len(rows[0])} rows": f"differ from row {place + 1} of {len(rows[1])}"}
 
 
-def print_rerun(found: dict[str, Any]) -> None:
-    """Show how a rerun came out."""
+def print_rerun(outcome: dict[str, Any]) -> None:
+    """Show the outcome of a rerun."""
     console = Console()
     for part in ("weights", "losses", "scores"):
-        differing = {name: text for name, text in found[part].items() if text != "same"}
+        differing = {name: text for name, text in outcome[part].items() if text != "same"}
         if not differing:
-            say(console, f"{part}: bit-identical ({_what(part, found[part])})")
+            say(console, f"{part}: bit-identical ({_extent(part, outcome[part])})")
         for name, text in differing.items():
             say(console, f"{part}: {name}: {text}")
-    if not found["identical"]:
-        for line in found["explanations"] or ["code, versions and device are the same: the run is not deterministic"]:
+    if not outcome["identical"]:
+        for line in outcome["explanations"] or ["code, versions and device are the same: the run is not deterministic"]:
             say(console, f"  {line}")
-    say(console, f"the rerun is in {found['rerun']}")
+    say(console, f"the rerun is in {outcome['rerun']}")
 
 
-def _what(part: str, compared: dict[str, str]) -> str:
+def _extent(part: str, compared: dict[str, str]) -> str:
     return f"{len(compared)} of them" if part == "scores" else ", ".join(compared)

@@ -51,7 +51,7 @@ class PublishedScore(BaseModel):
 
 
 class Scored(BaseModel):
-    """What `score` found, as `result.json` holds it.
+    """The result of `score`, as `result.json` holds it.
 
     Attributes:
         key: names the folder; equal protocol, data and images give equal keys.
@@ -86,7 +86,7 @@ def score_images(protocol: Protocol, folder: Path, home: Home, device: DeviceTyp
         protocol: whose test set the images translate.
         folder: one image per test input, named after it.
         home: where data and caches are; the result goes to `scored/KEY/`.
-        device: what features are extracted and classes told on.
+        device: the device for feature extraction and segmentation.
 
     Raises:
         UsageError: if the folder is missing, empty or ambiguous.
@@ -96,24 +96,24 @@ def score_images(protocol: Protocol, folder: Path, home: Home, device: DeviceTyp
     task, side = load_task(protocol.task), _side(protocol)
     scored, hashes, deviations = {}, [], []
     for group in task.groups(dataset, Selection("test", side)):
-        found = find_images(folder / group.name, task.expected_files(group), task.expected_side(side))
-        hashes.append(content_hash(found.images))
-        deviations += [f"{group.name}: {line}" if group.name else line for line in found.deviations]
-        scored[group.name] = _found(protocol, dataset, group, found, home, device)
+        images = find_images(folder / group.name, task.expected_files(group), task.expected_side(side))
+        hashes.append(content_hash(images.images))
+        deviations += [f"{group.name}: {line}" if group.name else line for line in images.deviations]
+        scored[group.name] = _scored_group(protocol, dataset, group, images, home, device)
     sha256 = hashes[0] if len(hashes) == 1 else digest(hashes)
     return _finish(protocol, dataset, home, str(folder), sha256, {}, deviations, scored)
 
 
-def _found(
-    protocol: Protocol, dataset: DataSet, group: Group, found: FoundImages, home: Home, device: DeviceType
+def _scored_group(
+    protocol: Protocol, dataset: DataSet, group: Group, images: FoundImages, home: Home, device: DeviceType
 ) -> ScoredImages:
-    """A group of images that another program made: those whose names say so have a truth and true classes."""
-    if found.matched is None:
+    """A group of images that another program made: those named like test images have a truth and true classes."""
+    if images.matched is None:
         why = "no image is named like a test image, so none has true classes"
-        return _scored_images(home, found.images, group.real, None, why, device)
-    segmentation = _segmentation(protocol, dataset, group, found.matched, home, device)
-    truth = None if group.truth is None else Fitted(group.truth.subset(found.matched), found.images)
-    return _scored_images(home, found.images, group.real, truth, segmentation, device)
+        return _scored_images(home, images.images, group.real, None, why, device)
+    segmentation = _segmentation(protocol, dataset, group, images.matched, home, device)
+    truth = None if group.truth is None else Fitted(group.truth.subset(images.matched), images.images)
+    return _scored_images(home, images.images, group.real, truth, segmentation, device)
 
 
 def score_weights(
@@ -134,7 +134,7 @@ def score_weights(
         settings: the user's changes to the method's published configuration (--set).
         home: where data and caches are; images and result go to `scored/KEY/`.
         progress: called with (images done, images in all).
-        device: what translates and scores.
+        device: the device for translation and scoring.
 
     Raises:
         UsageError: if the weights are of another network; the message names keys and shapes.
@@ -162,12 +162,12 @@ def score_weights(
         segmentation = _segmentation(protocol, dataset, group, range(len(fake)), home, device)
         generator = task.generator(translator, dataset, group)
         scored[group.name] = _scored_images(home, fake, group.real, truth, segmentation, device, generator)
-    what = f"{resolution.plugin.name} with {weights}"
-    return _finish(protocol, dataset, home, what, sha256, config, resolution.deviations, scored)
+    subject = f"{resolution.plugin.name} with {weights}"
+    return _finish(protocol, dataset, home, subject, sha256, config, resolution.deviations, scored)
 
 
 def segmenter_grid(protocol: Protocol, home: Home, device: DeviceType = "cpu") -> tuple[Grid, str | None]:
-    """The run of the network that tells the classes in a protocol's images.
+    """The run of a protocol's segmentation network.
 
     Returns:
         A grid of that run, and its train key; None if the protocol has no such network.
@@ -182,7 +182,7 @@ def segmenter_grid(protocol: Protocol, home: Home, device: DeviceType = "cpu") -
 def _segmentation(
     protocol: Protocol, dataset: DataSet, group: Group, inputs: Sequence[int], home: Home, device: DeviceType
 ) -> Segmentation | str:
-    """What metrics of classes ask about the images of some of a group's inputs, or why there is nothing to ask."""
+    """The segmentation of the images of some of a group's inputs, for metrics of classes; or why there is none."""
     try:
         _, key = segmenter_grid(protocol, home, device)
     except NotAvailable as error:
@@ -237,13 +237,13 @@ def _finish(
     protocol: Protocol,
     dataset: DataSet,
     home: Home,
-    what: str,
+    subject: str,
     sha256: str,
     config: dict[str, Any],
     deviations: list[str],
     images: Mapping[str, ScoredImages],
 ) -> Scored:
-    """Measure, put published numbers beside, and write `result.json`."""
+    """Measure, add the published numbers for comparison, and write `result.json`."""
     scores = score_groups([(use.metric, use.settings) for use in protocol.metrics], images)
     folder = _folder(home, protocol, dataset, sha256, config, next(iter(images.values())).device)
     lines = [*deviations, *_test_counts(protocol, dataset)]
@@ -252,7 +252,7 @@ def _finish(
         protocol=protocol.id,
         protocol_hash=protocol.content_hash(),
         fingerprint=dataset.fingerprint(),
-        what=what,
+        what=subject,
         sha256=sha256,
         config=config,
         comparability="deviating" if lines else "as published",
@@ -271,55 +271,55 @@ def _test_counts(protocol: Protocol, dataset: DataSet) -> list[str]:
     published: dict[str, int] = {}
     if isinstance(data, FolderData) and data.counts:
         sides = {"A": "A", "B": "B"} if data.direction == "AtoB" else {"A": "B", "B": "A"}
-        wanted = {stream: data.counts.get(f"test{side}") for stream, side in sides.items()}  # type: ignore[call-overload]
-        published = {stream: count for stream, count in wanted.items() if count is not None}
+        counts = {stream: data.counts.get(f"test{side}") for stream, side in sides.items()}  # type: ignore[call-overload]
+        published = {stream: count for stream, count in counts.items() if count is not None}
     elif isinstance(data, PairedFolderData) and data.counts and "test" in data.counts:
         published = {"B": data.counts["test"]}
-    found = {stream: len(dataset.images("test", stream)) for stream in published}
+    present = {stream: len(dataset.images("test", stream)) for stream in published}
     return [
-        f"{data.name}: {found[stream]} test images of domain {stream}, published {count}"
+        f"{data.name}: {present[stream]} test images of domain {stream}, published {count}"
         for stream, count in published.items()
-        if found[stream] != count
+        if present[stream] != count
     ]
 
 
 def published_scores(protocol: Protocol) -> list[PublishedScore]:
     """Every printed number of a protocol's metrics, from all tables."""
     metrics = {use.metric for use in protocol.metrics}
-    found: dict[tuple[str, str, float], PublishedScore] = {}
+    published: dict[tuple[str, str, float], PublishedScore] = {}
     for name in table_names():
         for cell in load_table(name).cells():
             if cell.protocol == protocol.id and cell.metric in metrics and cell.published is not None:
-                one = PublishedScore(
+                score = PublishedScore(
                     metric=cell.metric,
                     row=cell.row,
                     value=cell.published,
                     source=cell.published_source,
                     note=cell.published_note,
                 )
-                found.setdefault((one.metric, one.row, one.value), one)
-    return list(found.values())
+                published.setdefault((score.metric, score.row, score.value), score)
+    return list(published.values())
 
 
 def print_scored(scored: Scored, console: Console) -> None:
-    """Show the scores, then, apart from them, what was published."""
+    """Show the scores, then, apart from them, the published numbers."""
     say(console, f"{scored.what} under {scored.protocol}: {scored.comparability}")
     for line in scored.deviations:
         say(console, f"  ≠ {line}")
     table = RichTable(box=None, pad_edge=False)
-    ceilings = any(one.ceiling is not None for one in scored.scores)
+    ceilings = any(score.ceiling is not None for score in scored.scores)
     for heading in ("metric", "score", "evaluation noise (95 %)", *(["real images"] if ceilings else []), "images"):
         table.add_column(heading, overflow="fold", justify="left" if heading == "metric" else "right")
-    for one in scored.scores:
-        noise = f"{one.interval.low:.4g} … {one.interval.high:.4g}" if one.interval else ""
-        value = f"{one.value:.4g}" if one.value is not None else one.state
-        ceiling = [f"{one.ceiling:.4g}" if one.ceiling is not None else ""] if ceilings else []
-        table.add_row(one.metric, value, noise, *ceiling, f"{one.n_fake} against {one.n_real}")
+    for score in scored.scores:
+        noise = f"{score.interval.low:.4g} … {score.interval.high:.4g}" if score.interval else ""
+        value = f"{score.value:.4g}" if score.value is not None else score.state
+        ceiling = [f"{score.ceiling:.4g}" if score.ceiling is not None else ""] if ceilings else []
+        table.add_row(score.metric, value, noise, *ceiling, f"{score.n_fake} against {score.n_real}")
     console.print(table)
     missing: dict[str, list[str]] = {}
-    for one in scored.scores:
-        if one.state != "done":
-            missing.setdefault(f"{one.state}: {one.reason}", []).append(one.metric)
+    for score in scored.scores:
+        if score.state != "done":
+            missing.setdefault(f"{score.state}: {score.reason}", []).append(score.metric)
     for why, metrics in missing.items():
         say(console, f"  {', '.join(metrics)}: {why}")
     if scored.published:

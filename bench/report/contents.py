@@ -46,7 +46,7 @@ class Contents:
 
 
 def read_contents(home: Home, names: Sequence[str] = (), scale: str | None = None) -> Contents:
-    """Read what there is.
+    """Read the tables and comparisons of a results root.
 
     Args:
         home: the results root.
@@ -57,7 +57,7 @@ def read_contents(home: Home, names: Sequence[str] = (), scale: str | None = Non
         Tables by name, then from the smallest scale to the largest; comparisons by name.
 
     Raises:
-        UsageError: if there is nothing to show, or a name that this results root does not have; says what makes it.
+        UsageError: if there is nothing to show, or a name is not in this results root; says which command makes it.
         BenchError: for a damaged file, naming it.
     """
     if scale is not None and scale not in SCALES:
@@ -70,28 +70,37 @@ def read_contents(home: Home, names: Sequence[str] = (), scale: str | None = Non
             f"contrastbench reproduce src-hdce/main --scale smoke --home {home.root}"
         )
     for name in names:
-        _check(name, scale, tables, comparisons, home.root)
-    shown = [one for one in tables if (not names or one.table.name in names) and scale in (None, one.scale)]
-    compared = [one for one in comparisons if (not names or one.name in names) and scale in (None, one.scale)]
-    if not shown and not compared:
-        there = ", ".join(dict.fromkeys([one.scale for one in tables] + [one.scale for one in comparisons]))
-        raise UsageError(f"{home.root}: nothing of scale {scale}; there is {there or 'no table'}")
-    shown.sort(key=lambda one: (one.table.name, SCALES.index(one.scale)))
-    return Contents(shown, compared)
+        _require(name, scale, tables, comparisons, home.root)
+    chosen_tables = [
+        result for result in tables if (not names or result.table.name in names) and scale in (None, result.scale)
+    ]
+    chosen_comparisons = [
+        findings
+        for findings in comparisons
+        if (not names or findings.name in names) and scale in (None, findings.scale)
+    ]
+    if not chosen_tables and not chosen_comparisons:
+        scales = ", ".join(
+            dict.fromkeys([result.scale for result in tables] + [findings.scale for findings in comparisons])
+        )
+        raise UsageError(f"{home.root}: nothing of scale {scale}; there is {scales or 'no table'}")
+    chosen_tables.sort(key=lambda result: (result.table.name, SCALES.index(result.scale)))
+    return Contents(chosen_tables, chosen_comparisons)
 
 
-def _check(name: str, scale: str | None, tables: list[TableResult], comparisons: list[Findings], root: Path) -> None:
-    scales = [one.scale for one in tables if one.table.name == name]
-    scales += [one.scale for one in comparisons if one.name == name]
+def _require(name: str, scale: str | None, tables: list[TableResult], comparisons: list[Findings], root: Path) -> None:
+    """Refuse a table or comparison that the results root does not have at this scale."""
+    scales = [result.scale for result in tables if result.table.name == name]
+    scales += [findings.scale for findings in comparisons if findings.name == name]
     if scale in scales or (scale is None and scales):
         return
-    known = sorted({one.table.name for one in tables} | {one.name for one in comparisons})
+    known = sorted({result.table.name for result in tables} | {findings.name for findings in comparisons})
     if not scales and name not in table_names():
         raise unknown_name(f"table or comparison in {root}", name, known)
-    make = f"make it with: contrastbench reproduce {name} --scale {scale or 'smoke'} --home {root}"
+    way_out = f"make it with: contrastbench reproduce {name} --scale {scale or 'smoke'} --home {root}"
     if scales:
-        raise UsageError(f"{root}: {name} is there at scale {' and '.join(scales)}, not at {scale}; {make}")
-    raise UsageError(f"{root}: no table {name}; there is {', '.join(known)}; {make}")
+        raise UsageError(f"{root}: {name} is there at scale {' and '.join(scales)}, not at {scale}; {way_out}")
+    raise UsageError(f"{root}: no table {name}; there is {', '.join(known)}; {way_out}")
 
 
 def read_table(path: Path) -> TableResult:
@@ -106,24 +115,24 @@ def read_table(path: Path) -> TableResult:
         identity, scale = str(content["table"]), cells[0].scale
         name = identity.partition("@")[0]
     except ValidationError as error:
-        raise BenchError(f"{validation_line(str(path), error)}; {_again(path)}") from error
+        raise BenchError(f"{validation_line(str(path), error)}; {_way_out(path)}") from error
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise BenchError(f"{path}: is damaged ({type(error).__name__}: {error}); {_again(path)}") from error
+        raise BenchError(f"{path}: is damaged ({type(error).__name__}: {error}); {_way_out(path)}") from error
     try:
         table = load_table(name)
     except UsageError as error:
         raise BenchError(f"{path}: {error}; install what provides it or remove the folder") from error
     if table.id != identity:
-        raise BenchError(f"{path}: is of {identity}, installed is {table.id}; {_again(path)}")
+        raise BenchError(f"{path}: is of {identity}, installed is {table.id}; {_way_out(path)}")
     try:
         place(table, cells)
     except BenchError as error:
-        raise BenchError(f"{path}: {error}; {_again(path)}") from error
+        raise BenchError(f"{path}: {error}; {_way_out(path)}") from error
     return TableResult(table, scale, cells, path)
 
 
-def _again(path: Path) -> str:
-    return f"run its reproduce command again, or remove {path.parent.name} to report without it"
+def _way_out(path: Path, command: str = "reproduce") -> str:
+    return f"run its {command} command again, or remove {path.parent.name} to report without it"
 
 
 def read_comparison(path: Path) -> Findings:
@@ -134,7 +143,7 @@ def read_comparison(path: Path) -> Findings:
     """
     from bench.compare.findings import Findings
 
-    way_out = f"run its compare command again, or remove {path.parent.name} to report without it"
+    way_out = _way_out(path, "compare")
     try:
         return Findings.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -60,13 +60,13 @@ class OtherLine:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that is known of a cell.
+    """Everything that is known about a cell.
 
     Attributes:
         cell: the cell itself.
         anchor: of this evidence.
         origin: anchor of the cell in the table.
-        table_name: for people.
+        table_name: the table and its scale, as text.
         headline, comparability, verdict: in plain words.
         published: the printed number as text, empty if there is none.
         metric: what was measured, with its direction.
@@ -74,7 +74,7 @@ class Evidence:
         checkpoints, seeds, others: tables.
         gap: how much better best-on-test looks than last, empty if it is not known.
         ceiling: what real test images get, empty where a perfect score is known by itself.
-        samples, curves: of its runs.
+        samples, curves: of the runs behind the cell.
         missing: what cannot be shown and why.
     """
 
@@ -108,14 +108,14 @@ def evidences(
         result: the table.
         anchors: gives names.
         material: reads runs.
-        say: given a line before what takes a while.
+        say: called with a line before each slow part.
     """
     decimals = {column.label: column.decimals for column in result.table.columns}
-    found = []
+    evidence = []
     for cell in result.cells:
         say(f"{result.slug}: {cell.row}, {cell.column}")
-        found.append(_evidence(result, cell, decimals[cell.column], anchors, material))
-    return found
+        evidence.append(_evidence(result, cell, decimals[cell.column], anchors, material))
+    return evidence
 
 
 def _evidence(
@@ -193,13 +193,13 @@ def _other(name: str, measured: Measured) -> OtherLine:
 
 
 def _of_runs(cell: Cell, material: RunMaterial) -> tuple[SampleGrid | None, StoredFigure | None, list[str]]:
-    """Samples of the first seed's run and curves of all; what cannot be shown is said."""
+    """Samples of the first seed's run, curves of all runs, and what cannot be shown with the reason."""
     if not cell.train_keys:
         return None, None, []
     first = cell.train_keys[min(cell.train_keys)]
     samples = material.samples(f"Samples, seed {min(cell.train_keys)}", {cell.row: first})
     curves = material.cell_curves(cell.row, cell.train_keys)
-    shown, missing = samples if samples.rows else None, list(samples.missing)
+    grid, missing = samples if samples.rows else None, list(samples.missing)
     if isinstance(curves, str):
-        return shown, None, [*missing, f"no curves: {curves}"]
-    return shown, curves, missing
+        return grid, None, [*missing, f"no curves: {curves}"]
+    return grid, curves, missing

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredFigure:
-    """A stored figure: its name in the page, its box, and what it shows for those who cannot see it."""
+    """A stored figure: its name in the page, its box and width, and its alternative text."""
 
     name: str
     box: str
@@ -26,7 +26,7 @@ class StoredFigure:
 
 
 class Figures:
-    """Collects figures while a page is put together; the same figure is drawn and stored once."""
+    """Collects figures while a page is put together; equal figures are drawn and stored once."""
 
     def __init__(self) -> None:
         self._stored: dict[Hashable, tuple[StoredFigure, str]] = {}
@@ -40,7 +40,7 @@ class Figures:
             label: what it shows.
 
         Returns:
-            What the page refers to it by.
+            The stored figure, by which the page refers to it.
         """
         if identity not in self._stored:
             name = f"f-{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}"
@@ -49,6 +49,6 @@ class Figures:
         return self._stored[identity][0]
 
     def store(self) -> Markup:
-        """The element that holds every figure; it is not seen itself."""
-        groups = "".join(f'<g id="{shown.name}">{content}</g>\n' for shown, content in self._stored.values())
+        """The element that holds every figure; itself invisible."""
+        groups = "".join(f'<g id="{figure.name}">{content}</g>\n' for figure, content in self._stored.values())
         return Markup(f'<svg class="store" aria-hidden="true" width="0" height="0"><defs>\n{groups}</defs></svg>')

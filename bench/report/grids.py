@@ -25,16 +25,16 @@ class Note:
 
 @dataclass(frozen=True)
 class GridCell:
-    """One place of a grid.
+    """One cell of a grid.
 
     Attributes:
-        text: what stands there, without the verdict's sign.
-        mark, mark_class, mark_words: the sign, its class, and what it says; empty where there is none.
+        text: its content, without the verdict's sign.
+        mark, mark_class, mark_words: the sign, its class, and its meaning in words; empty where there is none.
         style: as in `Text`.
         notes: footnotes.
         link: anchor of the evidence, empty where there is none.
-        anchor: of this place, for the way back.
-        of: what it is the evidence of.
+        anchor: of this cell, for the link back from its evidence.
+        of: row and column of the linked cell, as text.
         rows: how many rows it spans.
     """
 
@@ -83,11 +83,11 @@ def grid(block: Block, note: Callable[[str], str], link: Link, anchor: Link) -> 
         block: laid out.
         note: mark -> anchor of its footnote.
         link: (row, column) -> anchor of its evidence.
-        anchor: (row, column) -> name of the place, empty if it has one in another grid; asked once a place.
+        anchor: (row, column) -> name of the place, empty if another grid has it already; called once for each place.
     """
-    # from below: where a row has a line for the paper's number and one for ours, the way back leads to ours
+    # from the last line up: where a row has a line for the paper's number and one for ours, the link back leads to ours
     lines = [_line(line, note, link, anchor) for line in reversed(block.lines)][::-1]
-    groups = [(name, len(list(same))) for name, same in groupby(block.groups)] if any(block.groups) else []
+    groups = [(name, len(list(columns))) for name, columns in groupby(block.groups)] if any(block.groups) else []
     return TableGrid(
         title=block.title,
         intro=block.intro,
@@ -125,13 +125,11 @@ def _linked(text: Text, note: Callable[[str], str], link: Link, anchor: Link) ->
 
 def _spanned(lines: list[GridLine]) -> list[GridLine]:
     """Let a first stub span the lines below it that have none of their own."""
-    result: list[GridLine] = []
+    spanned: list[GridLine] = []
     for place, line in enumerate(lines):
         if not line.stubs[0].text and place:
-            result.append(replace(line, stubs=line.stubs[1:]))
+            spanned.append(replace(line, stubs=line.stubs[1:]))
             continue
-        following = next(
-            (i for i, other in enumerate(lines[place + 1 :], 1) if other.stubs[0].text), len(lines) - place
-        )
-        result.append(replace(line, stubs=[replace(line.stubs[0], rows=following), *line.stubs[1:]]))
-    return result
+        rows = next((i for i, other in enumerate(lines[place + 1 :], 1) if other.stubs[0].text), len(lines) - place)
+        spanned.append(replace(line, stubs=[replace(line.stubs[0], rows=rows), *line.stubs[1:]]))
+    return spanned

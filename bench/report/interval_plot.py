@@ -41,11 +41,10 @@ def panels(table: Table, cells: Sequence[Cell]) -> Iterator[Panel]:
         cells: its cells, in its order.
     """
     for column in table.columns:
-        mine = [cell for cell in cells if cell.column == column.label and cell.value is not None]
         rows = [
             (cell.row, cell.value, cell.published)
-            for cell in mine
-            if may_stand_against_published(cell) and cell.value is not None
+            for cell in cells
+            if cell.column == column.label and cell.value is not None and may_stand_against_published(cell)
         ]
         if rows:
             yield Panel(
@@ -55,8 +54,8 @@ def panels(table: Table, cells: Sequence[Cell]) -> Iterator[Panel]:
     for cell in cells:
         if not is_stand_in(cell):
             continue
-        found = {cell.value.metric: cell.value} if cell.value is not None else {}
-        for metric, measured in {**found, **cell.extra}.items():
+        own = {cell.value.metric: cell.value} if cell.value is not None else {}
+        for metric, measured in {**own, **cell.extra}.items():
             if measured.values:
                 stand_ins.setdefault((str(cell.ran_as), cell.scale, metric), {}).setdefault(cell.row, measured)
     for (ran_as, _, metric), by_row in stand_ins.items():
@@ -72,7 +71,7 @@ def _direction(higher_is_better: bool) -> str:
 
 
 def _known_direction(metric: str) -> str:
-    """A metric of a plugin that is gone has no direction."""
+    """The direction in brackets; empty for a metric whose plugin is not installed any more."""
     plugin = plugins("metric").get(metric)
     return f" ({_direction(bool(plugin.literals['higher_is_better']))})" if plugin else ""
 

@@ -42,7 +42,7 @@ class RunLine:
 
 @dataclass(frozen=True)
 class TableLine:
-    """One table of the list at the page's beginning: how many of its cells are what."""
+    """One table of the list at the page's beginning: how many of its cells are comparable, deviating, stand-ins."""
 
     name: str
     title: str
@@ -70,7 +70,7 @@ class Overview:
 
 
 def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors: Anchors) -> Overview:
-    """Count what there is.
+    """Count the runs and cells that the page shows.
 
     Args:
         home: the results root.
@@ -80,8 +80,8 @@ def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors
     """
     folders = [folder for folder in home.runs() if keys is None or folder.key in keys]
     runs = [_run(folder, anchors) for folder in folders]
-    gone = [key for key in keys or [] if key not in {folder.key for folder in folders}]
-    runs += [_gone(key, anchors) for key in gone]
+    missing = [key for key in keys or [] if key not in {folder.key for folder in folders}]
+    runs += [_missing_run(key, anchors) for key in missing]
     counts = Counter(run.state for run in runs)
     cells = [cell for result in contents.tables for cell in result.cells]
     return Overview(
@@ -100,16 +100,16 @@ def _run(folder: RunFolder, anchors: Anchors) -> RunLine:
     state, reason = run_state(folder)
     try:
         spec = read_spec(folder.spec)
-        what = spec.label, spec.data.name, str(spec.seed)
+        identity = spec.label, spec.data.name, str(spec.seed)
     except BenchError as error:
-        what, reason = ("?", "?", "?"), str(error)
+        identity, reason = ("?", "?", "?"), str(error)
     total = result.get("steps", progress.get("total_steps"))
     if is_older_code(folder):
         reason = f"{reason}; older code".removeprefix("; ")
     return RunLine(
         folder.key,
         anchors.of("run", folder.key),
-        *what,
+        *identity,
         state,
         reason,
         f"{result.get('steps', progress.get('step', 0))} of {total}" if total else "",
@@ -117,7 +117,7 @@ def _run(folder: RunFolder, anchors: Anchors) -> RunLine:
     )
 
 
-def _gone(key: str, anchors: Anchors) -> RunLine:
+def _missing_run(key: str, anchors: Anchors) -> RunLine:
     method = key.rpartition("-")[0]
     return RunLine(
         key, anchors.of("run", key), method, "", "", "not here", "its folder is not in this results root", "", ""
@@ -194,7 +194,7 @@ def _scales(contents: Contents) -> list[tuple[str, str]]:
         "mini": "minutes a run: a first signal, not yet a stable one",
         "paper": "the published training; on the published data where it is here",
     }
-    used = [result.scale for result in contents.tables] + [one.scale for one in contents.comparisons]
+    used = [result.scale for result in contents.tables] + [findings.scale for findings in contents.comparisons]
     return [(scale, text) for scale, text in words.items() if scale in used]
 
 
@@ -232,16 +232,16 @@ def _counted(values: Sequence[str]) -> str:
 
 
 def _stand_ins(cells: Sequence[Cell]) -> list[tuple[str, str]]:
-    """Each replacement on this page: (in place of what, what was used)."""
-    found: dict[tuple[str, str], None] = {}
+    """Each replacement on this page: (what is replaced, what was used instead)."""
+    replacements: dict[tuple[str, str], None] = {}
     for cell in cells:
         if not is_stand_in(cell):
             continue
         if cell.ran_as is not None and cell.ran_as != cell.protocol:
-            found[f"data {cell.protocol}", f"{cell.ran_as}: {_title(cell.ran_as)}"] = None
+            replacements[f"data {cell.protocol}", f"{cell.ran_as}: {_title(cell.ran_as)}"] = None
         if cell.scored_as is not None and cell.scored_as != cell.metric:
-            found[f"metric {cell.metric}", cell.scored_as] = None
-    return list(found)
+            replacements[f"metric {cell.metric}", cell.scored_as] = None
+    return list(replacements)
 
 
 def _title(protocol: str) -> str:
@@ -254,7 +254,12 @@ def _title(protocol: str) -> str:
 def shown_runs(contents: Contents) -> list[str]:
     """The train keys that anything on the page refers to."""
     keys = [key for result in contents.tables for cell in result.cells for key in cell.train_keys.values()]
-    keys += [key for one in contents.comparisons for c in one.contenders for key in c.train_keys.values()]
+    keys += [
+        key
+        for findings in contents.comparisons
+        for contender in findings.contenders
+        for key in contender.train_keys.values()
+    ]
     return sorted(set(keys))
 
 

@@ -1,4 +1,4 @@
-"""The report: one HTML file that asks for nothing else, made from what a results root holds."""
+"""The report: one self-contained HTML file, made from a results root."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write_report(
         output: the HTML file.
         names: tables and comparisons to show; none: all.
         scale: those of this scale only; None: of every scale.
-        say: given a line before what takes a while.
+        say: called with a line before each slow part.
 
     Returns:
         What was written; the same inputs give the same bytes.
@@ -73,7 +73,7 @@ def render(
         home: whose run folders are read.
         contents: what is shown.
         everything: count every run of the results root, not only those that the contents refer to.
-        say: given a line before what takes a while.
+        say: called with a line before each slow part.
 
     Returns:
         The HTML and the counts.
@@ -98,7 +98,7 @@ def render(
         pictures=pictures.store(),
         figures=figures.store(),
     )  # fmt: skip
-    return text, as_data(view) | {"comparisons": [one.name for one in contents.comparisons]}
+    return text, as_data(view) | {"comparisons": [findings.name for findings in contents.comparisons]}
 
 
 def _environment() -> Environment:

@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-EXACT_SIDE = 128  # pictures up to this side are kept to the bit, larger ones are compressed
+EXACT_SIDE = 128  # pictures up to this side are kept bit for bit, larger ones are compressed
 QUALITY = 90
 
 
@@ -30,7 +30,7 @@ class Picture:
 
 
 class Pictures:
-    """Collects pictures while a page is put together; equal ones are one."""
+    """Collects pictures while a page is put together; equal pictures are stored once."""
 
     def __init__(self) -> None:
         self._stored: dict[str, tuple[Picture, str]] = {}
@@ -42,7 +42,7 @@ class Pictures:
             pixels: uint8 (H, W, 3).
 
         Returns:
-            What the page refers to it by.
+            The stored picture, by which the page refers to it.
         """
         height, width = pixels.shape[:2]
         digest = hashlib.sha256(f"{width}x{height}".encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
@@ -56,7 +56,7 @@ class Pictures:
         return self._stored[name][0]
 
     def store(self) -> Markup:
-        """The element that holds every picture; it is not seen itself."""
+        """The element that holds every picture; itself invisible."""
         images = "".join(
             f'<image id="{picture.name}" width="{picture.width}" height="{picture.height}" '
             f'href="data:image/webp;base64,{data}"/>\n'

@@ -26,7 +26,7 @@ MOST_LOSSES = 9  # panels below a table; every loss is in the evidence
 
 @dataclass(frozen=True)
 class GridRow:
-    """One row of a sample grid: its label, what it is, and pictures with texts for those who cannot see them."""
+    """One row of a sample grid: its label, a note, and pictures with alternative texts."""
 
     label: str
     note: str
@@ -74,9 +74,9 @@ class RunMaterial:
             title: of the grid.
             keys: label -> train key, in the order shown.
         """
-        found = {label: self.spec(key) for label, key in keys.items()}
-        runs = {label: spec for label, spec in found.items() if isinstance(spec, RunSpec)}
-        missing = [f"{label}: {why}" for label, why in found.items() if isinstance(why, str)]
+        specs = {label: self.spec(key) for label, key in keys.items()}
+        runs = {label: spec for label, spec in specs.items() if isinstance(spec, RunSpec)}
+        missing = [f"{label}: {why}" for label, why in specs.items() if isinstance(why, str)]
         if not runs:
             return SampleGrid(title, [], missing)
         dataset = self._dataset(next(iter(runs.values())))
@@ -94,10 +94,10 @@ class RunMaterial:
     def _rows(self, samples: Samples) -> list[GridRow]:
         rows = []
         for row in samples.rows:
-            said = {"input": "input {}", "output": f"{row.label}, from {{}}", "truth": "the truth for {}"}[row.kind]
+            caption = {"input": "input {}", "output": f"{row.label}, from {{}}", "truth": "the truth for {}"}[row.kind]
             cells = zip(row.images, samples.names, strict=True)
-            shown = [(self.pictures.add(pixels), said.format(name)) for pixels, name in cells]
-            rows.append(GridRow(row.label, LABEL_KINDS[row.kind], shown))
+            pictures = [(self.pictures.add(pixels), caption.format(name)) for pixels, name in cells]
+            rows.append(GridRow(row.label, LABEL_KINDS[row.kind], pictures))
         return rows
 
     def _dataset(self, spec: RunSpec) -> DataSet | str:
@@ -114,8 +114,8 @@ class RunMaterial:
         keys = tuple(train_keys.values())
         if keys not in self._series:
             self._series[keys] = self._read_series(train_keys)
-        found = self._series[keys]
-        return found if isinstance(found, str) else Series(label, found.losses, found.scores)
+        series = self._series[keys]
+        return series if isinstance(series, str) else Series(label, series.losses, series.scores)
 
     def _read_series(self, train_keys: Mapping[int, str]) -> Series | str:
         specs = [self.spec(key) for key in train_keys.values()]
@@ -131,38 +131,46 @@ class RunMaterial:
 
     def cell_curves(self, label: str, train_keys: Mapping[int, str]) -> StoredFigure | str:
         """Losses and scores of one method's runs, small; or why there is nothing to draw."""
-        found = self.series(label, train_keys)
-        if isinstance(found, str):
-            return found
+        series = self.series(label, train_keys)
+        if isinstance(series, str):
+            return series
         figure = curves_figure(
-            [found], found.loss_names, self._directions([found.scores]), SMALL_WIDTH, SMALL_COLUMNS, "epoch"
+            [series], series.loss_names, self._directions([series.scores]), SMALL_WIDTH, SMALL_COLUMNS, "epoch"
         )
         if figure is None:
             return "nothing is logged yet"
-        described = f"{label}: {_listed(found.loss_names)} against the images seen; scores against the epoch"
+        described = f"{label}: {_listed(series.loss_names)} against the images seen; scores against the epoch"
         return self.figures.add(("curves", *sorted(train_keys.values())), figure, described)
 
     def loss_figure(self, name: str, methods: Mapping[str, Mapping[int, str]]) -> StoredFigure | None:
         """The losses that several methods log, all methods in each panel."""
         series = self._drawable(methods)
-        logged = [name for one in series for name in one.loss_names]
+        logged = [loss for curves in series for loss in curves.loss_names]
         least = 2 if len(series) > 1 else 1
         names = [loss for loss in dict.fromkeys(logged) if logged.count(loss) >= least][:MOST_LOSSES]
         figure = curves_figure(series, names, {}, WIDE_WIDTH, WIDE_COLUMNS)
-        described = f"{name}: {_listed(names)} against the images seen, for {_listed([one.label for one in series])}"
+        described = (
+            f"{name}: {_listed(names)} against the images seen, for {_listed([curves.label for curves in series])}"
+        )
         return None if figure is None else self.figures.add(("losses", name), figure, described)
 
     def score_figure(self, name: str, methods: Mapping[str, Mapping[int, str]]) -> StoredFigure | None:
         """Every metric on the test images at every scored checkpoint, all methods in each panel."""
         series = self._drawable(methods)
-        metrics = self._directions([one.scores for one in series])
+        metrics = self._directions([curves.scores for curves in series])
         figure = curves_figure(series, [], metrics, WIDE_WIDTH, WIDE_COLUMNS, "epoch")
-        described = f"{name}: {_listed(list(metrics))} against the epoch, for {_listed([one.label for one in series])}"
+        described = (
+            f"{name}: {_listed(list(metrics))} against the epoch, for {_listed([curves.label for curves in series])}"
+        )
         return None if figure is None else self.figures.add(("scores", name), figure, described)
 
     def _drawable(self, methods: Mapping[str, Mapping[int, str]]) -> list[Series]:
-        found = [self.series(label, keys) for label, keys in methods.items()]
-        return [one for one in found if isinstance(one, Series) and not (one.losses.empty and one.scores.empty)]
+        read = [self.series(label, keys) for label, keys in methods.items()]
+        return [
+            curves
+            for curves in read
+            if isinstance(curves, Series) and not (curves.losses.empty and curves.scores.empty)
+        ]
 
     def _directions(self, scores: list[pd.DataFrame]) -> dict[str, bool]:
         names = dict.fromkeys(name for frame in scores for name in frame.columns)

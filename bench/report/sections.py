@@ -58,7 +58,7 @@ def table_section(
         result: the table.
         anchors: gives names.
         material: reads runs and keeps what is drawn.
-        say: given a line before what takes a while.
+        say: called with a line before each slow part.
 
     Raises:
         BenchError: if the cells are not this table's.
@@ -125,12 +125,12 @@ def _plots(*drawn: tuple[StoredFigure | None, str, str]) -> list[Plot]:
 
 
 def _methods(cells: list[Cell]) -> dict[str, dict[str, Mapping[int, str]]]:
-    """Protocol that was run -> row -> its runs."""
-    found: dict[str, dict[str, Mapping[int, str]]] = {}
+    """Protocol that was run -> row -> seed -> train key."""
+    methods: dict[str, dict[str, Mapping[int, str]]] = {}
     for cell in cells:
         if cell.ran_as is not None and cell.train_keys:
-            found.setdefault(cell.ran_as, {}).setdefault(cell.row, cell.train_keys)
-    return found
+            methods.setdefault(cell.ran_as, {}).setdefault(cell.row, cell.train_keys)
+    return methods
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class SeedScores:
 
 @dataclass(frozen=True)
 class ContenderRow:
-    """One contender of a comparison: what it is, its scores, and its runs with their anchors."""
+    """One contender of a comparison: its method, scores, and runs with their anchors."""
 
     label: str
     method: str
@@ -180,7 +180,7 @@ def comparison_section(
         findings: the comparison.
         anchors: gives names.
         material: reads runs and keeps what is drawn.
-        say: given a line before what takes a while.
+        say: called with a line before each slow part.
     """
     say(f"comparison {findings.name}")
     document = lay_out_comparison(findings)
@@ -201,7 +201,11 @@ def comparison_section(
     else:
         drawn = material.figures.add(("comparison curves", findings.name), curves, f"Training curves of {labels}")
         plots.append(Plot(drawn, "Training losses and scores", "Against the images seen."))
-    first = {one.label: one.train_keys[min(one.train_keys)] for one in findings.contenders if one.train_keys}
+    first = {
+        contender.label: contender.train_keys[min(contender.train_keys)]
+        for contender in findings.contenders
+        if contender.train_keys
+    }
     return ComparisonSection(
         anchor=anchors.of("comparison", findings.name),
         name=findings.name,
@@ -213,7 +217,7 @@ def comparison_section(
         plots=plots,
         samples=material.samples(findings.ran_as, first),
         missing=missing,
-        contenders=[_contender(one, findings, anchors) for one in findings.contenders],
+        contenders=[_contender(contender, findings, anchors) for contender in findings.contenders],
     )
 
 

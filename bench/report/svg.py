@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SERIES = 10  # colours of the palette, `--s0` ... in the page's style sheet
-# what the style draws frames, text, hints and shades with -> the page's variable of that role
+# colours in which the style draws frames, text, hints and shades -> the page's variable of that role
 _ROLES = {
     "#000000": "--ink",
     "#262626": "--ink",
@@ -33,7 +33,7 @@ _NAMED = re.compile(r'(\bid="|\burl\(#|href="#)')
 
 @dataclass(frozen=True)
 class Drawing:
-    """What stands inside an `svg` element, and the element's view box with its width."""
+    """The content of an `svg` element, and the element's view box with its width."""
 
     content: str
     box: str
@@ -69,8 +69,8 @@ def inline_svg(figure: Figure, prefix: str) -> Drawing:
 
 
 def _variable(match: re.Match[str]) -> str:
-    known = match[0] in _variables()
-    return f"var({_variables()[match[0]]})" if known else match[0]
+    variable = _variables().get(match[0])
+    return f"var({variable})" if variable else match[0]
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""A cell in plain words: what its number is worth, what its interval is an interval of, what its verdict means."""
+"""A cell in plain words: how far its number can be trusted, what its interval covers, what its verdict means."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def number(value: float, decimals: int) -> str:
 
 def cell_decimals(cell: Cell) -> int:
     """Digits after the point for everything that a cell measured by its own metric."""
-    return decimals_for([mean(one) for one in cell.measured.values()] or [cell.published or 0.0])
+    return decimals_for([mean(measured) for measured in cell.measured.values()] or [cell.published or 0.0])
 
 
 def interval_text(interval: Interval, decimals: int) -> str:
@@ -69,11 +69,12 @@ def _unfinished(cell: Cell) -> str:
 
 
 def _stand_in(cell: Cell) -> str:
-    other = [f"the data set {cell.ran_as} in place of {cell.protocol}"] if cell.ran_as != cell.protocol else []
-    other += [f"the metric {cell.scored_as} in place of {cell.metric}"] if cell.scored_as != cell.metric else []
+    replaced = [f"the data set {cell.ran_as} in place of {cell.protocol}"] if cell.ran_as != cell.protocol else []
+    replaced += [f"the metric {cell.scored_as} in place of {cell.metric}"] if cell.scored_as != cell.metric else []
     against = "" if cell.published is None else f" {cell.published:g}"
     return (
-        f"Measured on a stand-in: {' and '.join(other) or 'other data or another metric'}. The number shows that the method "
+        f"Measured on a stand-in: {' and '.join(replaced) or 'other data or another metric'}. "
+        "The number shows that the method "
         f"trains and how it stands to other methods under the same conditions. It says nothing about the published"
         f"{against or ' result'}."
     )

@@ -1,4 +1,4 @@
-"""Feature matching: the generated image shall look like the real one to every layer of the discriminator.
+"""Feature matching: the generated image should look like the real one to every layer of the discriminator.
 
 Source: Wang et al., pix2pixHD, CVPR 2018; NVlabs/SPADE fecacc9, models/pix2pix_model.py.
 """

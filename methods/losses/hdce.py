@@ -111,8 +111,8 @@ def hdce_paper(query: Tensor, key: Tensor, gamma: float | Tensor | None, tempera
         tensor([[-0.3069, -0.3069, -0.3069]])
     """
     similarity = self_similarity(key.detach())
-    own = _diagonal(similarity)
-    importance = ((0.0 if gamma is None else gamma) * similarity).masked_fill(own, -torch.inf).log_softmax(dim=2)
+    diagonal = _diagonal(similarity)
+    importance = ((0.0 if gamma is None else gamma) * similarity).masked_fill(diagonal, -torch.inf).log_softmax(dim=2)
     logits = (query / temperature) @ key.detach().transpose(1, 2)
     expectation = (importance + logits).logsumexp(dim=2)
     return log(key.shape[1] - 1) + expectation - logits.diagonal(dim1=1, dim2=2)

@@ -26,8 +26,8 @@ class MemoryBankConfig(LossConfig):
 class MemoryBank(PairLoss):
     """Cross entropy of finding the query's key among keys of earlier images; this image's keys join the bank afterwards.
 
-    Translation and identity have banks of their own, so that negatives are of the key's domain; the paper says nothing
-    of that. A bank starts with random unit vectors, as MoCo's does.
+    Translation and identity have banks of their own, so that negatives are of the key's domain; the paper does not
+    say so. A bank starts with random unit vectors, as MoCo's does.
 
     Examples:
         >>> loss = MemoryBank(MemoryBankConfig(size=4))

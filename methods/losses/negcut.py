@@ -88,9 +88,9 @@ class NEGCUTLoss(PairLoss):
         """Fresh negatives, per layer (batch, m, dim), from the mean over all places of the key map seen by F_."""
         means = [rows.mean(1) for rows in self.F_([layer.key_map for layer in pair.layers])]
         noise = [context.drawn[f"noise.{index}"].to(mean.dtype) for index, mean in enumerate(means)]
-        made = self.N(means, noise)
+        negatives = self.N(means, noise)
         # the host may show the minibatch as one image, whose negatives are then those of all of them
-        return [n.reshape(len(layer.query), -1, n.shape[2]) for n, layer in zip(made, pair.layers, strict=True)]
+        return [n.reshape(len(layer.query), -1, n.shape[2]) for n, layer in zip(negatives, pair.layers, strict=True)]
 
     def _nce(self, pair: Pair, negatives: list[Tensor], temperature: float) -> Tensor:
         layers = zip(pair.layers, negatives, strict=True)

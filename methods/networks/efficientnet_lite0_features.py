@@ -1,4 +1,4 @@
-"""EfficientNet-lite0 as a feature space: what stands in for ResNet50 and VGG19 where their official weights are not had.
+"""EfficientNet-lite0 as a feature space: what stands in for ResNet50 and VGG19 where their official weights are missing.
 
 Network and weights come with packages that every installation has (bench/features/efficientnet_lite0.py).
 """
@@ -27,8 +27,8 @@ class EfficientNetLite0Features(nn.Module):
 
     def load_official(self, state: Mapping[str, Tensor]) -> None:
         """Take the package's weights."""
-        own = self.state_dict().keys()
-        self.load_state_dict({name: tensor for name, tensor in state.items() if name in own})
+        names = self.state_dict().keys()
+        self.load_state_dict({name: tensor for name, tensor in state.items() if name in names})
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Five maps of (batch, 3, H, W) in [-1, 1], the range that the network was trained on to 0.4 per cent."""

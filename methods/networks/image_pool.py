@@ -57,7 +57,7 @@ class ImagePool(nn.Module):
 
         Args:
             images: (batch, C, H, W) new images; stored without gradient.
-            exchange: see `draw`; an image that arrives while there is room is kept and shown, whatever this says.
+            exchange: see `draw`; an image that arrives while there is room is kept and shown, regardless of this value.
             place: see `draw`.
 
         Returns:

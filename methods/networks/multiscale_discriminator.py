@@ -60,8 +60,8 @@ class MultiscaleDiscriminator(nn.Module):
 
     def forward(self, pairs: Tensor) -> list[list[Tensor]]:
         """Per scale, the features of (batch, input_nc, H, W); the last feature of each is its score."""
-        found = []
+        features = []
         for discriminator in self.children():
-            found.append(discriminator(pairs))
+            features.append(discriminator(pairs))
             pairs = F.avg_pool2d(pairs, 3, stride=2, padding=1, count_include_pad=False)
-        return found
+        return features

@@ -263,5 +263,5 @@ class StyleGAN2Generator(nn.Module):
         maps = None
         if noise is not None:
             drawn = self.synthesis.draw_noise(len(ws), noise, ws.dtype)
-            maps = [one.to(ws.device, non_blocking=True) for one in drawn]
+            maps = [noise_map.to(ws.device, non_blocking=True) for noise_map in drawn]
         return self.synthesis(ws, maps)

@@ -26,8 +26,8 @@ class VGG19Features(nn.Module):
 
     def load_official(self, state: Mapping[str, Tensor]) -> None:
         """Take torchvision's `vgg19` weights."""
-        own = self.state_dict().keys()
-        self.load_state_dict({name: tensor for name, tensor in state.items() if name in own})
+        names = self.state_dict().keys()
+        self.load_state_dict({name: tensor for name, tensor in state.items() if name in names})
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Five maps of (batch, 3, H, W) in [-1, 1], at 1, 1/2, 1/4, 1/8 and 1/16 of its size."""

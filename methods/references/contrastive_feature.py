@@ -18,9 +18,9 @@ class ContrastiveFeatureReference(ReferenceCheck):
         query, key = (torch.tensor(numbers[f"cfl/{name}"], device=device, requires_grad=True) for name in ("q", "k"))
         losses = patch_nce(normalise(query), normalise(key), 0.07, fake_negatives=True, key_gradient=True)
         losses.mean().backward()
-        found = {
+        computed = {
             "cfl/losses": losses.flatten(),
             "cfl/gradient_q": gradient_of(query),
             "cfl/gradient_k": gradient_of(key),
         }
-        return largest_error(numbers, found)
+        return largest_error(numbers, computed)

@@ -17,9 +17,9 @@ class DualContrastiveReference(ReferenceCheck):
         real, fake = (torch.tensor(numbers[f"dual/{n}"], device=device, requires_grad=True) for n in ("real", "fake"))
         loss = dual_contrastive(real, fake)
         loss.backward()
-        found = {
+        computed = {
             "dual/loss": loss,
             "dual/gradient_real": gradient_of(real),
             "dual/gradient_fake": gradient_of(fake),
         }
-        return largest_error(numbers, found)
+        return largest_error(numbers, computed)

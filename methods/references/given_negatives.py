@@ -16,9 +16,9 @@ class GivenNegativesReference(ReferenceCheck):
         query, key, negatives = (rows(numbers, name, device) for name in ("rows/q", "rows/k", "negcut/negatives"))
         losses = nce_with_negatives(query, key, negatives, 0.07)
         losses.mean().backward()
-        found = {
+        computed = {
             "negcut/losses": losses[0],
             "negcut/gradient_q": gradient_of(query)[0],
             "negcut/gradient_negatives": gradient_of(negatives)[0],
         }
-        return largest_error(numbers, found)
+        return largest_error(numbers, computed)

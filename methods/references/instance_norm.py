@@ -29,11 +29,11 @@ class InstanceNormReference(ReferenceCheck):
     every_device = True
 
     def numbers(self) -> Numbers:
-        """None."""
+        """No stored numbers."""
         return {}
 
     def error(self, numbers: Numbers, device: str = "cpu") -> float:
-        """Of the gradient."""
+        """The relative error of the gradient."""
         return gradient_error(InstanceNorm(8, EPS), device)
 
 
@@ -46,7 +46,7 @@ class TorchNormReference(InstanceNormReference):
     if_wrong = "note"
 
     def error(self, numbers: Numbers, device: str = "cpu") -> float:
-        """Of the gradient."""
+        """The relative error of the gradient."""
         return gradient_error(lambda features: instance_norm(features, eps=EPS), device)
 
     def line(self, fine: bool, where: str = "") -> str:
@@ -75,8 +75,8 @@ def gradient_error(norm: Callable[[Tensor], Tensor], device: str = "cpu") -> flo
     incoming = torch.tensor(rng.normal(size=shape), device=device).to(memory_format=torch.channels_last)
 
     def gradient(normalise: Callable[[Tensor], Tensor]) -> np.ndarray:
-        (found,) = torch.autograd.grad(normalise(features), features, incoming)
-        return np.asarray(found.cpu().numpy())
+        (result,) = torch.autograd.grad(normalise(features), features, incoming)
+        return np.asarray(result.cpu().numpy())
 
     return relative_error(gradient(norm), gradient(formula))
 

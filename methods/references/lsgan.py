@@ -17,10 +17,10 @@ class LSGANReference(ReferenceCheck):
         fake = torch.tensor(numbers["lsgan/fake"], device=device, requires_grad=True)
         loss_D = lsgan_discriminator(torch.tensor(numbers["lsgan/real"], device=device), fake)
         loss_G = lsgan_real(fake)
-        found = {
+        computed = {
             "lsgan/loss_D": loss_D[None],
             "lsgan/loss_G": loss_G[None],
             "lsgan/gradient_D": torch.autograd.grad(loss_D, fake)[0],
             "lsgan/gradient_G": torch.autograd.grad(loss_G, fake)[0],
         }
-        return largest_error(numbers, found)
+        return largest_error(numbers, computed)

@@ -73,21 +73,21 @@ def collect(golden: Path) -> dict[str, np.ndarray]:
     Args:
         golden: tests/golden of the repository.
     """
-    found: dict[str, np.ndarray] = {}
+    numbers: dict[str, np.ndarray] = {}
     for group, (file, names) in _COPIED.items():
         with np.load(golden / file) as arrays:
-            found |= {f"{group}/{ours}": arrays[theirs] for ours, theirs in names.items()}
-    return found
+            numbers |= {f"{group}/{ours}": arrays[theirs] for ours, theirs in names.items()}
+    return numbers
 
 
 def step(golden: Path) -> dict[str, np.ndarray]:
     """Everything in cut_step.safetensors."""
     with np.load(golden / "unpaired" / "trainstep_cut.npz") as record:
-        wanted = {key: record[key] for key in record.files if key.startswith(("init/", "step0/", "grad_step0/"))}
+        arrays = {key: record[key] for key in record.files if key.startswith(("init/", "step0/", "grad_step0/"))}
     images = {"step0/fake_B", "step0/idt_B"}  # the losses tell as much
     return {
         key: value.astype(np.float32) if key.startswith(("init/", "grad_step0/")) else value
-        for key, value in wanted.items()
+        for key, value in arrays.items()
         if key not in images
     }
 

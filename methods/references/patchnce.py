@@ -17,5 +17,5 @@ class PatchNCEReference(ReferenceCheck):
         query, key = (rows(numbers, f"rows/{name}", device) for name in ("q", "k"))
         losses = patchnce(query, key, 0.07)
         losses.mean().backward()
-        found = {"patchnce/losses": losses[0], "patchnce/gradient": gradient_of(query)[0]}
-        return largest_error(numbers, found)
+        computed = {"patchnce/losses": losses[0], "patchnce/gradient": gradient_of(query)[0]}
+        return largest_error(numbers, computed)

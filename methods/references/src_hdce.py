@@ -20,10 +20,10 @@ class SRCReference(ReferenceCheck):
         losses.mean().backward()
         relation = semantic_relation(related, key)
         relation.sum().backward()
-        found = {
+        computed = {
             "src_hdce/losses": losses[0],
             "src_hdce/gradient": gradient_of(contrasted)[0],
             "src_hdce/relation": relation,
             "src_hdce/relation_gradient": gradient_of(related)[0],
         }
-        return largest_error(numbers, found)
+        return largest_error(numbers, computed)
