@@ -121,7 +121,7 @@ class Executor(ABC):
         """
         outcomes: dict[str, Outcome] = {}
         tickets = self._queued_before(specs)
-        submitted: set[str] = set()
+        submitted: list[str] = []  # in the order of submission, in which they are cancelled too
         before = {key: Traces.of(self.home.run(key)) for key in specs}
         try:
             while len(outcomes) < len(specs):
@@ -149,7 +149,7 @@ class Executor(ABC):
                     for key, ticket in taken.items():
                         ticket.write(self.home.run(key))
                 tickets |= taken
-                submitted |= taken.keys()
+                submitted += taken
                 active = {key: self.where(ticket) for key, ticket in tickets.items()}
                 update(active | dict.fromkeys(others, ELSEWHERE), outcomes)
                 time.sleep(POLL_SECONDS)
