@@ -1,20 +1,15 @@
 """The short address of what a method plugin is written against."""
 
-from bench.plugin.method import (
+from bench.plugin.capabilities import (
     Generator,
     LatentGenerator,
-    Method,
-    MethodConfig,
-    MultiDomainConfig,
     MultiDomainTranslator,
-    PairedConfig,
-    RequiredRun,
     Segmenter,
-    StepContext,
     Synthesizer,
-    Task,
     Translator,
 )
+from bench.plugin.config import MethodConfig, MultiDomainConfig, PairedConfig
+from bench.plugin.method import Method, RequiredRun, StepContext, Task
 
 __all__ = [
     "Generator",

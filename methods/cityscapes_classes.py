@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.plugin.method import UNKNOWN
+from bench.plugin.config import UNKNOWN
 
 # (name, number in *_gtFine_labelIds.png, colour in *_gtFine_color.png), in the order of the training ids 0..18
 CLASSES: tuple[tuple[str, int, tuple[int, int, int]], ...] = (

@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from bench.base.randomness import Draws
 from bench.base.weight_files import find_weights
 from bench.method import Method, MethodConfig, PairedConfig, Task
-from bench.plugin.method import UNKNOWN
+from bench.plugin.config import UNKNOWN
 from methods.cityscapes_classes import training_ids
 from methods.networks.drn import DRN, Architecture
 from methods.optimisation import descend

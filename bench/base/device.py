@@ -9,6 +9,7 @@ on the CPU. Only the handing out is pretended: such a run's device is `cpu`, and
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import sys
@@ -37,12 +38,27 @@ def chosen_device(option: str | None = None) -> DeviceType:
     """
     source, value = ("--device", option) if option is not None else (VARIABLE, os.environ.get(VARIABLE) or "auto")
     if value == "auto":
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if _has_cuda() else "cpu"
     if value not in get_args(DeviceType):
         raise UsageError(f"{source} {value}: is no device; write cpu, cuda or auto (cuda where there is one)")
     return cast(DeviceType, value)
+
+
+def _has_cuda() -> bool:
+    """Whether torch sees a card; torch, whose import takes seconds, is not asked where there is no driver for one."""
+    if not (Path("/dev/kfd").exists() or _loads("libcuda.so.1") or _loads("nvcuda.dll")):  # kfd: AMD's
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def require(device: str) -> str:

@@ -222,7 +222,7 @@ def _scored_images(
 
 def _side(protocol: Protocol) -> int:
     """Side of the protocol's training crops at full scale."""
-    from bench.plugin.method import MethodConfig
+    from bench.plugin.config import MethodConfig
 
     return int(protocol.scale(SCALE).overrides.get("crop_size", MethodConfig.model_fields["crop_size"].default))
 

@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 from bench.base.errors import UsageError, unknown_name
 from bench.plan.check_protocol import check_protocol
 from bench.plan.resolve import Resolution, resolve
+from bench.plugin.config import LENGTH_FIELDS
 from bench.plugin.discovery import find_plugin, load_loss, load_method, loss_host
-from bench.plugin.method import LENGTH_FIELDS
 from bench.schema.protocol import Protocol
 
 Budget = Literal["equal", "as-published"]

@@ -17,7 +17,7 @@ from bench.base.hashing import file_sha256
 from bench.data.dataset import DataSet, Split
 from bench.data.images import FileImages, ImageSet
 from bench.data.labels import LabelMaps
-from bench.plugin.method import UNKNOWN
+from bench.plugin.config import UNKNOWN
 from bench.schema.data import PairedFolderData
 
 

@@ -18,7 +18,7 @@ from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
 from bench.data.resized_cache import resized_images
 from bench.data.training_images import TrainingBatches
-from bench.plugin.method import MethodConfig, MultiDomainConfig
+from bench.plugin.config import MethodConfig, MultiDomainConfig
 
 ENTRIES = ("x_src", "y_src", "x_ref", "x_ref2", "y_ref")
 

@@ -21,7 +21,7 @@ from bench.data.dataset import DataSet
 from bench.data.images import ImageSet
 from bench.data.resized_cache import resized_images
 from bench.data.transforms import round_sides, test_transform, to_tensor
-from bench.plugin.method import MethodConfig
+from bench.plugin.config import MethodConfig
 
 
 class TrainingBatches(ABC):

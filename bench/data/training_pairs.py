@@ -20,7 +20,7 @@ from bench.data.labels import resized_labels
 from bench.data.resized_cache import resized_images
 from bench.data.training_images import TrainingImages
 from bench.data.transforms import to_tensor
-from bench.plugin.method import UNKNOWN, MethodConfig, PairedConfig
+from bench.plugin.config import UNKNOWN, MethodConfig, PairedConfig
 
 Read = Callable[[int], np.ndarray]
 

@@ -12,7 +12,7 @@ from bench.base.errors import BenchError
 from bench.data.labels import LabelMaps
 from bench.data.transforms import resize, to_tensor
 from bench.features.cache import Images
-from bench.plugin.method import UNKNOWN
+from bench.plugin.config import UNKNOWN
 
 if TYPE_CHECKING:
     from bench.plugin.method import Method

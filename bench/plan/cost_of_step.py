@@ -19,7 +19,7 @@ from bench.base.home import Home
 from bench.base.storage import read_json, write_json
 from bench.ledger.folders import read_result
 from bench.plan.resolve import Resolution, resolve
-from bench.plugin.method import LENGTH_FIELDS
+from bench.plugin.config import LENGTH_FIELDS
 from bench.schema.run_spec import RunSpec, digest, read_spec
 
 if TYPE_CHECKING:

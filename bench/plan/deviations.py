@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.plugin.method import MethodConfig
+from bench.plugin.config import MethodConfig
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale
 

@@ -18,7 +18,8 @@ from bench.schema.run_spec import ScoringPlan
 from bench.tasks.task import load_task
 
 if TYPE_CHECKING:
-    from bench.plugin.method import Method, MethodConfig
+    from bench.plugin.config import MethodConfig
+    from bench.plugin.method import Method
 
 EVERY_DATA_SET = "*"  # the recipe of a method that one command trains on all of them
 

@@ -1,4 +1,4 @@
-"""The base class of every method, its training configuration and the capabilities a protocol may ask for.
+"""The base class of every method, and the moment at which a step happens.
 
 A method owns its networks and its update step. The harness owns everything else: the loop, the device, checkpoints,
 sampling, scoring and logging. Methods never read files, MLflow or the command line.
@@ -12,82 +12,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, final, runtime_checkable
+from typing import Any, ClassVar, final
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
-from bench.base.validation import Strict
+from bench.plugin.config import MethodConfig
 
 Task = str  # the name of a task (bench/tasks)
-
-UNKNOWN = 255  # the class of pixels without a label, in every label map
-
-
-# the fields of every configuration that say how long it trains, not what a step does
-LENGTH_FIELDS = ("n_epochs", "n_epochs_decay", "images_per_epoch")
-
-
-class MethodConfig(Strict):
-    """The part of a recipe that every method has: length, batch, and how training images are cut.
-
-    Subclasses add their own fields and override these defaults; a comment at each value says where it comes from.
-    """
-
-    # fields that name another plugin (field -> kind): that plugin's revision and file hash join the train key
-    plugin_fields: ClassVar[dict[str, str]] = {}
-
-    n_epochs: int = Field(ge=1, description="epochs at the initial learning rate")
-    n_epochs_decay: int = Field(ge=0, description="epochs over which the learning rate then falls linearly")
-    images_per_epoch: int | None = Field(None, ge=1, description="None: max(|A|, |B|), as the originals count")
-    batch_size: int = Field(1, ge=1)
-    load_size: int = Field(286, ge=4, description="side to which training images are resized before cropping")
-    crop_size: int = Field(256, ge=4, description="side of training crops and of test images")
-    flip: bool = Field(True, description="mirror training images with probability one half")
-    jitter_off_in_decay: bool = Field(
-        False, description="CUT code base: resize to crop_size, so no crop jitter, once epoch > n_epochs"
-    )
-
-    @property
-    def total_epochs(self) -> int:
-        """Epochs of the whole run."""
-        return self.n_epochs + self.n_epochs_decay
-
-
-class PairedConfig(MethodConfig):
-    """What a method that turns label maps into images, or images into label maps, adds: how both look.
-
-    Such a method's stream A is the label map, float (batch, 1 or 2, H, W) of whole numbers: classes, and instance
-    numbers unless `no_instance`. It is aligned with B and shares B's crop and flip.
-    """
-
-    aspect_ratio: float = Field(1.0, gt=0, description="width over height; load_size and crop_size are widths")
-    label_nc: int = Field(ge=1, description="classes 0..label_nc-1")
-    contain_dontcare_label: bool = Field(False, description="one class more, for pixels labelled 255")
-    no_instance: bool = Field(False, description="the condition has no channel of instance numbers")
-
-    @property
-    def classes(self) -> int:
-        """Every class, the one of unlabelled pixels included."""
-        return self.label_nc + self.contain_dontcare_label
-
-    def size(self, width: int) -> tuple[int, int]:
-        """(width, height) in pixels of images of that width."""
-        return width, round(width / self.aspect_ratio)
-
-
-class MultiDomainConfig(MethodConfig):
-    """What a method that translates between several domains adds.
-
-    Its batch entries are those of bench/data/training_domains.py, not streams of the data set.
-    """
-
-    num_domains: int = Field(2, ge=2, description="domains of the data set, by its streams' order 0..num_domains-1")
 
 
 @dataclass(frozen=True)
@@ -303,75 +239,3 @@ class Method(nn.Module):
             for name, parameter in module.named_parameters():
                 if parameter.grad is not None:
                     yield f"{network}.{name}", parameter.grad
-
-
-@runtime_checkable
-class Translator(Protocol):
-    """Capability: turn images of domain A into images of domain B."""
-
-    def translate(self, images: Tensor) -> Tensor:
-        """Map (batch, 3, H, W) in [-1, 1] to the same shape and range; no gradient."""
-        ...
-
-
-@runtime_checkable
-class MultiDomainTranslator(Protocol):
-    """Capability: turn images into images of any of several domains, in many styles."""
-
-    def latents(self, n: int, stream: torch.Generator) -> Tensor:
-        """Draw n latent vectors (n, ...) from a stream on the CPU; they lie on the method's device."""
-        ...
-
-    def styles(self, latents: Tensor, domain: Tensor) -> Tensor:
-        """Map latent vectors and domains, int64 (batch,), to style codes (batch, ...); no gradient."""
-        ...
-
-    def translate(self, images: Tensor, domain: Tensor, style: Tensor) -> Tensor:
-        """Map (batch, 3, H, W) in [-1, 1], target domains (batch,) and style codes to such images; no gradient."""
-        ...
-
-
-@runtime_checkable
-class Synthesizer(Protocol):
-    """Capability: make an image for a condition (a label map)."""
-
-    def synthesize(self, condition: Tensor) -> Tensor:
-        """Map (batch, 1 or 2, H, W) conditions (see PairedConfig) to (batch, 3, H, W) in [-1, 1]; no gradient."""
-        ...
-
-
-@runtime_checkable
-class Generator(Protocol):
-    """Capability: make images from noise."""
-
-    def generate(self, n: int, stream: torch.Generator) -> Tensor:
-        """Draw n images (n, 3, H, W) in [-1, 1]; no gradient."""
-        ...
-
-
-@runtime_checkable
-class LatentGenerator(Protocol):
-    """Capability beside Generator: make images of given latent vectors, for metrics that go from one to another."""
-
-    def latents(self, n: int, stream: torch.Generator) -> Tensor:
-        """Draw n points (n, ...) of the space in which paths are measured (StyleGAN2: w), from a stream on the CPU."""
-        ...
-
-    def images(self, latents: Tensor, noise: torch.Generator) -> Tensor:
-        """Map them to (n, 3, H, W) in [-1, 1]; all other noise comes from `noise`, on the CPU; no gradient."""
-        ...
-
-
-@runtime_checkable
-class Segmenter(Protocol):
-    """Capability: say what is seen at each pixel of an image; what translated images are scored by."""
-
-    labels_of_classes: Tensor  # (classes,): each scored class's number in the label maps
-
-    def segment(self, images: Tensor) -> Tensor:
-        """Map (batch, 3, H, W) in [-1, 1] to scored classes, int64 (batch, H, W); no gradient."""
-        ...
-
-    def classes(self, labels: Tensor) -> Tensor:
-        """Map numbers in label maps to scored classes, 255 where a pixel counts nowhere; int64, any shape."""
-        ...

@@ -9,21 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
 from bench.data.images import ImageSet, evenly_spaced
-from bench.data.training_domains import TrainingDomains
-from bench.data.training_images import TrainingBatches, evaluation_images
 from bench.data.transforms import quantise
 from bench.metrics.scored_images import GeneratorView
-from bench.plugin.method import MultiDomainTranslator
+from bench.plugin.capabilities import MultiDomainTranslator
 from bench.tasks.task import EXAMPLES, Group, Selection, Task, output_files
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from bench.base.randomness import Draws
+    from bench.data.training_images import TrainingBatches
 
 
 class MultiDomainTranslation(Task):
@@ -43,6 +45,8 @@ class MultiDomainTranslation(Task):
         self, dataset: DataSet, method: Any, draws: Draws, cache: Path, device: torch.device | str
     ) -> TrainingBatches:
         """See `Task.batches`."""
+        from bench.data.training_domains import TrainingDomains
+
         return TrainingDomains(dataset, method.streams, method.config, draws, cache, device)
 
     def epoch_length(self, dataset: DataSet) -> int:
@@ -71,6 +75,10 @@ class MultiDomainTranslation(Task):
 
     def make(self, method: Any, dataset: DataSet, group: Group, outputs: range) -> Sequence[np.ndarray]:
         """See `Task.make`."""
+        import torch
+
+        from bench.data.training_images import evaluation_images
+
         device = next(method.parameters()).device
         inputs = evaluation_images(group.inputs(outputs), method.config.crop_size)
         images = torch.stack([image for _, image in inputs]).to(device)
@@ -85,6 +93,8 @@ class MultiDomainTranslation(Task):
 
     def example_batch(self, config: Any, streams: Sequence[str], draws: Draws) -> dict[str, Tensor]:
         """A training batch of noise images x_* and random domains y_*."""
+        import torch
+
         images = super().example_batch(config, [stream for stream in streams if stream.startswith("x")], draws)
         domains = {
             stream: torch.from_numpy(
@@ -97,6 +107,8 @@ class MultiDomainTranslation(Task):
 
     def make_examples(self, method: Any) -> Any:
         """Two noise images, in two styles of domain 0."""
+        import torch
+
         domain = torch.zeros(EXAMPLES, dtype=torch.int64)
         styles = method.styles(method.latents(EXAMPLES, torch.Generator().manual_seed(0)), domain)
         return method.translate(self.example_input(method.config, "x_src"), domain, styles)
@@ -104,11 +116,15 @@ class MultiDomainTranslation(Task):
 
 def _target(dataset: DataSet, group: Group, count: int, device: torch.device) -> Tensor:
     """The target domain's label for each of so many images."""
+    import torch
+
     return torch.full((count,), dataset.streams.index(group.target), dtype=torch.int64, device=device)
 
 
 def _style_stream(group: Group, output: int) -> torch.Generator:
     """The stream of one output's style."""
+    from bench.base.randomness import Draws
+
     place, number = divmod(output, group.outputs_per_input)
     return Draws(0).at(group.indices[place]).generator(f"samples.{group.split}.{group.name}.{number}")
 
@@ -119,17 +135,23 @@ class _Styles(GeneratorView):
         self._method, self._dataset, self._group = method, dataset, group
         self._device = next(method.parameters()).device
 
-    @torch.no_grad()
     def codes(self, n: int, stream: torch.Generator) -> Tensor:
+        import torch
+
         domain = _target(self._dataset, self._group, n, self._device)
-        styles: Tensor = self._method.styles(self._method.latents(n, stream), domain)
+        with torch.no_grad():
+            styles: Tensor = self._method.styles(self._method.latents(n, stream), domain)
         return styles
 
-    @torch.no_grad()
     def images(self, codes: Tensor, noise: torch.Generator, index: int = 0) -> Tensor:
+        import torch
+
+        from bench.data.training_images import evaluation_images
+
         given = self._group.given.subset([index])
         ((_, image),) = evaluation_images(given, self._method.config.crop_size)
         images = image.expand(len(codes), *image.shape).to(self._device)
         domain = _target(self._dataset, self._group, len(codes), self._device)
-        made: Tensor = self._method.translate(images, domain, codes)
+        with torch.no_grad():
+            made: Tensor = self._method.translate(images, domain, codes)
         return made

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
 from bench.data.images import Resized, evenly_spaced
 from bench.data.transforms import quantise
 from bench.metrics.scored_images import GeneratorView
-from bench.plugin.method import Generator, LatentGenerator
+from bench.plugin.capabilities import Generator, LatentGenerator
 from bench.tasks.task import EXAMPLES, Group, Selection, Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 GROUP = 16  # images that are generated together, on every device: they share a stream
 
@@ -41,6 +42,8 @@ class UnconditionalGeneration(Task):
 
     def make(self, method: Any, dataset: DataSet, group: Group, outputs: range) -> Sequence[np.ndarray]:
         """See `Task.make`."""
+        from bench.base.randomness import Draws
+
         # a last, smaller group is made whole too, so that an image does not depend on how many there are
         stream = Draws(0).at(outputs.start // GROUP).generator(f"samples.{group.split}")
         return list(quantise(method.generate(GROUP, stream), nearest=True))[: len(outputs)]
@@ -57,6 +60,8 @@ class UnconditionalGeneration(Task):
 
     def make_examples(self, method: Any) -> Any:
         """Images of two noise vectors."""
+        import torch
+
         return method.generate(EXAMPLES, torch.Generator().manual_seed(0))
 
 

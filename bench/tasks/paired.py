@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
-from bench.data.training_images import TrainingBatches
-from bench.data.training_pairs import TrainingPairs, evaluation_conditions
 from bench.data.transforms import quantise
-from bench.plugin.method import Synthesizer
+from bench.plugin.capabilities import Synthesizer
 from bench.tasks.task import Group, Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from bench.base.randomness import Draws
+    from bench.data.training_images import TrainingBatches
 
 
 class PairedTask(Task):
@@ -26,6 +28,8 @@ class PairedTask(Task):
         self, dataset: DataSet, method: Any, draws: Draws, cache: Path, device: torch.device | str
     ) -> TrainingBatches:
         """See `Task.batches`."""
+        from bench.data.training_pairs import TrainingPairs
+
         return TrainingPairs(dataset, method.streams, method.config, draws, cache, device)
 
     def size(self, config: Any) -> tuple[int, int]:
@@ -35,6 +39,8 @@ class PairedTask(Task):
 
     def example_batch(self, config: Any, streams: Sequence[str], draws: Draws) -> dict[str, Tensor]:
         """A training batch of noise images and random label maps."""
+        import torch
+
         batch = super().example_batch(config, streams, draws)
         channels = 1 if config.no_instance else 2
         shape = (config.batch_size, channels, *self.size(config))
@@ -52,6 +58,10 @@ class PairedSynthesis(PairedTask):
 
     def make(self, method: Any, dataset: DataSet, group: Group, outputs: range) -> Sequence[np.ndarray]:
         """See `Task.make`."""
+        import torch
+
+        from bench.data.training_pairs import evaluation_conditions
+
         indices = [group.indices[i] for i in outputs]
         conditions = torch.stack(list(evaluation_conditions(dataset, group.split, indices, method.config)))
         return list(quantise(method.synthesize(conditions.to(next(method.parameters()).device))))

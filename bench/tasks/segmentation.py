@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from bench.data.dataset import DataSet
 from bench.data.images import ImageSet
 from bench.metrics.confusions import classes_seen
-from bench.plugin.method import Segmenter
+from bench.plugin.capabilities import Segmenter
 from bench.tasks.paired import PairedTask
 from bench.tasks.task import EXAMPLES, Group, Selection, output_files, wrong_shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Segmentation(PairedTask):

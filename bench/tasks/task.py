@@ -1,6 +1,7 @@
 """The base class of every task: what a method must do, what it learns from, what is made and compared with what.
 
 Code outside this package never checks which task it has: it calls the task's methods. `load_task` finds one by name.
+Tasks import torch where they compute, so that plans and tables, which walk test images too, do without.
 """
 
 from __future__ import annotations
@@ -10,21 +11,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from bench.base.errors import BenchError
-from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
 from bench.data.images import FileImages, ImageSet, Resized, evenly_spaced
-from bench.data.training_images import TrainingBatches, TrainingImages
 from bench.data.transforms import save_png
 from bench.metrics.scored_images import GeneratorView
 from bench.plugin.discovery import find_plugin, load_method, load_plugin
 from bench.schema.run_spec import RunSpec, Split
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from bench.base.randomness import Draws
+    from bench.data.training_images import TrainingBatches
 
 Progress = Callable[[int, int], None]
 ON_GPU = 16  # inputs that are walked together there, where one image leaves most of the device idle
@@ -130,6 +134,8 @@ class Task(ABC):
         Raises:
             BenchError: if the data does not give what the method reads.
         """
+        from bench.data.training_images import TrainingImages
+
         return TrainingImages(dataset, method.streams, method.config, draws, cache, device)
 
     def epoch_length(self, dataset: DataSet) -> int:
@@ -233,6 +239,10 @@ class Task(ABC):
 
     def example_input(self, config: Any, stream: str) -> Tensor:
         """The first image of that stream in each of as many example batches as there are examples."""
+        import torch
+
+        from bench.base.randomness import Draws
+
         first = [self.example_batch(config, (stream,), Draws(0).at(step))[stream][:1] for step in range(EXAMPLES)]
         return torch.cat(first)
 

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from bench.data.dataset import DataSet
-from bench.data.training_images import evaluation_images
 from bench.data.transforms import quantise
-from bench.plugin.method import Translator
+from bench.plugin.capabilities import Translator
 from bench.tasks.task import Group, Task
 
 
@@ -24,6 +22,10 @@ class UnpairedTranslation(Task):
 
     def make(self, method: Any, dataset: DataSet, group: Group, outputs: range) -> Sequence[np.ndarray]:
         """See `Task.make`."""
+        import torch
+
+        from bench.data.training_images import evaluation_images
+
         inputs = evaluation_images(group.inputs(outputs), method.config.crop_size)
         batch = torch.stack([image for _, image in inputs])
         return list(quantise(method.translate(batch.to(next(method.parameters()).device))))

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from bench.base.randomness import Draws
-from bench.plugin.method import Method, MethodConfig, RequiredRun, StepContext
+from bench.plugin.config import MethodConfig
+from bench.plugin.method import Method, RequiredRun, StepContext
 
 
 class ToyConfig(MethodConfig):

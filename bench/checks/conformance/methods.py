@@ -22,8 +22,8 @@ from bench.checks.conformance.update import (
     seeded,
     whole_checkpoint,
 )
+from bench.plugin.config import MethodConfig
 from bench.plugin.discovery import find_plugin, load_method, plugins
-from bench.plugin.method import MethodConfig
 
 
 def method_checks() -> dict[str, Check]:

@@ -12,8 +12,9 @@ from torch import Tensor
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.base.validation import validation_line
+from bench.plugin.config import MethodConfig
 from bench.plugin.discovery import load_loss, load_method, loss_host
-from bench.plugin.method import Method, MethodConfig, StepContext
+from bench.plugin.method import Method, StepContext
 from bench.tasks.task import Task, load_task
 
 Check = Callable[[str], None]

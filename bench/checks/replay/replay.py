@@ -58,8 +58,9 @@ from bench.checks.replay.recording import (
     read_recording,
     require_drawn,
 )
+from bench.plugin.config import MethodConfig
 from bench.plugin.discovery import load_method
-from bench.plugin.method import Method, MethodConfig, StepContext, on_device
+from bench.plugin.method import Method, StepContext, on_device
 
 # what `Replay.summary` compares, in the order of its lines: the first pattern that matches a key counts
 _PARTS = {

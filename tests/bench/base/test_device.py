@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from bench.base import device
@@ -18,6 +21,7 @@ def machine(monkeypatch):
     def with_cards(count):
         monkeypatch.setattr("torch.cuda.device_count", lambda: count)
         monkeypatch.setattr("torch.cuda.is_available", lambda: count > 0)
+        monkeypatch.setattr("bench.base.device._loads", lambda library: True)
 
     return with_cards
 
@@ -97,3 +101,12 @@ def test_a_full_device_is_told_from_other_mistakes():
 
     assert is_out_of_memory(torch.cuda.OutOfMemoryError("CUDA out of memory"))
     assert not is_out_of_memory(RuntimeError("CUDA out of memory"))
+
+
+def test_without_a_driver_the_device_is_chosen_without_torch():
+    script = (
+        "import sys; from bench.base.device import chosen_device; print(chosen_device('auto'), 'torch' in sys.modules)"
+    )
+    if device._loads("libcuda.so.1"):
+        pytest.skip("this machine has a driver")
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "cpu False\n"

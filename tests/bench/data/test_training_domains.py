@@ -11,7 +11,7 @@ from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
 from bench.data.training_domains import ENTRIES, TrainingDomains
-from bench.plugin.method import MethodConfig, MultiDomainConfig
+from bench.plugin.config import MethodConfig, MultiDomainConfig
 from bench.schema.data import DomainFolderData
 
 Loader = Callable[..., TrainingDomains]

@@ -14,7 +14,7 @@ from bench.data.dataset import DataSet
 from bench.data.images import ArrayImages, ImageSet
 from bench.data.opening import open_dataset
 from bench.data.training_images import TrainingImages, evaluation_images
-from bench.plugin.method import MethodConfig
+from bench.plugin.config import MethodConfig
 from bench.schema.data import EarthData, FolderData
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "unpaired"

@@ -11,7 +11,7 @@ from bench.data.dataset import DataSet
 from bench.data.images import ArrayImages, ImageSet
 from bench.data.labels import LabelMaps
 from bench.data.training_pairs import TrainingPairs, condition, evaluation_conditions
-from bench.plugin.method import MethodConfig, PairedConfig
+from bench.plugin.config import MethodConfig, PairedConfig
 from bench.schema.data import PairedFolderData
 
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
+from bench.plugin.config import MethodConfig
 from bench.plugin.discovery import find_plugin, load_method
-from bench.plugin.method import Method, MethodConfig, StepContext, on_device
+from bench.plugin.method import Method, StepContext, on_device
 
 OLD = """
 from bench.method import Method

@@ -15,8 +15,8 @@ from bench.data.dataset import DataSet
 from bench.data.images import ArrayImages, ImageSet
 from bench.data.labels import ArrayLabels, LabelMaps
 from bench.metrics.scored_images import ScoredImages
+from bench.plugin.config import MethodConfig, MultiDomainConfig, PairedConfig
 from bench.plugin.discovery import plugins
-from bench.plugin.method import MethodConfig, MultiDomainConfig, PairedConfig
 from bench.schema.data import FolderData
 from bench.tasks.task import Selection, Task, load_task, output_files
 

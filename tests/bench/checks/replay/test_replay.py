@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from bench.base.errors import BenchError, UsageError
 from bench.base.randomness import Draws
 from bench.checks.replay.replay import replay
-from bench.plugin.method import Method, MethodConfig, StepContext
+from bench.plugin.config import MethodConfig
+from bench.plugin.method import Method, StepContext
 
 
 class ScalingConfig(MethodConfig):
