@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from bench.base.randomness import Draws
+from bench.base.weight_files import WeightFile
 from bench.method import Method, MethodConfig, StepContext, Task
 from methods.contrastive_feature_config import ContrastiveFeatureConfig
 from methods.feature_spaces import SPACES, FeatureSpace
@@ -113,15 +114,12 @@ class ContrastiveFeature(Method):
         return LambdaLR(optimizer, lambda done: 1.0 - max(0, done - constant) / max(1, decay))
 
     @classmethod
-    def check_available(cls, config: MethodConfig, weights: Path) -> None:
-        """See `Method.check_available`."""
+    def weight_files(cls, config: MethodConfig) -> list[WeightFile]:
+        """See `Method.weight_files`."""
         assert isinstance(config, ContrastiveFeatureConfig)
         needed = [config.space_used] if config.lambda_NCE and config.pretrained_F else []
         needed += [config.perceptual_space] if config.lambda_vgg else []
-        for space in needed:
-            find = SPACES[space].weights
-            if find is not None:
-                find(weights)
+        return [file for space in needed if (file := SPACES[space].weights) is not None]
 
     def load_pretrained(self, weights: Path) -> None:
         """See `Method.load_pretrained`."""

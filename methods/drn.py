@@ -19,7 +19,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from bench.base.randomness import Draws
-from bench.base.weight_files import find_weights
+from bench.base.weight_files import WeightFile
 from bench.method import Method, MethodConfig, PairedConfig, Task
 from bench.plugin.config import UNKNOWN
 from methods.cityscapes_classes import training_ids
@@ -113,16 +113,15 @@ class DRNSegmenter(Method):
         return numbers[self.classes_of_labels[numbers].argsort()]
 
     @classmethod
-    def check_available(cls, config: MethodConfig, weights: Path) -> None:
-        """See `Method.check_available`."""
+    def weight_files(cls, config: MethodConfig) -> list[WeightFile]:
+        """See `Method.weight_files`."""
         assert isinstance(config, DRNConfig)
-        if config.pretrained:
-            _imagenet_file(config.architecture, weights)
+        return [_imagenet(config.architecture)] if config.pretrained else []
 
     def load_pretrained(self, weights: Path) -> None:
         """See `Method.load_pretrained`."""
         if self.config.pretrained:
-            path = _imagenet_file(self.config.architecture, weights)
+            path = _imagenet(self.config.architecture).find(weights)
             self.netS.load_imagenet(torch.load(path, map_location="cpu", weights_only=True))
 
     def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
@@ -161,7 +160,12 @@ class DRNSegmenter(Method):
         return (images * 0.5 + 0.5 - self.mean) / self.std
 
 
-def _imagenet_file(architecture: Architecture, folder: Path) -> Path:
+def _imagenet(architecture: Architecture) -> WeightFile:
+    """The official file, whose name carries the beginning of its sha256."""
     name = _IMAGENET[architecture]
-    prefix = name.rpartition("-")[2].removesuffix(".pth")
-    return find_weights(name, prefix, f"{architecture.upper()} pretrained on ImageNet", _ORIGIN + name, folder)
+    return WeightFile(
+        name=name,
+        sha256=name.rpartition("-")[2].removesuffix(".pth"),
+        purpose=f"{architecture.upper()} pretrained on ImageNet",
+        origin=_ORIGIN + name,
+    )

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.base.embedded_weights import weight_file as efficientnet_lite0_file
-from bench.base.weight_files import find_weights
+from bench.base.weight_files import EFFICIENTNET_LITE0, WeightFile
 from methods.networks.conv_encoder import ConvEncoder
 from methods.networks.efficientnet_lite0_features import EfficientNetLite0Features
 from methods.networks.meta_copy import meta_copy
@@ -25,11 +24,14 @@ SpaceName = Literal["pixel", "vgg19", "resnet50", "conv_encoder"]
 StandInName = Literal["none", "efficientnet-lite0"]
 
 
-def _official(name: str, network: str) -> Callable[[Path], Path]:
-    """Look a torchvision file up; its name carries the beginning of its sha256, as torch hub's downloads expect."""
-    prefix = name.rpartition("-")[2].removesuffix(".pth")
-    origin = f"https://download.pytorch.org/models/{name}"
-    return lambda folder: find_weights(name, prefix, f"{network} pretrained on ImageNet", origin, folder)
+def _official(name: str, network: str) -> WeightFile:
+    """A torchvision file; its name carries the beginning of its sha256, as torch hub's downloads expect."""
+    return WeightFile(
+        name=name,
+        sha256=name.rpartition("-")[2].removesuffix(".pth"),
+        purpose=f"{network} pretrained on ImageNet",
+        origin=f"https://download.pytorch.org/models/{name}",
+    )
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,13 @@ class Space:
         maps: how many feature maps it has.
         resize: side in pixels to which images are resized first, bilinearly; None: they are not.
         align_corners: of that resizing.
-        weights: finds the official weight file, given the folder searched first; None: there is none.
+        weights: the official weight file; None: there is none.
     """
 
     maps: int
     resize: int | None = None
     align_corners: bool = False
-    weights: Callable[[Path], Path] | None = None
+    weights: WeightFile | None = None
 
 
 SPACES: dict[str, Space] = {
@@ -55,7 +57,7 @@ SPACES: dict[str, Space] = {
     # the first of torchvision's two versions: the second did not exist in 2021
     "resnet50": Space(5, 224, align_corners=True, weights=_official("resnet50-0676ba61.pth", "ResNet50")),
     "conv_encoder": Space(maps=6, resize=256),
-    "efficientnet-lite0": Space(5, 224, align_corners=True, weights=lambda folder: efficientnet_lite0_file()),
+    "efficientnet-lite0": Space(5, 224, align_corners=True, weights=EFFICIENTNET_LITE0),
 }
 
 
@@ -112,7 +114,7 @@ class FeatureSpace(nn.Module):
         weights = SPACES[self.name].weights
         if weights is None:
             raise ValueError(f"feature space {self.name} has no official weights")
-        self.encoder.load_official(torch.load(weights(folder), map_location="cpu", weights_only=True))
+        self.encoder.load_official(torch.load(weights.find(folder), map_location="cpu", weights_only=True))
 
     def map_sizes(self, size: tuple[int, ...]) -> list[tuple[int, int]]:
         """(height, width) of the chosen maps for images of (H, W), without running the network."""

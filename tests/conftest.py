@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,15 @@ from bench.schema.protocol import Protocol, load_protocol
 pytest_plugins = ["headless_chromium", "paper_cells"]  # in tests/browser and tests/cells
 
 PLUGINS = Path(__file__).parent / "plugins"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test reads what the developer's own commands remember, nor leaves anything there."""
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="contrastbench-cache-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

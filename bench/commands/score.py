@@ -150,7 +150,7 @@ def score_weights(
     translator.eval().to(require(device))
 
     dataset = open_dataset(protocol.data, home.datasets, home.cache)
-    config = resolution.config.model_dump(mode="json")
+    config = resolution.values
     sha256 = file_sha256(weights)
     folder = _folder(home, protocol, dataset, sha256, config, device) / "images"
     task = load_task(protocol.task)

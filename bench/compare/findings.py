@@ -140,7 +140,7 @@ def collect(
             ContenderFindings(
                 label=entrant.label,
                 method=entrant.resolution.reference,
-                config=entrant.resolution.config.model_dump(mode="json"),
+                config=entrant.resolution.values,
                 differences=entrant.differences,
                 deviations=entrant.resolution.deviations,
                 train_keys=train_keys,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.base.embedded_weights import weight_file
+from bench.base.weight_files import EFFICIENTNET_LITE0
 from bench.features.extractor import Extractor
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class EfficientNetLite0(Extractor):
 
     def check(self) -> None:
         """See `Extractor.check`."""
-        weight_file()
+        EFFICIENTNET_LITE0.find(self.weights)
 
     def network(self) -> nn.Module:
         """See `Extractor.network`."""
@@ -46,7 +46,9 @@ class EfficientNetLite0(Extractor):
         from torch import nn
 
         network = EfficientNet.from_name("efficientnet-lite0")
-        network.load_state_dict(torch.load(weight_file(), map_location="cpu", weights_only=True))
+        network.load_state_dict(
+            torch.load(EFFICIENTNET_LITE0.find(self.weights), map_location="cpu", weights_only=True)
+        )
         _fold_batch_norms(network.eval())
         network._fc = nn.Identity()  # pooled features instead of the 1000 classes
         return network

@@ -5,21 +5,23 @@ Source: mseitzer/pytorch-fid 0.3.0, `inception.py`: TensorFlow's inception-2015-
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.base import weight_files as weights
+from bench.base.weight_files import WeightFile
 from bench.features.extractor import Extractor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-WEIGHT_FILE = "pt_inception-2015-12-05-6726825d.pth"
-# the file name carries the beginning of its sha256, which is what torch hub checks after pytorch-fid's download
-SHA256_PREFIX = "6726825d"
-ORIGIN = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/" + WEIGHT_FILE
+_NAME = "pt_inception-2015-12-05-6726825d.pth"
+WEIGHTS = WeightFile(
+    name=_NAME,
+    sha256="6726825d",  # the file name carries it; torch hub checks it after pytorch-fid's download
+    purpose="FID",
+    origin="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/" + _NAME,
+)
 
 
 class FIDInception(Extractor):
@@ -27,13 +29,13 @@ class FIDInception(Extractor):
 
     id = "fid-inception-2015-12-05@1"
     dimension = 2048
-    source = f"network: pytorch-fid 0.3.0; weights: {WEIGHT_FILE} (TensorFlow's inception-2015-12-05, Apache-2.0)"
+    source = f"network: pytorch-fid 0.3.0; weights: {_NAME} (TensorFlow's inception-2015-12-05, Apache-2.0)"
     preprocessing = "to [0, 1]; 299x299 bilinear, align_corners=False, no antialias, float; 2x - 1"
     batch_size = 8
 
     def check(self) -> None:
         """See `Extractor.check`."""
-        self._weight_file()
+        WEIGHTS.find(self.weights)
 
     def network(self) -> nn.Module:
         """See `Extractor.network`."""
@@ -41,7 +43,7 @@ class FIDInception(Extractor):
         from torch import nn
 
         network = build_inception()
-        network.load_state_dict(torch.load(self._weight_file(), map_location="cpu", weights_only=True))
+        network.load_state_dict(torch.load(WEIGHTS.find(self.weights), map_location="cpu", weights_only=True))
         network.fc = nn.Identity()  # pool-3 features instead of the 1008 classes
         return network
 
@@ -52,9 +54,6 @@ class FIDInception(Extractor):
 
         image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
         return 2 * F.interpolate(image, size=(299, 299), mode="bilinear", align_corners=False)[0] - 1
-
-    def _weight_file(self) -> Path:
-        return weights.find_weights(WEIGHT_FILE, SHA256_PREFIX, "FID", ORIGIN, self.weights)
 
 
 def build_inception() -> nn.Module:

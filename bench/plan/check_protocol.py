@@ -6,16 +6,17 @@ silently does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from bench.base.errors import BenchError, UsageError, unknown_name
-from bench.base.validation import validation_line
+from bench.base.validation import Strict, validation_line
 from bench.metrics.metric import load_metric
+from bench.plan.memory import remembered
 from bench.plan.resolve import EVERY_DATA_SET, require_capability
-from bench.plugin.discovery import load_method, plugins
+from bench.plugin.discovery import find_plugin, load_method, plugins
 from bench.schema.protocol import Protocol, load_protocol
 from bench.tasks.task import load_task
 
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from bench.plugin.method import Method
 
 
-def check_protocol(protocol: Protocol, scale_name: str, methods: Iterable[str]) -> None:
+class Checked(Strict):
+    """That nothing is wrong."""
+
+
+def check_protocol(protocol: Protocol, scale_name: str, methods: Collection[str]) -> None:
     """Check a protocol, and the stand-in that its scale runs, against the plugins there are.
 
     Args:
@@ -34,14 +39,38 @@ def check_protocol(protocol: Protocol, scale_name: str, methods: Iterable[str]) 
     Raises:
         UsageError: naming the protocol's file and the key.
     """
-    used = {reference: load_method(reference) for reference in methods}
     stand_in = protocol.scale(scale_name).stand_in
-    for one in [protocol] if stand_in is None else [protocol, load_protocol(stand_in)]:
+    checked = [protocol] if stand_in is None else [protocol, load_protocol(stand_in)]
+    # what is wrong raises, so that only good answers are kept
+    remembered(
+        {
+            "protocols": [one.model_dump(mode="json") for one in checked],
+            "scale": scale_name,
+            "methods": sorted(methods),
+            "installed": sorted(f"{plugin.name} {plugin.origin}" for plugin in plugins("method").values()),
+        },
+        Checked,
+        lambda: (_check(checked, scale_name, methods), _are_built_in(checked, methods)),
+    )
+
+
+def _check(protocols: Sequence[Protocol], scale_name: str, methods: Iterable[str]) -> Checked:
+    used = {reference: load_method(reference) for reference in methods}
+    for one in protocols:
         _check_metrics(one)
         _check_segmenter(one, scale_name)
         _check_recipe(one, used)
         _check_overrides(one, scale_name, used)
         _check_outputs(one, scale_name)
+    return Checked()
+
+
+def _are_built_in(protocols: Iterable[Protocol], methods: Iterable[str]) -> bool:
+    """Whether every plugin that the answer depends on is contrastbench's own."""
+    used = [find_plugin("method", reference) for reference in methods]
+    used += [find_plugin("metric", use.metric) for one in protocols for use in one.metrics]
+    used += [find_plugin("method", one.segmenter.method) for one in protocols if one.segmenter]
+    return all(plugin.is_built_in for plugin in used)
 
 
 def _check_metrics(protocol: Protocol) -> None:

@@ -101,16 +101,15 @@ def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> li
         if cell.resolution is None or cell.blocked is None or cell.blocked[0] != "not available":
             continue
         resolution = cell.resolution
-        config = resolution.config.model_dump(mode="json")
-        name = digest([resolution.reference, config, resolution.ran.data.model_dump(mode="json")])
+        name = digest([resolution.reference, resolution.values, resolution.ran.data.model_dump(mode="json")])
         if name in found:
             continue
         try:
             cost = _cost(known, Workload.of_resolution(resolution), calibrate, say)
         except BenchError:  # it lacks more than its data, as its cell says
             continue
-        checkpoints = len(resolution.evaluation.epochs(resolution.config.total_epochs))
-        figures = _figures(cost, config, _published_length(resolution.ran.data), checkpoints)
+        checkpoints = len(resolution.evaluation.epochs(resolution.total_epochs))
+        figures = _figures(cost, resolution.values, _published_length(resolution.ran.data), checkpoints)
         found[name] = WaitingRuns(
             method=resolution.plugin.name,
             data=resolution.ran.data.name,

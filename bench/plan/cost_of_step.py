@@ -75,13 +75,11 @@ class Workload:
     @classmethod
     def of_resolution(cls, resolution: Resolution) -> Workload:
         """The workload of what cannot be planned yet because its data is not here."""
-        required = resolution.method_class.required_runs(resolution.config)
         needs = {
-            role: cls.of_resolution(resolve(one.method, resolution.asked, resolution.scale_name, one.overrides))
-            for role, one in required.items()
+            role: cls.of_resolution(resolve(method, resolution.asked, resolution.scale_name, overrides))
+            for role, (method, overrides) in resolution.needs.items()
         }
-        config = resolution.config.model_dump(mode="json")
-        return cls(resolution.reference, resolution.plugin.name, config, resolution.scale.threads, needs)
+        return cls(resolution.reference, resolution.plugin.name, resolution.values, resolution.scale.threads, needs)
 
     @property
     def key(self) -> str:

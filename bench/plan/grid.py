@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -112,16 +113,17 @@ class Grid:
             UsageError: if runs need each other in a circle.
         """
         dataset = self.dataset(resolution)
-        resolution.method_class.check_available(resolution.config, self.home.weights)
+        for file in resolution.weights:
+            file.find(self.home.weights)
         label = resolution.plugin.name
         # a teacher is often the same method with other settings, which is no circle
-        itself = (label, resolution.reference, resolution.config.model_dump_json())
+        itself = (label, resolution.reference, json.dumps(resolution.values))
         if itself in needed_by:
             names = " -> ".join(name for name, *_ in (*needed_by, itself))
             raise UsageError(f"runs need each other in a circle: {names}")
         needs = {}
-        for role, required in sorted(resolution.method_class.required_runs(resolution.config).items()):
-            needed = resolve(required.method, resolution.asked, resolution.scale_name, required.overrides)
+        for role, (method, overrides) in sorted(resolution.needs.items()):
+            needed = resolve(method, resolution.asked, resolution.scale_name, overrides)
             needs[role] = self.add_run(needed, seed, (*needed_by, itself))
         segmenter, no_segmenter = None, ""
         try:
@@ -134,7 +136,7 @@ class Grid:
             method=resolution.reference,
             label=label,
             revisions=resolution.revisions(),
-            config=resolution.config.model_dump(mode="json"),
+            config=resolution.values,
             data=resolution.ran.data,
             fingerprint=dataset.fingerprint(),
             seed=seed,

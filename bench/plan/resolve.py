@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from bench.base.errors import NotAvailable, UsageError, unknown_name
 from bench.base.hashing import file_sha256
-from bench.base.validation import validation_line
+from bench.base.validation import Strict, validation_line
+from bench.base.weight_files import WeightFile
 from bench.plan.deviations import config_deviations, missing_recipe, protocol_deviations
+from bench.plan.memory import remembered
 from bench.plugin.discovery import Plugin, find_plugin, load_method
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale, load_protocol
@@ -24,13 +27,37 @@ if TYPE_CHECKING:
 EVERY_DATA_SET = "*"  # the recipe of a method that one command trains on all of them
 
 
+class Settled(Strict):
+    """What a method's own code says of its configuration under one protocol at one scale.
+
+    Attributes:
+        config: what is trained, as JSON.
+        deviations: from the recipe, one line each.
+        plugins: config's field -> kind, for every field that names another plugin.
+        needs: role -> (method, overrides) of a run that must be finished first.
+        weights: official files that training starts from.
+        impossible: why there is no such configuration; empty if there is.
+    """
+
+    config: dict[str, Any] = {}
+    deviations: list[str] = []
+    plugins: dict[str, str] = {}
+    needs: dict[str, tuple[str, dict[str, Any]]] = {}
+    weights: list[WeightFile] = []
+    impossible: str = ""
+
+
 @dataclass(frozen=True)
 class Resolution:
     """One method under one protocol at one scale, before seeds and data.
 
     Attributes:
-        plugin, method_class: the method.
-        config: what is trained.
+        plugin: the method.
+        reference: how the method is named in a specification.
+        values: what is trained, as JSON.
+        plugin_fields: field -> kind, for every field of it that names another plugin.
+        needs: role -> (method, overrides) of a run that must be finished first.
+        weights: official files that training starts from.
         asked, ran: the protocol asked for, and the one whose data and metrics are used (its stand-in, or itself).
         scale, scale_name: of the protocol that runs.
         deviations: every difference from the published setting, one line each.
@@ -38,13 +65,30 @@ class Resolution:
 
     plugin: Plugin
     reference: str
-    method_class: type[Method]
-    config: MethodConfig
+    values: dict[str, Any]
+    plugin_fields: dict[str, str]
+    needs: dict[str, tuple[str, dict[str, Any]]]
+    weights: list[WeightFile]
     asked: Protocol
     ran: Protocol
     scale: Scale
     scale_name: str
     deviations: list[str]
+
+    @property
+    def method_class(self) -> type[Method]:
+        """The method, imported."""
+        return load_method(self.reference)
+
+    @cached_property
+    def config(self) -> MethodConfig:
+        """What is trained, as the method's own model; the method is imported for it."""
+        return self.method_class.Config.model_validate(self.values)
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of the whole run."""
+        return int(self.values["n_epochs"] + self.values["n_epochs_decay"])
 
     @property
     def is_stand_in(self) -> bool:
@@ -67,15 +111,15 @@ class Resolution:
     def plugin_files(self) -> dict[str, str]:
         """sha256 of every user-supplied plugin file this configuration uses, by reference."""
         used = {self.reference: self.plugin}
-        for name, kind in self.method_class.Config.plugin_fields.items():
-            used[getattr(self.config, name)] = find_plugin(kind, getattr(self.config, name))
+        for name, kind in self.plugin_fields.items():
+            used[self.values[name]] = find_plugin(kind, self.values[name])
         return {reference: file_sha256(plugin.path) for reference, plugin in used.items() if plugin.is_user_file}
 
     def revisions(self) -> dict[str, int]:
         """Revision numbers of the method and of every plugin its configuration names."""
         found = {"method": self.plugin.revision}
-        for name, kind in self.method_class.Config.plugin_fields.items():
-            found[name] = find_plugin(kind, getattr(self.config, name)).revision
+        for name, kind in self.plugin_fields.items():
+            found[name] = find_plugin(kind, self.values[name]).revision
         return found
 
 
@@ -100,7 +144,6 @@ def resolve(
         NotAvailable: if the protocol has nothing to run at this scale, or what is published does not fit it.
     """
     plugin = find_plugin("method", reference)
-    method_class = load_method(reference)
     scale = protocol.scale(scale_name)
     if not scale.available:
         # without the protocol's name, so that a table says it once for all that share the reason
@@ -110,54 +153,87 @@ def resolve(
         scale = ran.scale(scale_name)
         if scale.stand_in:
             raise UsageError(f"{ran.file}: scale {scale_name} is itself a stand-in; name the final one")
-    require_capability(method_class, protocol)
 
+    def ask() -> tuple[Settled, bool]:
+        settled = _settle(load_method(reference), plugin.name, protocol, ran, scale_name, overrides, settings)
+        used = [plugin, *(find_plugin(kind, settled.config[name]) for name, kind in settled.plugins.items())]
+        return settled, all(one.is_built_in for one in used)
+
+    question = {
+        "method": reference,
+        "protocols": [one.model_dump(mode="json") for one in (protocol, ran)],
+        "scale": scale_name,
+        "overrides": overrides,
+        "settings": settings,
+    }
+    settled = remembered(question, Settled, ask)
+    if settled.impossible:
+        raise NotAvailable(settled.impossible)
+    return Resolution(
+        plugin=plugin,
+        reference=_absolute("method", reference),
+        values=settled.config,
+        plugin_fields=settled.plugins,
+        needs=settled.needs,
+        weights=settled.weights,
+        asked=protocol,
+        ran=ran,
+        scale=scale,
+        scale_name=scale_name,
+        deviations=[*protocol_deviations(protocol, ran, scale), *settled.deviations],
+    )
+
+
+def _settle(
+    method_class: type[Method],
+    name: str,
+    protocol: Protocol,
+    ran: Protocol,
+    scale_name: str,
+    overrides: dict[str, Any] | None,
+    settings: dict[str, Any] | None,
+) -> Settled:
+    """Ask the method itself; see `resolve`."""
+    require_capability(method_class, protocol)
+    scale, fields = ran.scale(scale_name), method_class.Config.model_fields
     recipe = _published_recipe(method_class, protocol)
     values = _changed(method_class, _changed(method_class, {}, recipe or {}), overrides or {})
-    published = _validated(method_class, values, f"method {plugin.name}")
-    changed: dict[str, Any] = {k: v for k, v in scale.overrides.items() if k in method_class.Config.model_fields}
+    published = _validated(method_class, values, f"method {name}")
+    changed: dict[str, Any] = {k: v for k, v in scale.overrides.items() if k in fields}
     changed["n_epochs"] = max(1, round(published.n_epochs / scale.epoch_divisor))
     if published.n_epochs_decay:
         changed["n_epochs_decay"] = max(1, round(published.n_epochs_decay / scale.epoch_divisor))
     if scale.images_per_epoch is not None:
         changed["images_per_epoch"] = scale.images_per_epoch
-    where = f"method {plugin.name} at scale {scale_name}"
-    for name in settings or {}:
-        if name not in method_class.Config.model_fields:
-            raise UsageError(
-                f"--set {name}: {unknown_name(f'setting of {plugin.name}', name, method_class.Config.model_fields)}"
-            )
+    where = f"method {name} at scale {scale_name}"
+    for key in settings or {}:
+        if key not in fields:
+            raise UsageError(f"--set {key}: {unknown_name(f'setting of {name}', key, fields)}")
     values = _changed(method_class, published.model_dump() | changed, settings or {})
     try:
         config = _validated(method_class, values, where)
-    except UsageError as error:
+    except UsageError:
         if (reason := _unfit(method_class, published.model_dump() | changed, where)) is None:
             raise  # the user's own settings are at fault
-        raise NotAvailable(f"{reason}; --set another, or choose another scale") from error
+        return Settled(impossible=f"{reason}; --set another, or choose another scale")
     if config.load_size < config.crop_size:
         at_fault = where if {"load_size", "crop_size"} & (settings or {}).keys() else f"{ran.file}: {where}"
         raise UsageError(
             f"{at_fault}: load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size"
         )
+    plugin_fields = method_class.Config.plugin_fields
     config = config.model_copy(
-        update={
-            name: _absolute(kind, getattr(config, name)) for name, kind in method_class.Config.plugin_fields.items()
-        }
+        update={name: _absolute(kind, getattr(config, name)) for name, kind in plugin_fields.items()}
     )
-    return Resolution(
-        plugin=plugin,
-        reference=_absolute("method", reference),
-        method_class=method_class,
-        config=config,
-        asked=protocol,
-        ran=ran,
-        scale=scale,
-        scale_name=scale_name,
+    return Settled(
+        config=config.model_dump(mode="json"),
         deviations=[
-            *protocol_deviations(protocol, ran, scale),
             *([missing_recipe(protocol)] if recipe is None else []),
             *config_deviations(published, config),
         ],
+        plugins=plugin_fields,
+        needs={role: (one.method, one.overrides) for role, one in method_class.required_runs(config).items()},
+        weights=method_class.weight_files(config),
     )
 
 

@@ -77,6 +77,11 @@ class Plugin:
         return self.module is None
 
     @property
+    def is_built_in(self) -> bool:
+        """Whether it is contrastbench's own, so that the hash of its code covers it."""
+        return self.origin == "built-in"
+
+    @property
     def revision(self) -> int:
         """Its revision number, 1 if it has none.
 

@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
+from bench.base.weight_files import WeightFile
 from bench.plugin.config import MethodConfig
 
 Task = str  # the name of a task (bench/tasks)
@@ -105,6 +106,11 @@ class Method(nn.Module):
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse a method written for the old contract, in which a step drew while it ran."""
         super().__init_subclass__(**options)
+        if "check_available" in vars(cls):
+            raise BenchError(
+                f"{cls.__name__} defines check_available, which nothing calls any more; name the files in weight_files "
+                "(bench/plugin/method.py)"
+            )
         if "training_step" in vars(cls):
             raise BenchError(
                 f"{cls.__name__} defines training_step, as methods did before steps were drawn first; "
@@ -138,16 +144,13 @@ class Method(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} asks for the run '{role}' but does not receive it")
 
     @classmethod
-    def check_available(cls, config: MethodConfig, weights: Path) -> None:
-        """Refuse a configuration that needs an official weight file which is not here, before a run is planned.
+    def weight_files(cls, config: MethodConfig) -> list[WeightFile]:
+        """The official weight files that training starts from; a cell whose file is not here says how to get it.
 
         Args:
             config: resolved.
-            weights: folder in which weight files are looked for first.
-
-        Raises:
-            NotAvailable: saying which file is missing and how to get it; the cell shows that.
         """
+        return []
 
     def load_pretrained(self, weights: Path) -> None:
         """Load official weights into networks; called once for a fresh run, before its first step.

@@ -179,16 +179,20 @@ def test_images_are_made_with_running_statistics_and_change_nothing():
 def test_missing_official_weights_are_named_before_anything_runs(tmp_path, monkeypatch):
     for variable in ("XDG_CACHE_HOME", "TORCH_HOME", "CONTRASTBENCH_WEIGHTS"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
+
+    def find(config):
+        return [file.find(tmp_path) for file in ContrastiveFeature.weight_files(config)]
+
     for space, file in (("vgg19", "vgg19-dcbb9e9d.pth"), ("resnet50", "resnet50-0676ba61.pth")):
         with pytest.raises(NotAvailable, match=rf"{file} .*put it into {tmp_path}"):
-            ContrastiveFeature.check_available(ContrastiveFeatureConfig(feature_space=space), tmp_path)
+            find(ContrastiveFeatureConfig(feature_space=space))
     baseline = ContrastiveFeatureConfig(lambda_NCE=0, lambda_vgg=10)
     with pytest.raises(NotAvailable, match="VGG19 pretrained on ImageNet"):
-        ContrastiveFeature.check_available(baseline, tmp_path)
+        find(baseline)
     for config in (
         ContrastiveFeatureConfig(pretrained_F=False),
         ContrastiveFeatureConfig(pretrained_stand_in="efficientnet-lite0"),
         ContrastiveFeatureConfig(feature_space="conv_encoder", pretrained_F=False),
     ):
-        ContrastiveFeature.check_available(config, tmp_path)
+        find(config)
     assert SPACES["conv_encoder"].weights is None

@@ -118,11 +118,11 @@ def test_imagenet_weights_are_asked_for_by_name(tmp_path, monkeypatch):
     for variable in ("CONTRASTBENCH_WEIGHTS", "TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "empty"))
     with pytest.raises(NotAvailable, match=r"DRN-D-22 pretrained on ImageNet needs drn_d_22-4bd2f8ea\.pth"):
-        DRNSegmenter.check_available(DRNConfig(), tmp_path)
+        DRNSegmenter.weight_files(DRNConfig())[0].find(tmp_path)
     (tmp_path / "drn_d_22-4bd2f8ea.pth").write_bytes(b"another file")
     with pytest.raises(NotAvailable, match="needs the official drn_d_22-4bd2f8ea"):
-        DRNSegmenter.check_available(DRNConfig(), tmp_path)
-    DRNSegmenter.check_available(DRNConfig(pretrained=False), tmp_path / "empty")
+        DRNSegmenter.weight_files(DRNConfig())[0].find(tmp_path)
+    assert not DRNSegmenter.weight_files(DRNConfig(pretrained=False))
 
 
 def test_official_weights_are_loaded(tmp_path, monkeypatch):
@@ -130,7 +130,7 @@ def test_official_weights_are_loaded(tmp_path, monkeypatch):
     other = DRNSegmenter(DRNConfig(**SMALL), Draws(7)).netS
     file = tmp_path / "official.pth"
     torch.save({f"layer{name}": tensor for name, tensor in other.base.state_dict().items()}, file)
-    monkeypatch.setattr("methods.drn._imagenet_file", lambda architecture, folder: file)
+    monkeypatch.setattr("methods.drn.WeightFile.find", lambda self, folder: file)
     method.load_pretrained(tmp_path)
     assert torch.equal(method.netS.base[0][0].weight, other.base[0][0].weight)
     assert not torch.equal(method.netS.seg.weight, other.seg.weight)

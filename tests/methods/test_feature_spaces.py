@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from bench.base.errors import NotAvailable
+from bench.base.weight_files import WEIGHTS_VARIABLE, WeightFile
 from methods import feature_spaces
-from methods.feature_spaces import SPACES, FeatureSpace, Space
+from methods.feature_spaces import SPACES, FeatureSpace
 
 
 def images(side: int = 64) -> torch.Tensor:
@@ -15,7 +18,9 @@ def saved(network: nn.Module, path, monkeypatch, space: str) -> None:
     """Offer a network's weights as the official file of a space."""
     torch.save(network.state_dict(), path)
     old = SPACES[space]
-    monkeypatch.setitem(SPACES, space, Space(old.maps, old.resize, old.align_corners, lambda folder: path))
+    official = WeightFile(name=path.name, sha256="", purpose=space, origin="here")
+    monkeypatch.setitem(SPACES, space, replace(old, weights=official))
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(path.parent))
 
 
 @pytest.mark.parametrize(

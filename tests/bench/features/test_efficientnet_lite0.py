@@ -8,6 +8,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 
 from bench.base.errors import BenchError, NotAvailable
+from bench.base.weight_files import EFFICIENTNET_LITE0
 from bench.features.efficientnet_lite0 import EfficientNetLite0
 
 
@@ -55,7 +56,8 @@ def test_an_images_features_do_not_hang_on_the_other_images(images, features):
 
 def test_a_damaged_weight_file_is_refused(monkeypatch):
     EfficientNetLite0().check()
-    monkeypatch.setattr("bench.base.embedded_weights.SHA256", "0" * 64)
+    damaged = EFFICIENTNET_LITE0.model_copy(update={"sha256": "0" * 64})
+    monkeypatch.setattr("bench.features.efficientnet_lite0.EFFICIENTNET_LITE0", damaged)
     with pytest.raises(NotAvailable, match="reinstall"):
         EfficientNetLite0().check()
 

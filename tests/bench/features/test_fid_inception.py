@@ -9,7 +9,7 @@ from bench.base.errors import NotAvailable
 from bench.base.hashing import file_sha256
 from bench.base.weight_files import WEIGHTS_VARIABLE
 from bench.features import fid_inception
-from bench.features.fid_inception import WEIGHT_FILE, FIDInception, build_inception
+from bench.features.fid_inception import WEIGHTS, FIDInception, build_inception
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +28,15 @@ def weight_file(tmp_path_factory):
         elif isinstance(module, torch.nn.Linear):
             torch.nn.init.normal_(module.weight)
             torch.nn.init.zeros_(module.bias)
-    path = tmp_path_factory.mktemp("weights") / WEIGHT_FILE
+    path = tmp_path_factory.mktemp("weights") / WEIGHTS.name
     torch.save(network.state_dict(), path)
     return path
 
 
 @pytest.fixture
 def accepted(weight_file, monkeypatch):
-    monkeypatch.setattr(fid_inception, "SHA256_PREFIX", file_sha256(weight_file)[:8])
+    ours = WEIGHTS.model_copy(update={"sha256": file_sha256(weight_file)[:8]})
+    monkeypatch.setattr(fid_inception, "WEIGHTS", ours)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_absent_weights_say_where_to_put_them_and_nothing_is_downloaded(bare, tm
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *args, **options: pytest.fail("download"))
     extractor = FIDInception(tmp_path / "weights")
     for action in (extractor.check, extractor.network):
-        with pytest.raises(NotAvailable, match=f"FID needs {WEIGHT_FILE} .*put it into {tmp_path / 'weights'}"):
+        with pytest.raises(NotAvailable, match=f"FID needs {WEIGHTS.name} .*put it into {tmp_path / 'weights'}"):
             action()
 
 
@@ -85,5 +86,5 @@ def test_places_where_the_file_is_found(place, bare, accepted, weight_file, tmp_
     if place == "variable":
         monkeypatch.setenv(WEIGHTS_VARIABLE, str(folder))
     folder.mkdir(parents=True)
-    (folder / WEIGHT_FILE).symlink_to(weight_file)
+    (folder / WEIGHTS.name).symlink_to(weight_file)
     FIDInception(given).check()

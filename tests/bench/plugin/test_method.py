@@ -97,3 +97,8 @@ def test_the_old_contract_is_refused_in_one_line_that_names_plugin_and_page(tmp_
     assert "docs/draw-and-step.md" in message
     assert "\n" not in message
     assert (Path(__file__).parents[3] / "docs" / "draw-and-step.md").is_file()
+
+
+def test_a_method_that_still_checks_its_weights_itself_is_told_what_to_write_instead():
+    with pytest.raises(BenchError, match=r"defines check_available.*name the files in weight_files"):
+        type("Old", (Method,), {"check_available": classmethod(lambda cls, config, weights: None)})
