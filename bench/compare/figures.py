@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+from pydantic import ValidationError
+
+from bench.base.hashing import file_sha256
 from bench.base.home import Home
-from bench.base.storage import write_atomically
+from bench.base.storage import write_atomically, write_text
+from bench.base.validation import Strict
 from bench.compare.findings import ContenderFindings, Duel, Findings
+from bench.schema.run_spec import code_hash, digest
 from bench.show.curves import Series, loss_curves, score_curves
 from bench.show.curves import curves_figure as draw_curves
 from bench.show.drawing import colours, marker, name_rows, new_figure, style
@@ -21,8 +27,25 @@ WIDTH = 9.0  # inches
 FORMATS = ("png", "svg")
 
 
+class Drawn(Strict):
+    """What figures were drawn from.
+
+    Attributes:
+        source: hash of the data and of the code.
+        files: sha256 of each figure by its name, in the order of drawing.
+    """
+
+    source: str
+    files: dict[str, str]
+
+    def stands(self, source: str, folder: Path) -> bool:
+        """Whether the figures in a folder are these, whole, and show this data."""
+        paths = {folder / name: sha256 for name, sha256 in self.files.items()}
+        return self.source == source and all(p.is_file() and file_sha256(p) == sha256 for p, sha256 in paths.items())
+
+
 def write_figures(findings: Findings, home: Home, folder: Path) -> list[Path]:
-    """Draw both figures, each as PNG and SVG.
+    """Draw both figures, each as PNG and SVG, unless they show the same data already: drawing takes seconds.
 
     Args:
         findings: the comparison.
@@ -32,6 +55,34 @@ def write_figures(findings: Findings, home: Home, folder: Path) -> list[Path]:
     Returns:
         The files; none if nothing is measured yet.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    record = folder / "figures.json"
+    with FileLock(folder / ".figures.lock"):  # several identical commands end at the same time
+        source = _source(findings, home)
+        if (drawn := _read(record)) is not None and drawn.stands(source, folder):
+            return [folder / name for name in drawn.files]
+        paths = _draw(findings, home, folder)
+        drawn = Drawn(source=source, files={path.name: file_sha256(path) for path in paths})
+        write_text(record, drawn.model_dump_json(indent=1))
+    return paths
+
+
+def _read(record: Path) -> Drawn | None:
+    try:
+        return Drawn.model_validate_json(record.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _source(findings: Findings, home: Home) -> str:
+    """A hash of everything that the figures are made from."""
+    runs = [home.run(key) for contender in findings.contenders for key in contender.train_keys.values()]
+    files = [path for run in runs for path in (run.metrics, *sorted(run.scores.glob("*.json"))) if path.is_file()]
+    hashes = [[path.parent.name, path.name, file_sha256(path)] for path in files]
+    return digest([code_hash(), findings.model_dump(mode="json"), hashes])
+
+
+def _draw(findings: Findings, home: Home, folder: Path) -> list[Path]:
     paths: list[Path] = []
     with style():
         if findings.metrics:

@@ -41,3 +41,29 @@ def test_figures_show_everyone_and_come_out_the_same_twice(tmp_path, findings, m
 def test_no_measurement_no_figure(tmp_path, findings):
     empty = findings.model_copy(update={"metrics": {}, "duels": []})
     assert write_figures(empty, Home(tmp_path, tmp_path), tmp_path) == []
+
+
+def test_what_shows_the_same_data_is_not_drawn_again(tmp_path, findings, monkeypatch):
+    home, folder = Home(tmp_path / "runs", tmp_path), tmp_path / "a"
+    drawn = []
+    from bench.compare import figures
+
+    monkeypatch.setattr(figures, "score_curves", lambda *_: pd.DataFrame())  # there are no scores on disk
+    draw = figures._draw
+    monkeypatch.setattr(figures, "_draw", lambda *args: drawn.append(args) or draw(*args))
+    paths = write_figures(findings, home, folder)
+    assert write_figures(findings, home, folder) == paths
+    assert len(drawn) == 1
+    for change in (
+        (folder / "intervals.png").unlink,
+        lambda: (folder / "intervals.svg").write_text("damaged"),
+        lambda: (folder / "figures.json").write_text("{}"),
+        lambda: log(home, findings.contenders[0].train_keys[0], 1),
+    ):
+        change()
+        before = len(drawn)
+        write_figures(findings, home, folder)
+        assert len(drawn) == before + 1
+    renamed = findings.model_copy(update={"name": "another"})
+    write_figures(renamed, home, folder)
+    assert len(drawn) == 6
