@@ -1,6 +1,7 @@
 """Intervals over seeds, verdicts against published numbers, and comparisons paired by seed.
 
-Pure functions. What they answer, and how little few seeds say: docs/reading-a-verdict.md.
+Pure functions. What they answer, and how little few seeds say: docs/reading-a-verdict.md. scipy is imported where several
+seeds need it: a table of single runs is made without.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy.optimize import brentq
-from scipy.special import nctdtr, stdtr, stdtrit
 
 from bench.base.errors import BenchError
 from bench.schema.cell import Interval, Verdict
@@ -165,6 +164,9 @@ def detectable_effect(n: int) -> float:
     """
     if n < 2:
         raise BenchError(f"{n} seeds show no difference of any size; run at least 2")
+    from scipy.optimize import brentq
+    from scipy.special import nctdtr, stdtrit
+
     critical = float(stdtrit(n - 1, (1 + LEVEL) / 2))
 
     def missing_power(noncentrality: float) -> float:
@@ -198,6 +200,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _two_sided_p(mean: float, deviation: float, n: int) -> float:
     if deviation == 0:
         return 0.0 if mean else 1.0
+    from scipy.special import stdtr
+
     return 2 * float(stdtr(n - 1, -abs(mean) / deviation * np.sqrt(n)))
 
 
@@ -213,6 +217,8 @@ def _interval(values: np.ndarray, further: float, kind: str, method: str) -> Int
     n = len(values)
     if n < 2:
         return None
+    from scipy.special import stdtrit
+
     margin = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * float(values.std(ddof=1)) * np.sqrt(further + 1 / n)
     mean = float(values.mean())
     return Interval(low=mean - margin, high=mean + margin, level=LEVEL, kind=kind, method=method)  # type: ignore[arg-type]
