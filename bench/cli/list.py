@@ -25,12 +25,12 @@ def list_(
 
     if kind and kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    found = catalogue([kind] if kind else list(KINDS))
+    sections = catalogue([kind] if kind else list(KINDS))
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(sections, indent=1))
         return
-    width = max(len(entry["name"]) for entries in found.values() for entry in entries)
-    for section, entries in found.items():
+    width = max(len(entry["name"]) for entries in sections.values() for entry in entries)
+    for section, entries in sections.items():
         print(f"{section}:")
         for entry in entries:
             print(f"  {entry['name']:<{width}}  {entry['title']}")

@@ -118,5 +118,5 @@ def table_grid(
 
 def as_json_record(record: Any) -> dict[str, Any]:
     """A record as `json` writes it."""
-    found: dict[str, Any] = record.model_dump(mode="json")
-    return found
+    content: dict[str, Any] = record.model_dump(mode="json")
+    return content

@@ -68,7 +68,7 @@ def _is_failed(cell: Cell) -> bool:
 
 
 def _tables(grid: Grid) -> list[tuple[Table, str]]:
-    found: dict[tuple[str, str], tuple[Table, str]] = {}
+    tables: dict[tuple[str, str], tuple[Table, str]] = {}
     for planned in grid.cells:
-        found.setdefault((planned.table.name, planned.scale), (planned.table, planned.scale))
-    return list(found.values())
+        tables.setdefault((planned.table.name, planned.scale), (planned.table, planned.scale))
+    return list(tables.values())

@@ -141,10 +141,10 @@ def _check_overrides(protocol: Protocol, scale_name: str, used: dict[str, type[M
 
 def _installed() -> list[type[Method]]:
     """Every installed method that loads; what breaks another package's plugin is no business of this file."""
-    found = []
+    methods = []
     for name in plugins("method"):
         try:
-            found.append(load_method(name))
+            methods.append(load_method(name))
         except BenchError:
             continue
-    return found
+    return methods

@@ -117,10 +117,10 @@ class Resolution:
 
     def revisions(self) -> dict[str, int]:
         """Revision numbers of the method and of every plugin its configuration names."""
-        found = {"method": self.plugin.revision}
+        numbers = {"method": self.plugin.revision}
         for name, kind in self.plugin_fields.items():
-            found[name] = find_plugin(kind, self.values[name]).revision
-        return found
+            numbers[name] = find_plugin(kind, self.values[name]).revision
+        return numbers
 
 
 def resolve(
