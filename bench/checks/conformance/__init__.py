@@ -15,6 +15,7 @@ from bench.checks.conformance.subject import Check
 from bench.plugin.discovery import find_plugin, plugins
 from bench.plugin.loss import PairLoss
 from bench.plugin.method import Method
+from bench.plugin.named import name_file
 
 __all__ = ["Check", "checks_for", "loss_checks", "method_checks", "problem", "trained_by"]
 
@@ -54,6 +55,7 @@ def kinds_of(reference: str) -> list[str]:
         if not kinds:
             find_plugin("method", reference)
         return kinds
+    name_file(reference)
     loaded = find_plugin("plugin", reference).load()
     if isinstance(loaded, type) and issubclass(loaded, Method):
         return ["method"]
