@@ -11,9 +11,10 @@ from bench.metrics.metric import Metric, load_metric
 from bench.plugin.closure import closure
 from bench.plugin.discovery import Plugin, find_plugin, load_loss, load_method, plugins
 from bench.plugin.named import name_file
+from bench.schema.bounded_yaml import read_yaml
 from bench.schema.parameters import open_title, parameters, protocols_in
 from bench.schema.protocol import load_protocol, protocol_names
-from bench.schema.yaml_files import protocol_files, read_yaml, table_files
+from bench.schema.yaml_files import protocol_files, table_files
 
 
 def describe(name: str) -> dict[str, Any]:
