@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -232,6 +232,22 @@ def find_plugin(kind: str, reference: str) -> Plugin:
     if reference not in known:
         raise unknown_name(kind, reference, known)
     return known[reference]
+
+
+def package_versions(uses: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Version by name of every package that brought a plugin: a result's provenance.
+
+    Args:
+        uses: kind and reference of each plugin of a run.
+    """
+    found = {}
+    for kind, reference in uses:
+        if not is_file_reference(reference):
+            origin = find_plugin(kind, reference).origin
+            if origin != "built-in" and " " in origin:
+                name, _, found_version = origin.rpartition(" ")
+                found[name] = found_version
+    return found
 
 
 def is_usable(kind: str, reference: str) -> bool:

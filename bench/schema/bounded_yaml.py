@@ -135,12 +135,13 @@ def _check_size(text: str, kind: Any) -> None:
     anchors: dict[str, int] = {}
     opened: list[tuple[str | None, int]] = []  # anchor of an open list or mapping, values before it
     total = 0
-    event: Any
-    for event in yaml.parse(text, Loader=kind):
+    events: Any = yaml.parse(text, Loader=kind)
+    for event in events:
+        mark: Any = event.start_mark
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in anchors:
                 problem = "an alias holds itself; write it out" if event.anchor in dict(opened) else "unknown alias"
-                raise ConstructorError(problem=f"{problem}: {event.anchor[:40]}", problem_mark=event.start_mark)
+                raise ConstructorError(problem=f"{problem}: {str(event.anchor)[:40]}", problem_mark=mark)
             total += anchors[event.anchor]
         elif isinstance(event, yaml.NodeEvent):
             total += 1
@@ -153,10 +154,10 @@ def _check_size(text: str, kind: Any) -> None:
             if anchor is not None:
                 anchors[anchor] = total - before + 1
         if len(opened) > _DEEPEST:
-            raise ConstructorError(problem=f"more than {_DEEPEST} levels deep", problem_mark=event.start_mark)
+            raise ConstructorError(problem=f"more than {_DEEPEST} levels deep", problem_mark=mark)
         if total > _MOST_NODES:
             raise ConstructorError(
-                problem=f"more than {_MOST_NODES:,} values, with what aliases stand for", problem_mark=event.start_mark
+                problem=f"more than {_MOST_NODES:,} values, with what aliases stand for", problem_mark=mark
             )
 
 

@@ -1,7 +1,7 @@
 """What the harness relies on in a plugin, as checks that anyone can run on theirs: `python -m bench.checks.conformance REF`.
 
 Each check takes a plugin (a name or `FILE.py:Class`), builds it small, makes a few CPU steps and raises BenchError with
-one line if the plugin breaks a promise. Methods are checked on their own, losses inside the method `cut`. A plugin that
+one line if the plugin breaks a promise. Methods are checked on their own, losses inside their host. A plugin that
 needs other settings to be small says so in a class attribute `conformance: ClassVar[dict[str, Any]]`: fields of its
 Config for a method, its own options for a loss.
 """

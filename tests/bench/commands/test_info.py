@@ -26,7 +26,8 @@ def test_what_the_keys_cover_of_a_users_file(tmp_path):
     (tmp_path / "vectors.npz").write_bytes(b"1")
     file = tmp_path / "mine.py"
     file.write_text(
-        "import helper\nfrom bench.loss import PatchLoss\nclass Mine(PatchLoss):\n    name = 'mine'\n    data_files = ('vectors.npz',)\n"
+        "import helper\nfrom bench.loss import PatchLoss\nclass Mine(PatchLoss):\n"
+        "    name = 'mine'\n    data_files = ('vectors.npz',)\n"
         "    def forward(self, query, key, context):\n        import not_here_at_all\n        return eval('0')\n"
     )
     found = describe(f"{file}:Mine")
