@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+LONGEST = 1000  # signs of a message
+
 
 class Strict(BaseModel):
     """A record of which every field is known: an unknown key is an error, and nothing is changed afterwards."""
@@ -13,10 +15,16 @@ class Strict(BaseModel):
 
 def validation_line(where: str, error: ValidationError) -> str:
     """One line of a pydantic error: the place, the key and what is wrong with it."""
-    first = error.errors()[0]
+    first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "unknown key; remove it or correct its spelling"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {key + ': ' if key else ''}{message}{more}"
+    return one_line(f"{where}: {key + ': ' if key else ''}{message}{more}")
+
+
+def one_line(text: str) -> str:
+    """A message with what somebody else wrote in it: one line of a length that people read, without control signs."""
+    line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 103]}...{line[-100:]}"

@@ -75,10 +75,13 @@ def compare(
     from bench.commands.compare import compare as work
     from bench.compare.contenders import choose, enter
     from bench.plan.grid import Grid
+    from bench.plugin.named import name_file
     from bench.run.executors.executor import load_executor
     from bench.schema.protocol import load_protocol
     from bench.tracking.store import tracking_uri
 
+    for metric in metrics or []:
+        name_file(metric)
     asked, place = load_protocol(protocol), load_executor(executor)
     rivals = [rival.strip() for rival in against.split(",") if rival.strip()]
     contenders = choose(loss, method, read_settings(loss_options, "--loss-option"), framework, rivals)

@@ -73,17 +73,14 @@ def _entry(value: object) -> str:
 
 def read_settings(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:
     """Read KEY=VALUE pairs; values are YAML, so that numbers, booleans and lists can be written."""
-    import yaml
+    from bench.schema.bounded_yaml import read_value
 
     settings: dict[str, Any] = {}
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"{option} {pair}: write KEY=VALUE, for example {option} ngf=16")
-        try:
-            settings[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UsageError(f"{option} {pair}: the value is not valid YAML") from error
+        settings[key] = read_value(value, f"{option} {pair}")
     return settings
 
 

@@ -15,6 +15,15 @@ app = typer.Typer()
 @app.command(epilog=example("rerun cut-3aba"))
 def rerun(
     run: Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")],
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="FILE.py:Class, where the file of the run's loss is on this machine")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option("--method", help="FILE.py:Class, where the file of the run's method is")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", help="FILE.py:Class, where the file of a metric of the run is")
+    ] = None,
     executor: ExecutorOption = "local",
     home: HomeOption = HOME,
     data: DataOption = DATA,
@@ -26,8 +35,16 @@ def rerun(
     from bench.commands.rerun import rerun as work
     from bench.ledger.difference import find_run
 
-    results = Home.open(home, data)
-    found = work(results, find_run(results, run), debug=debug(), quiet=as_json, executor=executor)
+    results, files = Home.open(home, data), {"loss": loss, "method": method}
+    found = work(
+        results,
+        find_run(results, run),
+        debug=debug(),
+        quiet=as_json,
+        executor=executor,
+        files={kind: reference for kind, reference in files.items() if reference is not None},
+        metrics=metrics or [],
+    )
     print(json.dumps(found, indent=1)) if as_json else print_rerun(found)
     if not found["identical"]:
         raise typer.Exit(1)

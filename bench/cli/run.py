@@ -20,6 +20,9 @@ def run(
     method: Annotated[
         str | None, typer.Option("--method", help="FILE.py:Class, where the file of the run's method is")
     ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", help="FILE.py:Class, where the file of a metric of the run is")
+    ] = None,
     device: DeviceOption = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,
@@ -29,5 +32,5 @@ def run(
     from bench.commands.run import run as work
 
     files = {kind: reference for kind, reference in (("loss", loss), ("method", method)) if reference is not None}
-    if not work(Home.open(home, data), key, files, device, debug()):
+    if not work(Home.open(home, data), key, files, device, debug(), metrics or []):
         raise typer.Exit(1)

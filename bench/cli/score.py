@@ -40,6 +40,9 @@ def score(
         Path | None, typer.Option("--weights", help="a generator's checkpoint of CUT's or CycleGAN's code")
     ] = None,
     sets: SetOption = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", help="FILE.py:Class of a metric that the protocol names")
+    ] = None,
     train_segmenter: Annotated[
         bool, typer.Option("--train-segmenter", help="first train the protocol's segmentation network, if need be")
     ] = False,
@@ -55,10 +58,13 @@ def score(
     from bench.base.device import chosen_device
     from bench.base.home import Home
     from bench.commands.score import print_scored, score_images, score_weights
+    from bench.plugin.named import name_file
     from bench.schema.protocol import load_protocol
 
     if (images is None) == (weights is None) or (weights is None) != (method is None):
         raise UsageError("say what to score: --images DIR, or --method NAME with --weights FILE")
+    for metric in metrics or []:
+        name_file(metric)
     results, asked, computing = Home.open(home, data), load_protocol(protocol), chosen_device(device)
     if train_segmenter:
         _train_segmenter(asked, results, computing)

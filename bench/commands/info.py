@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from bench.base.errors import UsageError, unknown_name
-from bench.metrics.metric import load_metric
+from bench.base.hashing import file_sha256
+from bench.metrics.metric import Metric, load_metric
+from bench.plugin.closure import closure
 from bench.plugin.discovery import Plugin, find_plugin, load_loss, load_method, plugins
+from bench.plugin.named import name_file
+from bench.schema.bounded_yaml import read_yaml
 from bench.schema.parameters import open_title, parameters, protocols_in
 from bench.schema.protocol import load_protocol, protocol_names
-from bench.schema.yaml_files import protocol_files, read_yaml, table_files
+from bench.schema.yaml_files import protocol_files, table_files
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -55,13 +60,32 @@ def _user_file(reference: str) -> dict[str, Any]:
     from bench.plugin.loss import PairLoss
     from bench.plugin.method import Method
 
+    name_file(reference)
     plugin = find_plugin("plugin", reference)
     loaded = plugin.load()
-    if issubclass(loaded, Method):
-        return _method(plugin)
-    if issubclass(loaded, PairLoss):
-        return _loss(plugin)
-    raise UsageError(f"{reference}: {plugin.class_name} is neither a Method nor a PairLoss; see docs/architecture.md")
+    for base, explain in ((Method, _method), (PairLoss, _loss), (Metric, _metric)):
+        if isinstance(loaded, type) and issubclass(loaded, base):
+            return explain(plugin) | _covered(plugin.path)
+    raise UsageError(
+        f"{reference}: {plugin.class_name} is neither a Method nor a PairLoss nor a Metric; see docs/architecture.md"
+    )
+
+
+def _covered(path: Path) -> dict[str, Any]:
+    """What the keys of runs or scores cover of a user's file."""
+    found = closure(path)
+    names = {f"{path.name}": found.file} | dict(sorted(found.modules)) | dict(sorted(found.data))
+    lines = {name.removeprefix(": "): f"sha256 {file_sha256(file)}, {file}" for name, file in names.items()}
+    covered: dict[str, Any] = {"covered by keys": lines}
+    if found.not_followed:
+        covered["not covered by keys"] = [f"{line}: told only by running it" for line in found.not_followed]
+    if found.missing:
+        covered["not found here"] = found.missing
+    return covered
+
+
+def _reference(plugin: Plugin) -> str:
+    return plugin.name if plugin.module else f"{plugin.path}:{plugin.class_name}"
 
 
 def _common(kind: str, plugin: Plugin) -> dict[str, Any]:
@@ -76,7 +100,7 @@ def _method(plugin: Plugin) -> dict[str, Any]:
     """Parameter counts are those of the published configuration, counted on networks that are built for it."""
     from bench.base.randomness import Draws
 
-    method_class = load_method(plugin.name if plugin.module else f"{plugin.path}:{plugin.class_name}")
+    method_class = load_method(_reference(plugin))
     config = method_class.Config()  # type: ignore[call-arg]  # every method's published command is its default
     networks = method_class(config, Draws(0)).networks()
     counts = {name: f"{sum(p.numel() for p in net.parameters()):,}" for name, net in networks.items()}
@@ -95,13 +119,13 @@ def _recipes(recipes: dict[str, dict[str, Any]]) -> dict[str, Any] | str:
 
 
 def _loss(plugin: Plugin) -> dict[str, Any]:
-    loss_class = load_loss(plugin.name if plugin.module else f"{plugin.path}:{plugin.class_name}")
+    loss_class = load_loss(_reference(plugin))
     options = {name: field.get_default() for name, field in loss_class.Config.model_fields.items()}
     return _common("loss", plugin) | {"options": options}
 
 
 def _metric(plugin: Plugin) -> dict[str, Any]:
-    metric = load_metric(plugin.name)
+    metric = load_metric(_reference(plugin))
     return _common("metric", plugin) | {
         "description": metric.description,
         "higher is better": metric.higher_is_better,

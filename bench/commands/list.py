@@ -15,8 +15,8 @@ def catalogue(kinds: list[str]) -> dict[str, list[dict[str, Any]]]:
 
 def _protocol(path: Traversable) -> dict[str, Any]:
     """One file: a protocol, or several that differ in a parameter."""
+    from bench.schema.bounded_yaml import read_yaml
     from bench.schema.parameters import open_title, parameters
-    from bench.schema.yaml_files import read_yaml
 
     content = read_yaml(path)
     entry = {"name": f"{content.get('name')}@{content.get('version')}", "title": open_title(content, path.name)}
@@ -30,7 +30,8 @@ def _entries(kind: str) -> list[dict[str, Any]]:
 
         return [_protocol(path) for name, path in sorted(protocol_files().items()) if "@" not in name]
     if kind == "tables":
-        from bench.schema.yaml_files import read_yaml, table_files
+        from bench.schema.bounded_yaml import read_yaml
+        from bench.schema.yaml_files import table_files
 
         contents = [read_yaml(path) for _, path in sorted(table_files().items())]
         return [{"name": c.get("name"), "title": c.get("title", "")} for c in contents]

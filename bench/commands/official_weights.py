@@ -36,9 +36,7 @@ def generator_of(method: Method) -> nn.Module:
     for name in GENERATORS:
         if name in children:
             return children[name]
-    raise UsageError(
-        f"method {method.name} has no netG; official generator weights fit translators such as cut, cyclegan"
-    )
+    raise UsageError(f"method {method.name} has no netG; official generator weights fit translators, which have one")
 
 
 def load_official(network: nn.Module, path: Path, method: str) -> None:

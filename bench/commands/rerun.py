@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from bench.base.errors import BenchError, UsageError
-from bench.base.hashing import file_sha256
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained
 from bench.base.words import say
+from bench.commands.recorded_files import placed, places, require_files
 from bench.ledger.difference import difference
 from bench.ledger.folders import read_result
 from bench.run.executors.executor import load_executor
@@ -20,7 +20,15 @@ from bench.schema.run_spec import RunSpec, code_hash, read_spec, write_spec
 from bench.show.live import RunView
 
 
-def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool, executor: str = "local") -> dict[str, Any]:
+def rerun(
+    home: Home,
+    folder: RunFolder,
+    debug: bool,
+    quiet: bool,
+    executor: str = "local",
+    files: Mapping[str, str] | None = None,
+    metrics: Sequence[str] = (),
+) -> dict[str, Any]:
     """Run a run's recorded specification in a fresh folder, `<home>/reruns/KEY/N`, and compare.
 
     A rerun that was interrupted is continued.
@@ -31,24 +39,22 @@ def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool, executor: str
         debug: show the traceback of a failure.
         quiet: progress on standard error.
         executor: name of the executor that runs it.
+        files: `loss`, `method` -> FILE.py:Class, where the user's file of the run is on this machine.
+        metrics: FILE.py:Class of the user's metrics that score it.
 
     Returns:
         `run`, `rerun` (folders), `weights`, `losses`, `scores` (each a part that is compared -> "same" or how it differs),
         `identical`, and `explanations`: other versions or other code.
 
     Raises:
-        UsageError: if the run is not finished.
-        BenchError: if a plugin file has changed, or the rerun fails.
+        UsageError: if the run is not finished, or one of its user's files is not named or has changed.
+        BenchError: if the rerun fails.
     """
     spec = read_spec(folder.spec)
     if read_result(folder) is None:
         raise UsageError(f"run {folder.key} is not finished; finish it first (run the command that started it again)")
-    for reference, recorded in spec.plugins.items():
-        path = Path(reference.rpartition(":")[0])
-        if not path.is_file() or file_sha256(path) != recorded:
-            raise BenchError(
-                f"{path}: is missing or has changed since run {folder.key}; restore the file as it was then"
-            )
+    spec = placed(spec, places(spec, files or {}, metrics))
+    require_files(spec)
     _require_weights(folder, spec)
     again = _fresh(home, spec)
     key = spec.train_key

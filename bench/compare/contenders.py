@@ -70,11 +70,11 @@ def choose(
     if (loss is None) == (method is None):
         raise UsageError("say what to compare: --loss FILE.py:Class, or --method with a name or FILE.py:Class")
     if not against:
-        raise UsageError("say what to compare with: --against NAME[,NAME], for example --against cut,fastcut")
+        raise UsageError(f"say what to compare with: --against NAME[,NAME], for example --against {loss_host()}")
     if loss is not None:
         framework = framework or loss_host()
         if "loss" not in load_method(framework).Config.plugin_fields:
-            raise UsageError(f"--framework {framework}: takes no loss; choose one that does, for example cut")
+            raise UsageError(f"--framework {framework}: takes no loss; choose one that does, for example {loss_host()}")
         load_loss(loss)
         overrides: dict[str, Any] = {"loss": loss} | ({"loss_options": loss_options} if loss_options else {})
         contenders = [Contender(find_plugin("loss", loss).name, framework, overrides)]

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from bench.base.errors import unknown_name
 from bench.base.validation import Strict
-from bench.schema.yaml_files import read_yaml
+from bench.schema.bounded_yaml import read_yaml
 
 Folder = Literal["trainA", "trainB", "testA", "testB"]
 FOLDERS: tuple[Folder, ...] = ("trainA", "trainB", "testA", "testB")

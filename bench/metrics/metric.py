@@ -149,7 +149,7 @@ class Metric(ABC):
 
 
 def load_metric(reference: str) -> type[Metric]:
-    """Import a metric by name or `FILE.py:Class`."""
+    """Import a metric by name or, if it was named on the command line, `FILE.py:Class`."""
     loaded: type[Metric] = load_plugin("metric", reference, Metric)
     return loaded
 

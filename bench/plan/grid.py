@@ -146,6 +146,7 @@ class Grid:
             needs=needs,
             evaluation=resolution.evaluation.model_copy(update={"segmenter": segmenter, "no_segmenter": no_segmenter}),
             asked_by=[f"{resolution.asked.id} {resolution.scale_name}"],
+            task=resolution.asked.task,  # which its method is for, or it would have been refused
         )
         key = spec.train_key
         self.runs[key] = self.runs[key].merged(spec) if key in self.runs else spec

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bench.base.errors import NotAvailable, UsageError, unknown_name
-from bench.base.hashing import file_sha256
 from bench.base.validation import Strict, validation_line
 from bench.base.weight_files import WeightFile
 from bench.plan.deviations import config_deviations, missing_recipe, protocol_deviations
 from bench.plan.memory import remembered
 from bench.plugin.discovery import Plugin, find_plugin, load_method
+from bench.plugin.named import is_file_reference, name_file
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale, load_protocol
 from bench.schema.run_spec import ScoringPlan
@@ -100,6 +100,11 @@ class Resolution:
         """How runs of this resolution are scored."""
         return ScoringPlan(
             metrics=self.ran.metrics,
+            plugins={
+                use.metric: find_plugin("metric", use.metric).content_sha256()
+                for use in self.ran.metrics
+                if is_file_reference(use.metric)
+            },
             select_by=self.ran.select_by,
             counts=self.asked.counts,
             scored_checkpoints=self.scale.scored_checkpoints,
@@ -109,11 +114,11 @@ class Resolution:
         )
 
     def plugin_files(self) -> dict[str, str]:
-        """sha256 of every user-supplied plugin file this configuration uses, by reference."""
+        """sha256 of every user's file that this configuration uses, with what it imports, by reference."""
         used = {self.reference: self.plugin}
         for name, kind in self.plugin_fields.items():
             used[self.values[name]] = find_plugin(kind, self.values[name])
-        return {reference: file_sha256(plugin.path) for reference, plugin in used.items() if plugin.is_user_file}
+        return {reference: plugin.content_sha256() for reference, plugin in used.items() if plugin.is_user_file}
 
     def revisions(self) -> dict[str, int]:
         """Revision numbers of the method and of every plugin its configuration names."""
@@ -194,6 +199,10 @@ def _settle(
     settings: dict[str, Any] | None,
 ) -> Settled:
     """Ask the method itself; see `resolve`."""
+    for field in method_class.Config.plugin_fields:  # what the caller or the method's own code names may run
+        own = method_class.Config.model_fields[field].get_default()
+        for value in (own, *(given.get(field) for given in (overrides or {}, settings or {}))):
+            name_file(str(value))
     require_capability(method_class, protocol)
     scale, fields = ran.scale(scale_name), method_class.Config.model_fields
     recipe = _published_recipe(method_class, protocol)

@@ -7,14 +7,10 @@ importing it names the plugin's origin.
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib
 import importlib.util
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -23,6 +19,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.base.errors import BenchError, UsageError, unknown_name
+from bench.plugin.named import NotNamed, is_file_reference, is_named, name_file
+from bench.plugin.source import class_literals, first_line
 
 if TYPE_CHECKING:
     from bench.plugin.loss import PairLoss
@@ -38,6 +36,7 @@ _BUILT_IN = {
     "task": ("bench.tasks", ("name", "verb")),
     "executor": ("bench.run.executors", ("name", "description")),
 }
+_ROOT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"\w[\w.-]*")
 _PLURAL = {
     "method": "methods",
@@ -95,19 +94,28 @@ class Plugin:
             )
         return value
 
+    def content_sha256(self) -> str:
+        """The hash of a user's file with the modules that it imports and the data files that it declares."""
+        from bench.plugin.closure import content_sha256
+
+        return content_sha256(self.path)
+
     def load(self) -> type:
         """Import the plugin's class.
 
         Raises:
+            NotNamed: it is a user's file that only a record names; it is not touched.
             BenchError: if importing fails; the message names plugin, origin and cause.
         """
+        if self.is_user_file and not is_named(self.path):
+            raise NotNamed(self.kind, f"{self.path}:{self.class_name}")
         try:
-            module = importlib.import_module(self.module) if self.module else _import_file(self.path)
+            module = importlib.import_module(self.module) if self.module else _import_users(self.path)
         except BenchError as error:  # says itself what is wrong with the plugin and what helps
             raise type(error)(f"{self.kind} '{self.name}' ({self.origin}): {error}") from error
         except (Exception, SystemExit) as error:
             raise BenchError(
-                f"{self.kind} '{self.name}' ({self.origin}) fails on import: {type(error).__name__}: {_first_line(error)}; "
+                f"{self.kind} '{self.name}' ({self.origin}) fails on import: {type(error).__name__}: {first_line(error)}; "
                 "mend it or leave it out"
             ) from error
         try:
@@ -116,67 +124,14 @@ class Plugin:
             raise UsageError(f"{self.path.name} has no class {self.class_name}") from None
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+def _import_users(path: Path) -> ModuleType:
+    """Import a user's file, and refuse what it brings along that no key covers."""
+    from bench.plugin.closure import only_covered, warn_of_what_is_not_followed
+    from bench.plugin.user_modules import import_file
 
-
-def _import_file(path: Path) -> ModuleType:
-    """Import a user's file under a module name that depends on its place, once per process."""
-    name = f"contrastbench_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def class_literals(path: Path) -> dict[str, dict[str, Any]]:
-    """Read the literal class attributes of every class in a source file, without running it.
-
-    Args:
-        path: a Python source file.
-
-    Returns:
-        class name -> attribute -> value; `__doc__` holds the first line of the class's docstring. A class inherits
-        the literals of base classes defined in the same file.
-
-    Raises:
-        BenchError: if the file cannot be parsed.
-    """
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), path.name)
-    except (OSError, SyntaxError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path}: cannot be read as Python: {_first_line(error)}") from error
-    classes: dict[str, dict[str, Any]] = {}
-    for node in tree.body:
-        if not isinstance(node, ast.ClassDef):
-            continue
-        literals: dict[str, Any] = {}
-        for base in node.bases:
-            inherited = classes.get(base.id, {}) if isinstance(base, ast.Name) else {}
-            # a name is not inherited: a subclass without one of its own is not a plugin of its own
-            literals.update({k: v for k, v in inherited.items() if k not in ("name", "__doc__")})
-        literals["__doc__"] = (ast.get_docstring(node) or "").split("\n")[0]
-        for statement in node.body:
-            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-                target, value = statement.targets[0], statement.value
-            elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-                target, value = statement.target, statement.value
-            else:
-                continue
-            if isinstance(target, ast.Name):
-                with suppress(ValueError):  # not a literal
-                    literals[target.id] = ast.literal_eval(value)
-        classes[node.name] = literals
-    return classes
+    warn_of_what_is_not_followed(path)
+    with only_covered(path):
+        return import_file(path)
 
 
 def _built_in(kind: str) -> Iterator[Plugin]:
@@ -185,6 +140,10 @@ def _built_in(kind: str) -> Iterator[Plugin]:
     if spec is None or not spec.submodule_search_locations:
         raise BenchError(f"the package {package} is missing or shadowed; reinstall contrastbench")
     folder = Path(next(iter(spec.submodule_search_locations)))
+    if not folder.resolve().is_relative_to(_ROOT):
+        raise BenchError(
+            f"{folder} takes the place of contrastbench's {package}; run from another folder, or rename it"
+        )
     for path in sorted(folder.glob("*.py")):
         for class_name, literals in class_literals(path).items():
             if all(literals.get(key) not in (None, "") for key in required):
@@ -280,8 +239,37 @@ def find_plugin(kind: str, reference: str) -> Plugin:
     return known[reference]
 
 
+def package_versions(uses: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Version by name of every package that brought a plugin: a result's provenance.
+
+    Args:
+        uses: kind and reference of each plugin of a run.
+    """
+    found = {}
+    for kind, reference in uses:
+        if not is_file_reference(reference):
+            origin = find_plugin(kind, reference).origin
+            if origin != "built-in" and " " in origin:
+                name, _, found_version = origin.rpartition(" ")
+                found[name] = found_version
+    return found
+
+
+def is_usable(kind: str, reference: str) -> bool:
+    """Whether a plugin that a record names is installed, or a file that was named here too.
+
+    Args:
+        kind: as of `find_plugin`.
+        reference: what stands in the record.
+    """
+    if is_file_reference(reference):
+        path = Path(reference.rpartition(":")[0])
+        return is_named(path) and path.expanduser().is_file()
+    return reference in plugins(kind)
+
+
 def load_plugin(kind: str, reference: str, base: type) -> Any:
-    """Import a plugin and check that it is one.
+    """Import a plugin and check that it is one; a user's file must have been named (bench/plugin/named.py).
 
     Args:
         kind: `method`, `loss`, `metric` or `reference`.
@@ -289,7 +277,7 @@ def load_plugin(kind: str, reference: str, base: type) -> Any:
         base: the class it must subclass.
 
     Raises:
-        UsageError: if there is no such plugin, or it is no subclass.
+        UsageError: if there is no such plugin, it is a file that was not named, or it is no subclass.
         BenchError: if it fails on import.
     """
     plugin = find_plugin(kind, reference)
@@ -303,23 +291,26 @@ def load_plugin(kind: str, reference: str, base: type) -> Any:
 
 
 def load_method(reference: str) -> type[Method]:
-    """Import a method by name or `FILE.py:Class`."""
+    """Import a method by name or `FILE.py:Class`, for whoever wrote that reference; not for one that a record holds."""
     from bench.plugin.method import Method
 
+    name_file(reference)
     return load_plugin("method", reference, Method)
 
 
 def load_loss(reference: str) -> type[PairLoss]:
-    """Import a loss by name or `FILE.py:Class`."""
+    """Import a loss by name or `FILE.py:Class`; see `load_method`."""
     from bench.plugin.loss import PairLoss
 
+    name_file(reference)
     return load_plugin("loss", reference, PairLoss)
 
 
 def load_reference(reference: str) -> type[Reference]:
-    """Import reference numbers by name or `FILE.py:Class`."""
+    """Import reference numbers by name or `FILE.py:Class`; see `load_method`."""
     from bench.plugin.reference import Reference
 
+    name_file(reference)
     return load_plugin("reference", reference, Reference)
 
 

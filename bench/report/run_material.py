@@ -11,7 +11,7 @@ from bench.base.errors import BenchError
 from bench.base.home import Home
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
-from bench.plugin.discovery import find_plugin
+from bench.plugin.discovery import find_plugin, is_usable
 from bench.report.figures import Figures, StoredFigure
 from bench.report.pictures import Picture, Pictures
 from bench.schema.run_spec import RunSpec, read_spec
@@ -175,7 +175,8 @@ class RunMaterial:
     def _directions(self, scores: list[pd.DataFrame]) -> dict[str, bool]:
         names = dict.fromkeys(name for frame in scores for name in frame.columns)
         metrics = [name for name in names if name not in ("seed", "images", "epoch")]
-        return {name: bool(find_plugin("metric", name).literals["higher_is_better"]) for name in metrics}
+        known = [name for name in metrics if is_usable("metric", name)]
+        return {name: bool(find_plugin("metric", name).literals["higher_is_better"]) for name in known}
 
 
 def _listed(names: list[str]) -> str:

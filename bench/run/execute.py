@@ -17,6 +17,7 @@ from bench.base.randomness import Draws
 from bench.base.storage import write_json
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
+from bench.plugin.discovery import package_versions
 from bench.plugin.method import Method
 from bench.run.checkpoint import Checkpoints
 from bench.run.loss_log import LossLog
@@ -143,6 +144,13 @@ def _write_result(folder: RunFolder, spec: RunSpec, method: Method, steps: int, 
             "scored_epochs": spec.scored_epochs,
             **made_on(spec.device),
             "parameters": {n: sum(p.numel() for p in net.parameters()) for n, net in method.networks().items()},
-            "versions": {"python": platform.python_version(), "torch": torch.__version__},
+            "versions": {"python": platform.python_version(), "torch": torch.__version__} | _packages(spec, method),
         },
     )
+
+
+def _packages(spec: RunSpec, method: Method) -> dict[str, str]:
+    """Versions of the packages that the run's plugins came with."""
+    plugins = [(kind, str(spec.config[name])) for name, kind in type(method).Config.plugin_fields.items()]
+    metrics = [("metric", use.metric) for use in spec.evaluation.metrics]
+    return package_versions([("method", spec.method), *plugins, *metrics])

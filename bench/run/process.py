@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained, write_json
+from bench.plugin.named import name_file
 from bench.run.ticket import this_process
 
 STOPPED, OWNED = 3, 4
@@ -83,7 +84,7 @@ def _owned(folder: RunFolder) -> Iterator[None]:
         lock.release()
 
 
-def run_in_child(root: str, datasets: str, key: str, card: str = "") -> None:
+def run_in_child(root: str, datasets: str, key: str, card: str = "", named: Sequence[str] = ()) -> None:
     """Run one run in a process of its own, apart from the terminal, with its output in the run's `log.txt`.
 
     Args:
@@ -91,7 +92,10 @@ def run_in_child(root: str, datasets: str, key: str, card: str = "") -> None:
         datasets: where folder data sets are found.
         key: the run's train key.
         card: the only one that it sees, as CUDA_VISIBLE_DEVICES names it; empty: none.
+        named: users' files that may run beside those that the environment names (bench/plugin/named.py).
     """
+    for file in named:
+        name_file(f"{file}:")
     os.environ[VISIBLE] = card  # before torch looks
     os.setsid()  # Ctrl-C reaches the parent only, which asks its children to stop
     log = os.open(Home(Path(root), Path(datasets)).run(key).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

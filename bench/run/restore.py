@@ -19,21 +19,28 @@ def build_method(spec: RunSpec) -> Any:
     """
     from pydantic import ValidationError
 
-    from bench.base.hashing import file_sha256
     from bench.base.randomness import Draws
     from bench.base.validation import validation_line
-    from bench.plugin.discovery import load_method
+    from bench.plugin.closure import content_sha256, only_covered
+    from bench.plugin.discovery import load_plugin
+    from bench.plugin.method import Method
+    from bench.plugin.named import name_file
 
     for reference, sha256 in spec.plugins.items():
         path = Path(reference.rpartition(":")[0])
-        if not path.is_file() or file_sha256(path) != sha256:
-            raise BenchError(f"{path}: changed since this run was planned; run the command again")
-    method_class = load_method(spec.method)
+        if not path.is_file() or content_sha256(path) != sha256:
+            raise BenchError(
+                f"{path}: changed since this run was planned, or a module or data file of it did; run the command again"
+            )
+    method_class = load_plugin("method", spec.method, Method)
     try:
         config = method_class.Config.model_validate(spec.config)
     except ValidationError as error:
         raise BenchError(validation_line(f"configuration of {spec.label}", error)) from error
-    return method_class(config, Draws(spec.seed))
+    for required in method_class.required_runs(config).values():  # code that may run says so
+        name_file(required.method)
+    with only_covered(*(Path(reference.rpartition(":")[0]) for reference in spec.plugins)):
+        return method_class(config, Draws(spec.seed))
 
 
 def restore_method(home: Home, key: str) -> Any:

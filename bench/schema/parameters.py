@@ -18,12 +18,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from typing import Any
 
 from bench.base.errors import UsageError, unknown_name
 
 # choice -> what stands for `${PARAMETER}`, or for `${PARAMETER.NAME}` where a choice decides several values
 Values = dict[str, Any]
+
+MOST = 64  # protocols of one file
+_LONGEST = 1000  # signs of a value that is written into texts
+_MOST_PLACES = 500
+_MOST_VALUES = 20_000  # of a protocol, once everything is filled in
 
 _WORD = re.compile(r"[a-z0-9]+")
 _PLACE = re.compile(r"\$\{([^{}]*)\}")
@@ -75,8 +81,13 @@ def protocols_in(content: dict[str, Any], file: str) -> dict[str, dict[str, Any]
     left_open = parameters(content, file)
     if not left_open:
         return {str(content.get("name")): content}
+    if (count := prod(map(len, left_open.values()))) > MOST:
+        raise UsageError(f"{file}: parameters: their choices make {count:,} protocols, more than {MOST}")
     template = {key: value for key, value in content.items() if key != "parameters"}
-    used = {place.partition(".")[0] for place in _places(template)}
+    places = list(_places(template))
+    if len(places) > _MOST_PLACES:
+        raise UsageError(f"{file}: holds {len(places):,} ${{...}}, more than {_MOST_PLACES}")
+    used = {place.partition(".")[0] for place in places}
     if unused := sorted(left_open.keys() - used):
         raise UsageError(f"{file}: parameters: nothing uses ${{{unused[0]}}}; use it or leave it out")
     protocols = {}
@@ -84,6 +95,8 @@ def protocols_in(content: dict[str, Any], file: str) -> dict[str, dict[str, Any]
         chosen = {name: left_open[name][choice] for name, choice in zip(left_open, combination, strict=True)}
         name = "-".join([str(content.get("name")), *combination])
         protocols[name] = {**_filled(template, chosen, file), "name": name}
+        if _has_more_values(protocols[name], _MOST_VALUES):
+            raise UsageError(f"{file}: parameters: {name} would hold more than {_MOST_VALUES:,} values")
     return protocols
 
 
@@ -124,6 +137,18 @@ def open_title(content: dict[str, Any], file: str) -> str:
     return f"{title}; {'-'.join([str(content.get('name')), *map(str.upper, left_open)])} with {'; '.join(choices)}"
 
 
+def _has_more_values(content: Any, limit: int) -> bool:
+    """Whether a content holds more values than that; one that stands in several places counts in each."""
+    todo = [content]
+    count = 0
+    while todo and count <= limit:
+        value = todo.pop()
+        count += 1
+        if isinstance(value, dict | list):
+            todo += value.values() if isinstance(value, dict) else value
+    return count > limit
+
+
 def _places(value: Any) -> Iterator[str]:
     """Everything that stands between `${` and `}` in a content."""
     if isinstance(value, str):
@@ -159,4 +184,6 @@ def _written(place: str, chosen: dict[str, Any], file: str) -> str:
     value = _value(place, chosen, file)
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise UsageError(f"{file}: ${{{place}}} stands inside a text and must be a text or a whole number")
+    if len(str(value)) > _LONGEST:
+        raise UsageError(f"{file}: ${{{place}}} stands inside a text and has more than {_LONGEST} signs")
     return str(value)

@@ -17,10 +17,12 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 from bench.base.errors import UsageError, unknown_name
 from bench.base.validation import Strict, validation_line
 from bench.plugin.discovery import plugins
+from bench.plugin.named import is_file_reference, is_named
+from bench.schema.bounded_yaml import read_yaml
 from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig
 from bench.schema.parameters import name_of_choice, parameters, protocols_in
-from bench.schema.yaml_files import protocol_files, read_yaml
+from bench.schema.yaml_files import protocol_files
 
 SCALES = ("smoke", "mini", "paper")
 _BY_PATH = re.compile(r"(?P<file>.*\.ya?ml)(\[(?P<choice>[^\[\]]*)\])?")
@@ -43,6 +45,13 @@ class SegmenterUse(Strict):
 
     method: str
     protocol: str
+
+    @field_validator("method")
+    @classmethod
+    def _may_run(cls, reference: str) -> str:
+        if is_file_reference(reference) and not is_named(Path(reference.rpartition(":")[0])):
+            raise ValueError(f"{reference} is a file, which a protocol cannot run; name an installed method")
+        return reference
 
 
 class Scale(Strict):

@@ -45,6 +45,7 @@ class ScoringPlan(Strict):
         scored_checkpoints: evenly spaced checkpoints that are kept and scored.
         test_images, validation_images: evenly spaced subsets; None: all.
         outputs_per_input: images made of each of them.
+        plugins: sha256 of every user's file of a metric, with what it imports, by reference.
     """
 
     metrics: list[MetricUse]
@@ -56,6 +57,7 @@ class ScoringPlan(Strict):
     test_images: int | None
     validation_images: int | None
     outputs_per_input: int = 1
+    plugins: dict[str, str] = {}
 
     def epochs(self, total: int) -> list[int]:
         """The epochs (1-based) whose checkpoints are scored, the last one among them."""
@@ -77,10 +79,12 @@ class RunSpec(Strict):
         config: the resolved configuration.
         data: the data set; `fingerprint` is the sha256 of its decoded pixels.
         seed, device, precision, threads: as they say; all change bits.
-        plugins: sha256 of every user-supplied plugin file, by reference.
+        plugins: sha256 of every user's file of a plugin, with the modules of the user's that it imports and the data
+            files that it declares (bench/plugin/closure.py), by reference.
         needs: role -> train key of a run that must be finished first.
         evaluation: how it is scored.
         asked_by: protocols and scale that asked for it, for people.
+        task: what its method does, so that a record can be shown without the method's file; empty in older records.
     """
 
     format: Literal[1, 2] = FORMAT
@@ -98,6 +102,7 @@ class RunSpec(Strict):
     needs: dict[str, str] = {}
     evaluation: ScoringPlan
     asked_by: list[str] = []
+    task: str = ""
 
     @property
     def train_key(self) -> str:
@@ -144,16 +149,23 @@ class RunSpec(Strict):
 
     def with_file(self, sha256: str, path: Path) -> RunSpec:
         """This run, for a place where the user's file of that content is `path`; its key stays."""
+        plan = self.evaluation
         moved = {
             name: f"{path}:{name.rpartition(':')[2]}"
-            for name, file_sha256 in self.plugins.items()
+            for name, file_sha256 in (self.plugins | plan.plugins).items()
             if file_sha256 == sha256
+        }
+        scoring = {
+            "metrics": [use.model_copy(update={"metric": moved.get(use.metric, use.metric)}) for use in plan.metrics],
+            "select_by": moved.get(plan.select_by, plan.select_by),
+            "plugins": {moved.get(name, name): file_sha256 for name, file_sha256 in plan.plugins.items()},
         }
         return self.model_copy(
             update={
                 "method": moved.get(self.method, self.method),
                 "config": {k: moved.get(v, v) if isinstance(v, str) else v for k, v in self.config.items()},
                 "plugins": {moved.get(name, name): file_sha256 for name, file_sha256 in self.plugins.items()},
+                "evaluation": plan.model_copy(update=scoring),
             }
         )
 
@@ -166,6 +178,7 @@ class RunSpec(Strict):
                 "evaluation": plan.model_copy(
                     update={
                         "metrics": metrics,
+                        "plugins": plan.plugins | other_plan.plugins,
                         "segmenter": plan.segmenter or other_plan.segmenter,
                         "scored_checkpoints": max(plan.scored_checkpoints, other_plan.scored_checkpoints),
                     }

@@ -14,7 +14,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from bench.base.errors import UsageError, unknown_name
 from bench.base.validation import Strict, validation_line
-from bench.schema.yaml_files import read_yaml, table_files
+from bench.schema.bounded_yaml import read_yaml
+from bench.schema.yaml_files import table_files
 
 
 class TableRow(Strict):

@@ -1,6 +1,6 @@
-"""Finding and reading the YAML of protocols and tables: built-in or from packages named by entry points.
+"""Finding the YAML files of protocols and tables: built-in or from packages named by entry points.
 
-Kept apart from their validation, so that `list` needs nothing but a YAML reader.
+Kept apart from their validation, so that `list` needs nothing but a YAML reader (bench/schema/bounded_yaml.py).
 """
 
 from __future__ import annotations
@@ -10,40 +10,8 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any
 
-import yaml
-
-from bench.base.errors import BenchError, UsageError
-
-# libyaml's reader where PyYAML was built with it: `list` reads every file, and Python's takes ten times as long
-_Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _once(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
-    """A mapping; PyYAML keeps the last of two equal keys and says nothing."""
-    seen: set[Any] = set()
-    for key, _ in node.value:
-        if isinstance(key, yaml.ScalarNode):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"key '{key.value}' is given twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-    loader.flatten_mapping(node)
-    return loader.construct_mapping(node, deep=True)
-
-
-class _FastLoader(_Fast):
-    pass
-
-
-class _Loader(yaml.SafeLoader):
-    pass
-
-
-for _kind in (_FastLoader, _Loader):
-    _kind.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _once)
+from bench.base.errors import BenchError
 
 
 def _folders(built_in: str, group: str) -> Iterator[tuple[str, Traversable]]:
@@ -80,34 +48,3 @@ def protocol_files() -> dict[str, Traversable]:
 def table_files() -> dict[str, Traversable]:
     """Every table file by its stem; `src-hdce-main` holds the table `src-hdce/main`."""
     return _yaml_files("table", "tables", "contrastbench.tables")
-
-
-def _parse(text: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_FastLoader)
-    except yaml.YAMLError:
-        return yaml.load(text, Loader=_Loader)  # Python's reader fails too, and names the line where the mistake is
-
-
-def read_yaml(path: Traversable) -> dict[str, Any]:
-    """Read a YAML mapping.
-
-    Raises:
-        UsageError: naming the file and the line.
-    """
-    try:
-        content = _parse(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or str(error).split("\n")[0]
-        raise UsageError(f"{path.name}{where}: not valid YAML: {reason}") from error
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path.name}: is not UTF-8 text (byte {error.start})") from error
-    except RecursionError as error:
-        raise UsageError(f"{path.name}: an alias holds itself; write it out") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path.name}: must hold a mapping of keys to values")
-    return content

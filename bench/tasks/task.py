@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bench.base.errors import BenchError
+from bench.base.errors import BenchError, unknown_name
 from bench.data.dataset import DataSet
 from bench.data.images import FileImages, ImageSet, Resized, evenly_spaced
 from bench.data.transforms import save_png
 from bench.metrics.scored_images import GeneratorView
-from bench.plugin.discovery import find_plugin, load_method, load_plugin
+from bench.plugin.discovery import find_plugin, is_usable, load_plugin, plugins
+from bench.plugin.named import NotNamed, shown_reference
 from bench.schema.run_spec import RunSpec, Split
 
 if TYPE_CHECKING:
@@ -307,10 +308,16 @@ def load_task(name: str) -> Task:
 
 
 def task_of(spec: RunSpec) -> Task:
-    """The task of a run's method.
+    """The task of a run's method, as its record says; the method's file is not run for it.
 
     Raises:
-        UsageError: if the method, in a user's file, is not there any more.
+        UsageError: if an older record does not say it, and the method is a file that was not named here, or is unknown.
     """
-    name = find_plugin("method", spec.method).literals.get("task") or load_method(spec.method).task
+    name = spec.task
+    if not name:
+        if not is_usable("method", spec.method):
+            raise NotNamed("method", shown_reference(spec.method))
+        name = str(find_plugin("method", spec.method).literals.get("task"))
+    if name not in plugins("task"):
+        raise unknown_name("task", name, plugins("task"))
     return load_task(name)

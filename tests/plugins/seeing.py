@@ -11,12 +11,10 @@ from typing import Any
 import torch
 from pydantic import Field
 from torch import Tensor
+from toy import Toy  # beside this file
 
 from bench.base.randomness import Draws
-from bench.plugin.discovery import load_method
 from bench.plugin.method import StepContext
-
-Toy: Any = load_method(f"{Path(__file__).with_name('toy.py')}:Toy")
 
 
 class Sees(Toy):

@@ -1,7 +1,7 @@
 """What the harness relies on in a plugin, as checks that anyone can run on theirs: `python -m bench.checks.conformance REF`.
 
 Each check takes a plugin (a name or `FILE.py:Class`), builds it small, makes a few CPU steps and raises BenchError with
-one line if the plugin breaks a promise. Methods are checked on their own, losses inside the method `cut`. A plugin that
+one line if the plugin breaks a promise. Methods are checked on their own, losses inside their host. A plugin that
 needs other settings to be small says so in a class attribute `conformance: ClassVar[dict[str, Any]]`: fields of its
 Config for a method, its own options for a loss.
 """
@@ -15,6 +15,7 @@ from bench.checks.conformance.subject import Check
 from bench.plugin.discovery import find_plugin, plugins
 from bench.plugin.loss import PairLoss
 from bench.plugin.method import Method
+from bench.plugin.named import name_file
 
 __all__ = ["Check", "checks_for", "loss_checks", "method_checks", "problem", "trained_by"]
 
@@ -54,6 +55,7 @@ def kinds_of(reference: str) -> list[str]:
         if not kinds:
             find_plugin("method", reference)
         return kinds
+    name_file(reference)
     loaded = find_plugin("plugin", reference).load()
     if isinstance(loaded, type) and issubclass(loaded, Method):
         return ["method"]

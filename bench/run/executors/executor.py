@@ -14,6 +14,7 @@ from bench.base.home import Home, RunFolder
 from bench.base.storage import read_object
 from bench.ledger.folders import has_all_scores, is_owned, read_result
 from bench.plugin.discovery import load_plugin, plugins
+from bench.plugin.named import name_file
 from bench.run.ticket import Ticket, read_tickets
 from bench.schema.run_spec import RunSpec
 
@@ -218,6 +219,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def load_executor(name: str) -> type[Executor]:
-    """Import an executor by name."""
+    """Import an executor by name, or the `FILE.py:Class` that the user gave."""
+    name_file(name)
     loaded: type[Executor] = load_plugin("executor", name, Executor)
     return loaded

@@ -22,6 +22,7 @@ from bench.base.device import cards, require
 from bench.base.home import Home, RunFolder
 from bench.base.storage import read_object
 from bench.ledger.folders import is_owned, run_state
+from bench.plugin.named import named_files
 from bench.run.executors.executor import Executor, Outcome
 from bench.run.process import OWNED, STOPPED, run_in_child
 from bench.run.ticket import Ticket, is_alive, is_here, process_ticket
@@ -88,7 +89,9 @@ class LocalExecutor(Executor):
 
     def _start(self, key: str, card: str) -> Ticket:
         child = self.context.Process(
-            target=run_in_child, args=(str(self.home.root), str(self.home.datasets), key, card), name=key
+            target=run_in_child,
+            args=(str(self.home.root), str(self.home.datasets), key, card, named_files()),
+            name=key,
         )
         _start_server()
         child.start()

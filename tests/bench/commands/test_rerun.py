@@ -58,7 +58,9 @@ def test_once_more_from_the_record_is_the_same_to_the_bit(toys, finished, capsys
     assert "the run is not deterministic" in capsys.readouterr().out
 
     file.write_text(file.read_text() + "\n# another idea\n")
-    with pytest.raises(BenchError, match=r"mine\.py: is missing or has changed since run toy-"):
+    with pytest.raises(
+        BenchError, match=r"mine\.py: is not the file of sha256 \w+\.\.\. that run toy-\w+ was planned with"
+    ):
         rerun(toys.home, folder, debug=False, quiet=True)
 
 

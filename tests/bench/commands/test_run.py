@@ -9,6 +9,7 @@ from bench.commands.run import NotNow, run
 from bench.ledger.folders import run_state
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
+from bench.plugin.named import VARIABLE
 from bench.schema.run_spec import read_spec
 
 
@@ -63,6 +64,25 @@ def test_a_file_that_is_not_the_planned_one_is_refused_naming_both(toys, mine, t
         go(toys, key, loss="patchnce")
     with pytest.raises(UsageError, match="no run under"):
         go(toys, "cut-0123")
+
+
+def test_modules_beside_the_users_file_go_with_it(toys, mine, tmp_path, monkeypatch, capsys):
+    """In the process of the run too; an edit of one is another run, and the recorded one is refused with it."""
+    helper = mine.with_name("shades.py")
+    helper.write_text("SHIFT = 0.5\n")
+    mine.write_text(mine.read_text().replace("import torch\n", "import torch\nfrom shades import SHIFT\n", 1))
+    _, key = planned(toys, f"{mine}:Toy")
+    shutil.copytree(mine.parent, tmp_path / "node")
+    helper.write_text("SHIFT = 5.0\n")
+    other = Grid(toys.home)
+    assert other.add_run(resolve(f"{mine}:Toy", toys.protocol, "smoke"), 0) != key
+    with pytest.raises(UsageError, match=r"mine\.py: is not the file of sha256 .* or a module or data file of it"):
+        go(toys, key)
+    assert go(toys, key, method=f"{tmp_path / 'node' / 'mine.py'}:Toy")
+    capsys.readouterr()
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(UsageError, match=r"runs this file; if you trust it, say so: --method .*mine\.py:Toy"):
+        go(toys, key)
 
 
 def test_a_run_that_fails_is_shown_and_is_not_done(toys, capsys):

@@ -7,7 +7,15 @@ import pytest
 from bench.base.errors import BenchError, UsageError
 from bench.base.hashing import file_sha256
 from bench.metrics.metric import load_metric
-from bench.plugin.discovery import class_literals, find_plugin, load_loss, load_method, loss_host, plugins
+from bench.plugin.discovery import (
+    class_literals,
+    find_plugin,
+    load_loss,
+    load_method,
+    loss_host,
+    package_versions,
+    plugins,
+)
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -174,6 +182,8 @@ def test_an_installed_package_brings_plugins_by_entry_points(site):
     assert not plugin.is_user_file
     assert "my_package" not in sys.modules  # known without importing it
     assert load_loss("distance").__module__ == "my_package"
+    uses = [("loss", "distance"), ("loss", "patchnce"), ("method", f"{PLUGINS / 'toy.py'}:Toy")]
+    assert package_versions(uses) == {"my_package": "1.5"}
 
 
 def test_methods_and_metrics_come_by_entry_points_too(site):

@@ -9,9 +9,10 @@ import yaml
 from bench.base.errors import UsageError
 from bench.commands.info import describe
 from bench.commands.list import catalogue
+from bench.schema.bounded_yaml import read_yaml
 from bench.schema.parameters import protocols_in
 from bench.schema.protocol import load_protocol, protocol_names
-from bench.schema.yaml_files import protocol_files, read_yaml
+from bench.schema.yaml_files import protocol_files
 
 # sha256 of what stood in 24 files of their own, as JSON with sorted keys, the first 16 digits
 CONTENTS = {

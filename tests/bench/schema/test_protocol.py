@@ -6,8 +6,8 @@ import yaml
 from bench.base.errors import UsageError
 from bench.plan.resolve import resolve
 from bench.plugin.discovery import load_method, plugins
+from bench.schema.bounded_yaml import read_yaml
 from bench.schema.protocol import SCALES, Scale, load_protocol, protocol_names
-from bench.schema.yaml_files import read_yaml
 
 PROTOCOLS = sorted(protocol_names())
 
@@ -121,8 +121,8 @@ def test_missing_keys_are_named(file):
         (b"name: toys\n\ttitle: x\n", "toys.yaml line 2: not valid YAML"),
         (b"- a\n- b\n", "toys.yaml: must hold a mapping"),
         (b"", "toys.yaml: must hold a mapping"),
-        (b"name: \xff\n", r"toys.yaml: is not UTF-8 text \(byte 6\)"),
-        (b"name: \x01\n", "toys.yaml: not valid YAML: unacceptable character #x0001"),
+        (b"name: \xff\n", r"toys.yaml line 1: is not UTF-8 text \(byte 6\)"),
+        (b"name: \x01\n", "toys.yaml line 1: not valid YAML: unacceptable character #x0001"),
     ],
 )
 def test_what_is_not_yaml_is_named_with_its_line(file, content, message):

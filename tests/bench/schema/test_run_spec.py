@@ -8,6 +8,7 @@ from bench.base.errors import BenchError
 from bench.ledger.scores import score_key
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
+from bench.plugin.named import name_file
 from bench.schema.protocol import MetricUse, load_protocol
 from bench.schema.run_spec import RunSpec, ScoringPlan, code_hash, read_spec
 
@@ -150,6 +151,7 @@ def test_a_users_metric_counts_by_its_content_not_its_place(toys, tmp_path):
         (tmp_path / place).mkdir()
         (tmp_path / place / "colour.py").write_text(text)
         use = MetricUse(metric=f"{tmp_path / place / 'colour.py'}:MeanColour")
+        name_file(use.metric)
         keys.append(score_key(spec, 4, "test", use))
     assert keys[0] == keys[1] != keys[2]
 
