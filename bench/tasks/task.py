@@ -24,7 +24,7 @@ from bench.data.training_images import TrainingBatches, TrainingImages
 from bench.data.transforms import save_png
 from bench.metrics.scored_images import GeneratorView
 from bench.plugin.discovery import find_plugin, is_usable, load_plugin, plugins
-from bench.plugin.named import NotNamed, shown_reference
+from bench.plugin.named import NotNamed
 from bench.schema.run_spec import RunSpec, Split
 
 Progress = Callable[[int, int], None]
@@ -306,7 +306,7 @@ def task_of(spec: RunSpec) -> Task:
     name = spec.task
     if not name:
         if not is_usable("method", spec.method):
-            raise NotNamed("method", shown_reference(spec.method))
+            raise NotNamed("method", spec.method)
         name = str(find_plugin("method", spec.method).literals.get("task"))
     if name not in plugins("task"):
         raise unknown_name("task", name, plugins("task"))
