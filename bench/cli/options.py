@@ -34,6 +34,12 @@ SlotsOption = Annotated[
 ]
 PerDeviceOption = Annotated[int, typer.Option("--per-device", min=1, help="runs at once on each card")]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="where runs execute: contrastbench list executors")]
+# where the user's files of a recorded run are on this machine
+LossFileOption = Annotated[str | None, typer.Option("--loss", help="FILE.py:Class, the file of the run's loss")]
+MethodFileOption = Annotated[str | None, typer.Option("--method", help="FILE.py:Class, the file of the run's method")]
+MetricFilesOption = Annotated[
+    list[str] | None, typer.Option("--metric", help="FILE.py:Class, the file of a metric that scores; may be repeated")
+]
 HOME, DATA = Path("runs"), Path("datasets")
 
 

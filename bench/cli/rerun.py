@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import DATA, HOME, DataOption, ExecutorOption, HomeOption, JsonOption, debug, example
+from bench.cli.options import (
+    DATA,
+    HOME,
+    DataOption,
+    ExecutorOption,
+    HomeOption,
+    JsonOption,
+    LossFileOption,
+    MethodFileOption,
+    MetricFilesOption,
+    debug,
+    example,
+)
 
 app = typer.Typer()
 
@@ -15,15 +27,9 @@ app = typer.Typer()
 @app.command(epilog=example("rerun cut-3aba"))
 def rerun(
     run: Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")],
-    loss: Annotated[
-        str | None, typer.Option("--loss", help="FILE.py:Class, where the file of the run's loss is on this machine")
-    ] = None,
-    method: Annotated[
-        str | None, typer.Option("--method", help="FILE.py:Class, where the file of the run's method is")
-    ] = None,
-    metrics: Annotated[
-        list[str] | None, typer.Option("--metric", help="FILE.py:Class, where the file of a metric of the run is")
-    ] = None,
+    loss: LossFileOption = None,
+    method: MethodFileOption = None,
+    metrics: MetricFilesOption = None,
     executor: ExecutorOption = "local",
     home: HomeOption = HOME,
     data: DataOption = DATA,

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import DATA, HOME, DataOption, DeviceOption, HomeOption, debug, example
+from bench.cli.options import (
+    DATA,
+    HOME,
+    DataOption,
+    DeviceOption,
+    HomeOption,
+    LossFileOption,
+    MethodFileOption,
+    MetricFilesOption,
+    debug,
+    example,
+)
 
 app = typer.Typer()
 
@@ -14,15 +25,9 @@ app = typer.Typer()
 @app.command(epilog=example("run cut-3abaf1c2d4e5f607"))
 def run(
     key: Annotated[str, typer.Argument(help="a planned run: its key or a beginning of it")],
-    loss: Annotated[
-        str | None, typer.Option("--loss", help="FILE.py:Class, where the file of the run's loss is on this machine")
-    ] = None,
-    method: Annotated[
-        str | None, typer.Option("--method", help="FILE.py:Class, where the file of the run's method is")
-    ] = None,
-    metrics: Annotated[
-        list[str] | None, typer.Option("--metric", help="FILE.py:Class, where the file of a metric of the run is")
-    ] = None,
+    loss: LossFileOption = None,
+    method: MethodFileOption = None,
+    metrics: MetricFilesOption = None,
     device: DeviceOption = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,

@@ -15,6 +15,7 @@ from bench.cli.options import (
     DeviceOption,
     HomeOption,
     JsonOption,
+    MetricFilesOption,
     SetOption,
     debug,
     example,
@@ -40,9 +41,7 @@ def score(
         Path | None, typer.Option("--weights", help="a generator's checkpoint of CUT's or CycleGAN's code")
     ] = None,
     sets: SetOption = None,
-    metrics: Annotated[
-        list[str] | None, typer.Option("--metric", help="FILE.py:Class of a metric that the protocol names")
-    ] = None,
+    metrics: MetricFilesOption = None,
     train_segmenter: Annotated[
         bool, typer.Option("--train-segmenter", help="first train the protocol's segmentation network, if need be")
     ] = False,

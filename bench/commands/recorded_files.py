@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.base.errors import UsageError
+from bench.base.validation import one_line
 from bench.plugin.closure import closure
 from bench.plugin.discovery import find_plugin
 from bench.plugin.named import is_named, name_file
@@ -76,6 +77,10 @@ def placed(spec: RunSpec, found: Sequence[Place]) -> RunSpec:
     return spec
 
 
+def _refused(line: str) -> UsageError:
+    return UsageError(one_line(line))  # with names that a stranger chose
+
+
 def require_files(spec: RunSpec) -> None:
     """Refuse a run one of whose files is not here, not the recorded one, or not named.
 
@@ -87,16 +92,16 @@ def require_files(spec: RunSpec) -> None:
         kind = "method" if reference == spec.method else "loss" if reference in spec.plugins else "metric"
         option = f"--{kind} FILE:NAME"
         if not path.is_file():
-            raise UsageError(
+            raise _refused(
                 f"{path}: is not here, and run {spec.train_key} was planned with it (sha256 {sha256[:16]}...); say where "
                 f"that is with {option}"
             )
         if not is_named(path):  # not even read: whoever wrote the record chose it
-            raise UsageError(
+            raise _refused(
                 f"{path}: run {spec.train_key} runs this file; if you trust it, say so: --{kind} {reference}"
             )
         if closure(path).sha256() != sha256:
-            raise UsageError(
+            raise _refused(
                 f"{path}: is not the file of sha256 {sha256[:16]}... that run {spec.train_key} was planned with, or a "
                 f"module or data file of it has changed; restore it, or say where that is with {option}"
             )

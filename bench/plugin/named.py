@@ -17,7 +17,7 @@ VARIABLE = "CONTRASTBENCH_NAMED_FILES"
 
 def is_file_reference(reference: str) -> bool:
     """Whether a plugin is given as `FILE.py:Class`."""
-    return reference.rpartition(":")[0].endswith(".py")
+    return reference.rpartition(":")[0].endswith(".py") and "\0" not in reference
 
 
 def name_file(reference: str) -> None:
@@ -38,7 +38,10 @@ def named_files() -> list[str]:
 
 def is_named(path: Path) -> bool:
     """Whether a file was named."""
-    return str(path.expanduser().resolve()) in named_files()
+    try:
+        return str(path.expanduser().resolve()) in named_files()
+    except (OSError, RuntimeError, ValueError):  # no path at all, or of a user that there is not
+        return False
 
 
 class NotNamed(UsageError):
@@ -46,8 +49,8 @@ class NotNamed(UsageError):
 
     def __init__(self, kind: str, reference: str) -> None:
         super().__init__(
-            f"{kind} {reference}: is a file that a record names and this command line does not, so it is not run; if you "
-            f"trust it: --{kind} FILE.py:{reference.rpartition(':')[2]}"
+            f"{kind} {shown_reference(reference)}: is a file that a record names and this command line does not, so it is "
+            f"not run; if you trust it: --{kind} FILE.py:{shown_reference(reference.rpartition(':')[2])}"
         )
 
 

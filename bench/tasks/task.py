@@ -21,7 +21,7 @@ from bench.data.images import FileImages, ImageSet, Resized, evenly_spaced
 from bench.data.transforms import save_png
 from bench.metrics.scored_images import GeneratorView
 from bench.plugin.discovery import find_plugin, is_usable, load_plugin, plugins
-from bench.plugin.named import NotNamed, shown_reference
+from bench.plugin.named import NotNamed
 from bench.schema.run_spec import RunSpec, Split
 
 if TYPE_CHECKING:
@@ -316,7 +316,7 @@ def task_of(spec: RunSpec) -> Task:
     name = spec.task
     if not name:
         if not is_usable("method", spec.method):
-            raise NotNamed("method", shown_reference(spec.method))
+            raise NotNamed("method", spec.method)
         name = str(find_plugin("method", spec.method).literals.get("task"))
     if name not in plugins("task"):
         raise unknown_name("task", name, plugins("task"))
