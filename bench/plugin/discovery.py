@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from bench.base.entry_points import offered
 from bench.base.errors import BenchError, UsageError, unknown_name
 from bench.plugin.named import NotNamed, is_file_reference, is_named, name_file
 from bench.plugin.source import class_literals, first_line
@@ -151,7 +151,7 @@ def _built_in(kind: str) -> Iterator[Plugin]:
 
 
 def _from_entry_points(kind: str) -> Iterator[Plugin]:
-    for point in sorted(entry_points(group=f"contrastbench.{_PLURAL[kind]}"), key=lambda p: (p.name, p.value)):
+    for point in offered(f"contrastbench.{_PLURAL[kind]}"):
         origin = f"{point.dist.name} {point.dist.version}" if point.dist else "an entry point"
         path = _module_file(point.module)
         literals: dict[str, Any] = {"name": point.name}

@@ -34,11 +34,11 @@ from importlib.machinery import (
     SourceFileLoader,
     SourcelessFileLoader,
 )
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from bench.base.entry_points import offered, offered_groups
 from bench.plugin.source import parse
 
 PREFIX = "contrastbench_user_"
@@ -150,8 +150,7 @@ def _inside(folders: Sequence[Path | str], name: str) -> Found | None:
 @cache
 def plugin_packages() -> frozenset[str]:
     """Packages that bring plugins by entry points: their name and version are a result's provenance."""
-    groups = [group for group in entry_points().groups if group.startswith("contrastbench.")]
-    return frozenset(point.module.partition(".")[0] for group in groups for point in entry_points(group=group))
+    return frozenset(point.module.partition(".")[0] for group in offered_groups() for point in offered(group))
 
 
 def is_installed(name: str) -> bool:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from bench.base.entry_points import offered
 from bench.base.errors import BenchError
 
 
 def _folders(built_in: str, group: str) -> Iterator[tuple[str, Traversable]]:
     yield "built-in", files("protocols").joinpath(built_in)
-    for point in sorted(entry_points(group=group), key=lambda p: p.name):
+    for point in offered(group):
         origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.name
         try:
             yield origin, files(point.module)

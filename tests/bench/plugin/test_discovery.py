@@ -217,7 +217,7 @@ def test_two_plugins_of_one_name_are_an_error_that_names_both(site):
 
 def test_an_entry_point_without_a_distribution_is_named_too(monkeypatch):
     point = EntryPoint("mine", "colour:MeanColour", "contrastbench.metrics")
-    monkeypatch.setattr("bench.plugin.discovery.entry_points", lambda group: [point] if group == point.group else [])
+    monkeypatch.setattr("bench.plugin.discovery.offered", lambda group: [point] if group == point.group else [])
     monkeypatch.syspath_prepend(str(PLUGINS))
     plugins.cache_clear()
     assert plugins("metric")["mine"].origin == "an entry point"
