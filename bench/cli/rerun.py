@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -28,6 +27,6 @@ def rerun(
 
     results = Home.open(home, data)
     found = work(results, find_run(results, run), debug=debug(), quiet=as_json, executor=executor)
-    print(json.dumps(found, indent=1)) if as_json else print_rerun(found)
-    if not found["identical"]:
+    print(found.model_dump_json(indent=1)) if as_json else print_rerun(found)
+    if not found.identical:
         raise typer.Exit(1)

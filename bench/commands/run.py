@@ -13,9 +13,10 @@ from bench.base.device import chosen_device, require
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.hashing import file_sha256
 from bench.base.home import Home, RunFolder
+from bench.base.words import say
 from bench.data.opening import open_dataset
 from bench.ledger.difference import find_run
-from bench.ledger.folders import is_owned, run_state
+from bench.ledger.folders import examine, is_owned, run_state
 from bench.plugin.discovery import find_plugin
 from bench.run.executors.executor import Interrupted
 from bench.run.executors.local import LocalExecutor
@@ -62,9 +63,11 @@ def run(home: Home, text: str, files: dict[str, str], device: str | None, debug:
     for sha256, path in places:
         for one in (folder, *map(home.run, spec.needs.values())):
             write_spec(one.spec, read_spec(one.spec).with_file(sha256, path))
-    name = f"{spec.label} on {spec.data.name}, seed {spec.seed}"
+    name, console = f"{spec.label} on {spec.data.name}, seed {spec.seed}", Console()
+    for problem in examine(folder).problems:
+        say(console, f"damaged: {problem}")
     try:
-        with _term_is_ctrl_c(), RunView(Console(), home, {key: spec}, {key: name}, 1) as view:
+        with _term_is_ctrl_c(), RunView(console, home, {key: spec}, {key: name}, 1) as view:
             outcome = LocalExecutor(home, slots=1, debug=debug).run({key: spec}, view)[key]
     except Interrupted as stop:
         raise NotNow(str(stop)) from None
