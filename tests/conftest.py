@@ -43,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="REF",
         help="check this plugin too (tests/bench/test_conformance.py): a name or FILE.py:Class; may be repeated",
     )
+    parser.addoption(
+        "--flips",
+        type=int,
+        default=500,
+        help="how many single bits of records to flip (tests/bench/test_flipped_bits.py)",
+    )
 
 
 @dataclass

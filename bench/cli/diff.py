@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -26,4 +25,6 @@ def diff(
 
     results = Home(home.expanduser().absolute(), data.expanduser().absolute())
     found = difference(find_run(results, first), find_run(results, second))
-    print(json.dumps(found, indent=1)) if as_json else print_difference(found)
+    print(found.model_dump_json(indent=1)) if as_json else print_difference(found)
+    if found.problems:
+        raise typer.Exit(1)

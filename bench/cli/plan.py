@@ -44,6 +44,7 @@ def plan(
 ) -> None:
     """Show what a reproduction would run and cost, what is done already and what stands in its way."""
     from bench.commands.plan import plan_rows, print_plan
+    from bench.commands.status import is_shown_in_full
     from bench.plan.cost_of_plan import totals, waiting_costs
 
     def say(line: str) -> None:
@@ -56,3 +57,5 @@ def plan(
         print(json.dumps(found, indent=1, default=as_json_record))
     else:
         print_plan(grid, rows, waiting)
+    if not is_shown_in_full(rows):
+        raise typer.Exit(1)

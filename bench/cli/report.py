@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,13 +37,17 @@ def report(
     path = (output.expanduser() if output else root / "report.html").absolute()
     with Console(stderr=True).status("reading the results") as status:
         written = write_report(results, path, tables or [], scale, lambda line: status.update(escape(line)))
+    for problem in written.data["problems"]:
+        print(f"warning: not shown: {problem}", file=sys.stderr)
     if as_json:
         print(json.dumps({"report": str(written.path), "bytes": written.size, **written.data}, indent=1))
-        return
-    tabled, compared = len(written.data["tables"]), len(written.data["comparisons"])
-    counts = f"{_count(tabled, 'table')}, {_count(compared, 'comparison')}"
-    print(f"{written.path}: {counts}, {written.size / 1e6:.1f} MB")
-    print(f"open it in a browser: {written.path.as_uri()}")
+    else:
+        tabled, compared = len(written.data["tables"]), len(written.data["comparisons"])
+        counts = f"{_count(tabled, 'table')}, {_count(compared, 'comparison')}"
+        print(f"{written.path}: {counts}, {written.size / 1e6:.1f} MB")
+        print(f"open it in a browser: {written.path.as_uri()}")
+    if written.data["problems"]:
+        raise typer.Exit(1)
 
 
 def _count(count: int, noun: str) -> str:

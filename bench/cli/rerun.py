@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -51,6 +50,6 @@ def rerun(
         files={kind: reference for kind, reference in files.items() if reference is not None},
         metrics=metrics or [],
     )
-    print(json.dumps(found, indent=1)) if as_json else print_rerun(found)
-    if not found["identical"]:
+    print(found.model_dump_json(indent=1)) if as_json else print_rerun(found)
+    if not found.identical:
         raise typer.Exit(1)

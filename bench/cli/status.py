@@ -16,7 +16,7 @@ app = typer.Typer()
 def status(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption = False) -> None:
     """Show every run: what is done, running, failed or left."""
     from bench.base.home import Home
-    from bench.commands.status import print_status, status_rows
+    from bench.commands.status import is_shown_in_full, print_status, status_rows
 
     if home.expanduser().exists() and not home.expanduser().is_dir():
         raise UsageError(f"--home {home}: is not a folder; give the one that holds the runs")
@@ -25,3 +25,5 @@ def status(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption
         print(json.dumps(rows, indent=1, default=as_json_record))
     else:
         print_status(rows, home)
+    if not is_shown_in_full(rows):
+        raise typer.Exit(1)

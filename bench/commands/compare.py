@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.base.errors import BenchError, UsageError, unknown_name
-from bench.base.storage import read_object, write_json, write_text
+from bench.base.sealed import Damaged
+from bench.base.storage import write_text
 from bench.base.words import say, shown_path
 from bench.commands.execution import Execution
 from bench.compare.contenders import Entrant
@@ -117,11 +118,11 @@ def settle_name(comparison: Comparison, chosen: bool) -> None:
 
 def _held(folder: Path) -> set[str]:
     """The runs of the comparison in a folder, as far as its record can be read."""
-    contenders = (read_object(folder / "comparison.json") or {}).get("contenders")
-    if not isinstance(contenders, list):
+    try:
+        found = Findings.read(folder / "comparison.json", folder.name)
+    except Damaged:  # it is written anew
         return set()
-    keys = [contender.get("train_keys") for contender in contenders if isinstance(contender, dict)]
-    return {key for of in keys if isinstance(of, dict) for key in of.values()}
+    return {key for contender in (found.contenders if found else []) for key in contender.train_keys.values()}
 
 
 def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: str | None = None) -> bool:
@@ -145,7 +146,7 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
     with work.shown_in_mlflow():
         if work.todo:
             # from the start it says which runs are its own
-            write_json(comparison.folder / "comparison.json", comparison.findings().model_dump(mode="json"))
+            comparison.findings().write(comparison.folder / "comparison.json", comparison.name)
             outcomes = work.run(_Watch(comparison))
         findings = comparison.findings()
         paths = write(comparison, findings)
@@ -192,7 +193,7 @@ def write(comparison: Comparison, findings: Findings) -> list[Path]:
         "scores.csv": scores_table(findings).to_csv(index=False, lineterminator="\n"),
         "differences.csv": differences_table(findings).to_csv(index=False, lineterminator="\n"),
     }
-    write_json(folder / "comparison.json", findings.model_dump(mode="json"))
+    findings.write(folder / "comparison.json", comparison.name)
     for name, text in texts.items():
         write_text(folder / name, text)
     paths = [folder / name for name in ("comparison.json", *texts)] + write_figures(findings, grid.home, folder)

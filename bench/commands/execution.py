@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from rich.console import Console
 
 from bench.base.words import duration, say, shown_path
+from bench.ledger.folders import examine
 from bench.plan.grid import Grid
 from bench.run.executors.executor import Executor, Outcome, Update
 from bench.show.live import RunView
@@ -32,8 +33,10 @@ class Execution:
     def __init__(self, grid: Grid, executor: Executor, console: Console, mlflow: str | None) -> None:
         self.grid, self.executor, self.console, self.mlflow = grid, executor, console, mlflow
         self.started = time.monotonic()
-        grid.write_specs()
+        damage = grid.write_specs()
         self.todo = grid.unfinished()
+        for line in damage + [line for key in grid.runs for line in examine(grid.home.run(key)).problems]:
+            self._say(f"damaged: {line}")
         self.at_once = executor.at_once(self.todo.values())
         self._say(
             f"{len(grid.runs)} runs: {len(grid.runs) - len(self.todo)} done already, {len(self.todo)} to do, "

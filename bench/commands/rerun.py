@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich.console import Console
 
 from bench.base.errors import BenchError, UsageError
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained
+from bench.base.validation import Strict
 from bench.base.words import say
 from bench.commands.recorded_files import placed, places, require_files
 from bench.ledger.difference import difference
-from bench.ledger.folders import read_result
+from bench.ledger.folders import checked_result, metric_rows, read_result
 from bench.run.executors.executor import load_executor
 from bench.schema.run_spec import RunSpec, code_hash, read_spec, write_spec
 from bench.show.live import RunView
+
+
+class Rerun(Strict):
+    """A run and the same once more.
+
+    Attributes:
+        run, rerun: their folders.
+        weights, losses, scores: each part that is compared -> `same` or how it differs.
+        identical: whether all of it is bit-identical.
+        explanations: other versions or other code, one line each.
+    """
+
+    run: str
+    rerun: str
+    weights: dict[str, str]
+    losses: dict[str, str]
+    scores: dict[str, str]
+    identical: bool
+    explanations: list[str]
 
 
 def rerun(
@@ -28,7 +48,7 @@ def rerun(
     executor: str = "local",
     files: Mapping[str, str] | None = None,
     metrics: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Rerun:
     """Run a run's recorded specification in a fresh folder, `<home>/reruns/KEY/N`, and compare.
 
     A rerun that was interrupted is continued.
@@ -42,20 +62,17 @@ def rerun(
         files: `loss`, `method` -> FILE.py:Class, where the user's file of the run is on this machine.
         metrics: FILE.py:Class of the user's metrics that score it.
 
-    Returns:
-        `run`, `rerun` (folders), `weights`, `losses`, `scores` (each a part that is compared -> "same" or how it differs),
-        `identical`, and `explanations`: other versions or other code.
-
     Raises:
         UsageError: if the run is not finished, or one of its user's files is not named or has changed.
-        BenchError: if the rerun fails.
+        BenchError: if a record is damaged, or the rerun fails.
     """
     spec = read_spec(folder.spec)
-    if read_result(folder) is None:
+    if checked_result(folder) is None:
         raise UsageError(f"run {folder.key} is not finished; finish it first (run the command that started it again)")
     spec = placed(spec, places(spec, files or {}, metrics))
     require_files(spec)
     _require_weights(folder, spec)
+    metric_rows(folder)  # raises if the losses cannot be compared
     again = _fresh(home, spec)
     key = spec.train_key
     if read_result(again.run(key)) is None:
@@ -101,26 +118,28 @@ def _fresh(home: Home, spec: RunSpec) -> Home:
     return again
 
 
-def compare_runs(first: RunFolder, second: RunFolder, spec: RunSpec) -> dict[str, Any]:
+def compare_runs(first: RunFolder, second: RunFolder, spec: RunSpec) -> Rerun:
     """Compare weights, losses and scores of two finished runs of one specification, bit by bit."""
+    found = difference(first, second)
+    if found.problems:
+        raise BenchError(found.problems[0])
     weights = {f"epoch {epoch}": _weights(first, second, epoch) for epoch in spec.scored_epochs}
-    differences = difference(first, second)
-    scores = {name: "same" if a == b else f"{a} and {b}" for name, (a, b) in differences["scores"].items()}
+    scores = {name: "same" if a == b else f"{a} and {b}" for name, (a, b) in found.scores.items()}
     losses = _losses(first, second)
-    explanations = [f"{name}: {a} then, {b} now" for name, (a, b) in differences["versions"].items()]
-    if differences["code"]:
-        then = str((read_result(first) or {}).get("code"))[:12]
+    explanations = [f"{name}: {a} then, {b} now" for name, (a, b) in found.versions.items()]
+    if found.code:
+        result = read_result(first)
+        then = ", ".join(sorted(code[:12] for code in result.codes)) if result else "unknown"
         explanations.append(f"contrastbench's code: {then} then, {code_hash()[:12]} now")
-    parts = [*weights.values(), *losses.values(), *scores.values()]
-    return {
-        "run": str(first.path),
-        "rerun": str(second.path),
-        "weights": weights,
-        "losses": losses,
-        "scores": scores,
-        "identical": all(part == "same" for part in parts),
-        "explanations": explanations,
-    }
+    return Rerun(
+        run=str(first.path),
+        rerun=str(second.path),
+        weights=weights,
+        losses=losses,
+        scores=scores,
+        identical=all(part == "same" for part in (*weights.values(), *losses.values(), *scores.values())),
+        explanations=explanations,
+    )
 
 
 def _weights(first: RunFolder, second: RunFolder, epoch: int) -> str:
@@ -148,27 +167,25 @@ def _weights(first: RunFolder, second: RunFolder, epoch: int) -> str:
 
 
 def _losses(first: RunFolder, second: RunFolder) -> dict[str, str]:
-    rows = [folder.metrics.read_text(encoding="utf-8").splitlines() for folder in (first, second)]
+    # as text: -0 and 0 are not the same; how rows are linked to those before them is no loss
+    rows = [[json.dumps(row) for row in metric_rows(folder)] for folder in (first, second)]
     if rows[0] == rows[1]:
         return {f"{len(rows[0])} rows": "same"}
     place = next((i for i, (a, b) in enumerate(zip(*rows, strict=False)) if a != b), min(map(len, rows)))
     return {f"{len(rows[0])} rows": f"differ from row {place + 1} of {len(rows[1])}"}
 
 
-def print_rerun(outcome: dict[str, Any]) -> None:
+def print_rerun(found: Rerun) -> None:
     """Show the outcome of a rerun."""
     console = Console()
-    for part in ("weights", "losses", "scores"):
-        differing = {name: text for name, text in outcome[part].items() if text != "same"}
+    for part, compared in (("weights", found.weights), ("losses", found.losses), ("scores", found.scores)):
+        differing = {name: text for name, text in compared.items() if text != "same"}
+        extent = f"{len(compared)} of them" if part == "scores" else ", ".join(compared)
         if not differing:
-            say(console, f"{part}: bit-identical ({_extent(part, outcome[part])})")
+            say(console, f"{part}: bit-identical ({extent})")
         for name, text in differing.items():
             say(console, f"{part}: {name}: {text}")
-    if not outcome["identical"]:
-        for line in outcome["explanations"] or ["code, versions and device are the same: the run is not deterministic"]:
+    if not found.identical:
+        for line in found.explanations or ["code, versions and device are the same: the run is not deterministic"]:
             say(console, f"  {line}")
-    say(console, f"the rerun is in {outcome['rerun']}")
-
-
-def _extent(part: str, compared: dict[str, str]) -> str:
-    return f"{len(compared)} of them" if part == "scores" else ", ".join(compared)
+    say(console, f"the rerun is in {found.rerun}")

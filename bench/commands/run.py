@@ -11,10 +11,11 @@ from rich.console import Console
 from bench.base.device import chosen_device, require
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.home import Home, RunFolder
+from bench.base.words import say
 from bench.commands.recorded_files import placed, places, require_files
 from bench.data.opening import open_dataset
 from bench.ledger.difference import find_run
-from bench.ledger.folders import is_owned, run_state
+from bench.ledger.folders import examine, is_owned, run_state
 from bench.run.executors.executor import Interrupted
 from bench.run.executors.local import LocalExecutor
 from bench.schema.run_spec import RunSpec, read_spec, write_spec
@@ -62,9 +63,11 @@ def run(
     _require_possible(home, folder, spec)
     for one in (folder, *map(home.run, spec.needs.values())) if found else ():
         write_spec(one.spec, placed(read_spec(one.spec), found))
-    name = f"{spec.label} on {spec.data.name}, seed {spec.seed}"
+    name, console = f"{spec.label} on {spec.data.name}, seed {spec.seed}", Console()
+    for problem in examine(folder).problems:
+        say(console, f"damaged: {problem}")
     try:
-        with _term_is_ctrl_c(), RunView(Console(), home, {key: spec}, {key: name}, 1) as view:
+        with _term_is_ctrl_c(), RunView(console, home, {key: spec}, {key: name}, 1) as view:
             outcome = LocalExecutor(home, slots=1, debug=debug).run({key: spec}, view)[key]
     except Interrupted as stop:
         raise NotNow(str(stop)) from None

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.storage import read_object
-from bench.base.validation import Strict, validation_line
+from bench.base.validation import Strict
 from bench.base.words import duration, say
-from bench.ledger.folders import is_older_code, read_result, run_state
+from bench.ledger.folders import examine, read_progress, run_state
 from bench.schema.run_spec import RunSpec, read_spec
 
 
@@ -27,10 +25,11 @@ class RunRow(Strict):
         method, data, seed: what is trained on what.
         asked_by: protocols and scale that asked for it.
         needs: role -> train key of a run that must be finished first.
-        state, reason: how far it is, and why it is not further.
+        state, reason: how far it is, and why it is not further; `damaged` if a record is not what was written.
         step, total_steps: of its training.
         train_seconds: what the training took, None before it is finished.
-        older_code: whether its result was made by earlier code.
+        older_code: whether its training or a score was made by other code than the one installed now.
+        no_seal: whether a record is of an earlier format, which had no checksum.
         folder: where it is.
     """
 
@@ -46,32 +45,43 @@ class RunRow(Strict):
     total_steps: int | None = None
     train_seconds: float | None = None
     older_code: bool = False
+    no_seal: bool = False
     folder: str
 
 
 def run_row(folder: RunFolder, spec: RunSpec) -> RunRow:
-    """Raises BenchError if a record of the run holds something else than it should."""
+    """A run whose specification can be read."""
+    state: str
     state, reason = run_state(folder)
-    result = read_result(folder) or {}
-    progress = read_object(folder.progress) or {}
-    try:
-        return RunRow(
-            key=folder.key,
-            method=spec.label,
-            data=spec.data.name,
-            seed=spec.seed,
-            asked_by=spec.asked_by,
-            needs=spec.needs,
-            state=state,
-            reason=reason,
-            step=result.get("steps", progress.get("step", 0)),
-            total_steps=result.get("steps", progress.get("total_steps")),
-            train_seconds=result.get("train_seconds"),
-            older_code=is_older_code(folder),
-            folder=str(folder.path),
-        )
-    except ValidationError as error:
-        raise BenchError(validation_line(f"{folder.path}: damaged record", error)) from error
+    examined, progress = examine(folder), read_progress(folder)
+    if examined.problems and state != "running":
+        state, reason = "damaged", _joined(examined.problems)
+    result = examined.result
+    return RunRow(
+        key=folder.key,
+        method=spec.label,
+        data=spec.data.name,
+        seed=spec.seed,
+        asked_by=spec.asked_by,
+        needs=spec.needs,
+        state=state,
+        reason=reason,
+        step=result.steps if result else progress.step or 0,
+        total_steps=result.steps if result else progress.total_steps,
+        train_seconds=result.train_seconds if result else None,
+        older_code=examined.is_older_code,
+        no_seal=examined.has_no_seal,
+        folder=str(folder.path),
+    )
+
+
+def _joined(problems: Sequence[str]) -> str:
+    return problems[0] + (f" (and {len(problems) - 1} more like it)" if len(problems) > 1 else "")
+
+
+def is_shown_in_full(rows: Sequence[RunRow]) -> bool:
+    """Whether no run lacks something because a record is damaged or cannot be read."""
+    return all(row.state not in ("damaged", "unreadable") for row in rows)
 
 
 def runs_left(rows: Sequence[RunRow]) -> int:
@@ -114,7 +124,8 @@ def print_rows(console: Console, rows: Sequence[tuple[RunRow, float | None]], ti
         table.add_column(name, no_wrap=name not in ("data", "state"), overflow="fold")
     for row, seconds in rows:
         total = row.total_steps
-        state = row.state + (" (older code)" if row.older_code else "")
+        marks = [mark for mark, is_so in (("older code", row.older_code), ("no seal", row.no_seal)) if is_so]
+        state = row.state + (f" ({', '.join(marks)})" if marks else "")
         table.add_row(
             escape(row.key),
             row.data or "",

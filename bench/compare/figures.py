@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 from pydantic import ValidationError
 
+from bench.base.errors import BenchError
 from bench.base.hashing import file_sha256
 from bench.base.home import Home
 from bench.base.storage import write_atomically, write_text
 from bench.base.validation import Strict
 from bench.compare.findings import ContenderFindings, Duel, Findings
+from bench.ledger.folders import metric_rows
 from bench.schema.run_spec import code_hash, digest
 from bench.show.curves import Series, loss_curves, score_curves
 from bench.show.curves import curves_figure as draw_curves
@@ -160,14 +163,7 @@ def _draw_differences(axis: Axes, duels: Sequence[Duel], lines: int) -> None:
 
 def curves_figure(findings: Findings, home: Home) -> Figure | None:
     """The losses that the candidate logs, and the score that chooses checkpoints, against the images seen."""
-    series = [
-        Series(
-            contender.label,
-            loss_curves(home, contender.train_keys, batch_size(contender)),
-            score_curves(home, contender.train_keys, batch_size(contender)),
-        )
-        for contender in findings.contenders
-    ]
+    series = [_series(contender, home) for contender in findings.contenders]
     if not series[0].loss_names:
         return None
     figure = draw_curves(series, series[0].loss_names, findings.metrics, WIDTH)
@@ -176,6 +172,16 @@ def curves_figure(findings: Findings, home: Home) -> Figure | None:
         "images seen   ·   line: mean over seeds, band: smallest to largest", fontsize="small", color="0.3"
     )
     return figure
+
+
+def _series(contender: ContenderFindings, home: Home) -> Series:
+    """A contender's curves, of those of its runs whose records are what was written; its problems name the others."""
+    batch, keys = batch_size(contender), {}
+    for seed, key in contender.train_keys.items():
+        with suppress(BenchError):
+            metric_rows(home.run(key))
+            keys[seed] = key
+    return Series(contender.label, loss_curves(home, keys, batch), score_curves(home, keys, batch))
 
 
 def batch_size(contender: ContenderFindings) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.base.sealed import Record
 from bench.compare.contenders import Entrant
-from bench.ledger.folders import chosen_epochs, run_state, scores_frame
+from bench.ledger.folders import chosen_epochs, examine, run_state, scores_frame
 from bench.plan.grid import Grid
 from bench.plugin.discovery import find_plugin
 from bench.schema.cell import CHECKPOINTS, Checkpoint, Measured
@@ -62,7 +63,7 @@ class Duel(_Record):
     judgement: Judgement
 
 
-class Findings(_Record):
+class Findings(Record):
     """A whole comparison, as `comparison.json` holds it.
 
     Attributes:
@@ -72,6 +73,10 @@ class Findings(_Record):
         contenders: the candidate first.
         duels: in the order of metrics, then of contenders.
     """
+
+    kind: ClassVar[str] = "comparison"
+    way_out: ClassVar[str] = "run its compare command again, or remove its folder to go on without it"
+    new: ClassVar[frozenset[str]] = frozenset()
 
     name: str
     protocol: str
@@ -136,6 +141,12 @@ def collect(
                 for row in frame[(frame["metric"] == metric) & (frame["state"] == "not available")].itertuples():
                     missing[metric] = str(row.reason)
         states = {seed: run_state(grid.home.run(key)) for seed, key in train_keys.items()}
+        damaged = [
+            f"seed {seed}: {line}"
+            for seed, key in train_keys.items()
+            if states[seed][0] == "done"
+            for line in examine(grid.home.run(key)).problems
+        ]
         contenders.append(
             ContenderFindings(
                 label=entrant.label,
@@ -148,7 +159,8 @@ def collect(
                     f"seed {seed} {state}{f': {reason}' if reason else ''}"
                     for seed, (state, reason) in states.items()
                     if state != "done"
-                ],
+                ]
+                + damaged,
                 scores={metric: by_rule for metric, by_rule in scores.items() if by_rule},
             )
         )

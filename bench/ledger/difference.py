@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ from rich.table import Table
 
 from bench.base.errors import UsageError, unknown_name
 from bench.base.home import Home, RunFolder
+from bench.base.validation import Strict
 from bench.base.words import say
-from bench.ledger.folders import read_result, run_state
+from bench.ledger.folders import examine, run_state
 from bench.ledger.scores import read_score, score_key, wanted
+from bench.schema.cell import State
 from bench.schema.run_spec import RunSpec, read_spec
 
-SECTIONS = ("config", "data", "code", "versions")
+Pair = tuple[Any, Any]
 _MADE_ON = ("device", "card", "driver")
 
 
@@ -40,39 +43,84 @@ def find_run(home: Home, text: str) -> RunFolder:
     return runs[fitting[0]]
 
 
-def difference(first: RunFolder, second: RunFolder) -> dict[str, Any]:
-    """Everything in which two runs differ, and their scores.
+class Difference(Strict):
+    """Two runs side by side; a pair is of their values, None where one lacks it.
 
-    Returns:
-        `runs` (folders and states), `config`, `data`, `code`, `versions` (name -> the two values, only where they
-        differ; None where one run lacks it) and `scores` (all of them).
+    Attributes:
+        runs, states: the folders, and how far each is.
+        config, data, code, versions: name -> the two values, only where they differ.
+        scores: all of them, by name.
+        problems: a line for each record of either that is not what was written, and so left out.
     """
+
+    runs: tuple[str, str]
+    states: tuple[State, State]
+    config: dict[str, Pair]
+    data: dict[str, Pair]
+    code: dict[str, Pair]
+    versions: dict[str, Pair]
+    scores: dict[str, tuple[float | None, float | None]]
+    problems: list[str]
+
+    @property
+    def sections(self) -> dict[str, dict[str, Pair]]:
+        """What differs, by subject."""
+        return {"config": self.config, "data": self.data, "code": self.code, "versions": self.versions}
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What is compared of one run: a section's values by name."""
+
+    state: State
+    config: dict[str, Any]
+    data: dict[str, Any]
+    code: dict[str, Any]
+    versions: dict[str, Any]
+    scores: dict[str, float]
+    problems: list[str]
+
+
+def difference(first: RunFolder, second: RunFolder) -> Difference:
+    """Everything in which two runs differ, and their scores."""
     a, b = _facts(first), _facts(second)
-    report: dict[str, Any] = {"runs": [str(first.path), str(second.path)], "states": [a["state"], b["state"]]}
-    for section in SECTIONS:
-        left, right = a[section], b[section]
-        names = dict.fromkeys([*left, *right])
-        report[section] = {n: [left.get(n), right.get(n)] for n in names if left.get(n) != right.get(n)}
-    scores = dict.fromkeys([*a["scores"], *b["scores"]])
-    report["scores"] = {name: [a["scores"].get(name), b["scores"].get(name)] for name in scores}
-    return report
+
+    def pairs(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Pair]:
+        return {name: (left.get(name), right.get(name)) for name in dict.fromkeys([*left, *right])}
+
+    def differing(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Pair]:
+        return {name: pair for name, pair in pairs(left, right).items() if pair[0] != pair[1]}
+
+    return Difference(
+        runs=(str(first.path), str(second.path)),
+        states=(a.state, b.state),
+        config=differing(a.config, b.config),
+        data=differing(a.data, b.data),
+        code=differing(a.code, b.code),
+        versions=differing(a.versions, b.versions),
+        scores=pairs(a.scores, b.scores),
+        problems=list(dict.fromkeys([*a.problems, *b.problems])),
+    )
 
 
-def _facts(folder: RunFolder) -> dict[str, Any]:
-    spec, result = read_spec(folder.spec), read_result(folder) or {}
-    return {
-        "state": run_state(folder)[0],
-        "config": {"method": spec.label}
+def _facts(folder: RunFolder) -> _Facts:
+    spec, examined = read_spec(folder.spec), examine(folder)
+    result = examined.result
+    made_on = {name: getattr(result, name, None) or None for name in _MADE_ON}
+    return _Facts(
+        state=run_state(folder)[0],
+        config={"method": spec.label}
         | _flat(spec.config)
         | {"seed": spec.seed, "device": spec.device, "precision": spec.precision, "threads": spec.threads}
         | {f"needs {role}": key for role, key in spec.needs.items()},
-        "data": _flat(spec.data.model_dump(mode="json")) | {"fingerprint": spec.fingerprint},
-        "code": {"contrastbench": result.get("code")}
+        data=_flat(spec.data.model_dump(mode="json")) | {"fingerprint": spec.fingerprint},
+        code={"contrastbench": ", ".join(sorted(result.codes)) if result else None}
         | {f"revision of {name}": number for name, number in spec.revisions.items()}
         | {f"file {Path(name.rpartition(':')[0]).name}": sha256 for name, sha256 in spec.plugins.items()},
-        "versions": dict(result.get("versions", {})) | {name: result.get(name) or None for name in _MADE_ON},
-        "scores": scores_of(folder, spec),
-    }
+        versions=(result.versions if result else {}) | made_on,
+        scores=scores_of(folder, spec),
+        problems=examined.problems,
+    )
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -82,29 +130,28 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def scores_of(folder: RunFolder, spec: RunSpec) -> dict[str, float | None]:
+def scores_of(folder: RunFolder, spec: RunSpec) -> dict[str, float]:
     """Every score on disk, as `epoch 8, test, L1` -> value."""
     scores = {}
     for epoch, split, use in wanted(spec, ("validation", "test")):
         stored = read_score(folder, score_key(spec, epoch, split, use))
-        if stored is not None and stored["state"] == "done":
-            scores[f"epoch {epoch}, {split}, {use.metric}"] = stored["value"]
+        if stored is not None and stored.value is not None:
+            scores[f"epoch {epoch}, {split}, {use.metric}"] = stored.value
     return scores
 
 
-def print_difference(report: dict[str, Any]) -> None:
+def print_difference(found: Difference) -> None:
     """Show two runs side by side."""
     console = Console()
-    for letter, folder, state in zip("AB", report["runs"], report["states"], strict=True):
+    for letter, folder, state in zip("AB", found.runs, found.states, strict=True):
         say(console, f"{letter}: {folder} ({state})")
-    equal = [section for section in SECTIONS if not report[section]]
-    for section in (*SECTIONS, "scores"):
-        if not report[section]:
+    for section, rows in {**found.sections, "scores": found.scores}.items():
+        if not rows:
             continue
         table = Table(box=None, pad_edge=False, title=section, title_justify="left")
         for heading in ("", "A", "B", *(["B - A"] if section == "scores" else [])):
             table.add_column(heading, overflow="fold")
-        for name, (a, b) in report[section].items():
+        for name, (a, b) in rows.items():
             if section != "scores":
                 table.add_row(name, _shown(a), _shown(b))
             elif a is None or b is None:
@@ -113,8 +160,10 @@ def print_difference(report: dict[str, Any]) -> None:
                 table.add_row(name, _number(a), _number(b), f"{b - a:+.4g}" if a != b else "same")
         console.print()
         console.print(table)
-    if equal:
+    if equal := [section for section, rows in found.sections.items() if not rows]:
         say(console, f"\nthe same: {', '.join(equal)}")
+    for problem in found.problems:
+        say(console, f"not shown: {problem}")
 
 
 def _number(value: float | None) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
-from bench.base.errors import BenchError, NotAvailable
+from bench.base.errors import NotAvailable
 from bench.base.home import RunFolder
+from bench.base.sealed import Damaged
 from bench.base.storage import read_object
-from bench.ledger.scores import read_score, score_key, wanted
+from bench.ledger.losses import WAY_OUT, read_losses
+from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted
 from bench.schema.cell import Checkpoint, State
+from bench.schema.records import RunError, RunProgress, RunResult
 from bench.schema.run_spec import RunSpec, code_hash
 
 if TYPE_CHECKING:
@@ -32,39 +38,122 @@ def is_owned(folder: RunFolder) -> bool:
     return False
 
 
-def read_result(folder: RunFolder) -> dict[str, Any] | None:
-    """What a run wrote when it was done (`bench.run.execute`); None if it is not, or if the file is damaged."""
-    result = read_object(folder.result)
-    return result if result is not None and result.keys() >= {"code", "steps", "train_seconds"} else None
+def checked_result(folder: RunFolder) -> RunResult | None:
+    """What a run wrote when it was done (`bench.run.execute`); None if it is not.
+
+    Raises:
+        Damaged: it is not what was written.
+    """
+    result = RunResult.read(folder.result, folder.key)
+    if result is not None and result.key != folder.key:
+        raise Damaged(f"{folder.result}: is of run {result.key}; {RunResult.way_out}")
+    return result
+
+
+def read_result(folder: RunFolder) -> RunResult | None:
+    """What a run wrote when it was done; None if it is not, or if the file is damaged."""
+    try:
+        return checked_result(folder)
+    except Damaged:
+        return None
+
+
+def read_error(folder: RunFolder) -> RunError | None:
+    """Why the last attempt at a run failed; a damaged file says so itself. None if it did not."""
+    try:
+        return RunError.read(folder.error, folder.key)
+    except Damaged as error:
+        return RunError(message=str(error))
+
+
+def read_progress(folder: RunFolder) -> RunProgress:
+    """Where a run's process is or was; empty if that cannot be read, which its process will mend."""
+    with suppress(ValidationError):
+        return RunProgress.model_validate(read_object(folder.progress) or {}, strict=True)
+    return RunProgress()
 
 
 def run_state(folder: RunFolder) -> tuple[State, str]:
-    """The state of a run and, if it failed, why in one line."""
-    if read_result(folder) is not None:
-        return "done", ""
+    """The state of a run and, if it is not done, why in one line."""
+    damage = ""
+    try:
+        if checked_result(folder) is not None:
+            return "done", ""
+    except Damaged as error:
+        damage = str(error)
     if is_owned(folder):
         return "running", ""
-    if (error := read_object(folder.error)) is not None:
-        return "failed", str(error.get("message", f"see {folder.log}"))
-    progress = read_object(folder.progress) or {}
-    has_begun = "step" in progress and "total_steps" in progress
-    steps = f"{progress['step']} of {progress['total_steps']} steps are done" if has_begun else ""
-    return "not run", steps
+    if (failure := read_error(folder)) is not None:
+        return "failed", failure.message
+    progress = read_progress(folder)
+    has_begun = progress.step is not None and progress.total_steps is not None
+    steps = f"{progress.step} of {progress.total_steps} steps are done" if has_begun else ""
+    return "not run", damage or steps
 
 
-def is_older_code(folder: RunFolder) -> bool:
-    """Whether a finished run was made by other source than the one installed now."""
-    result = read_result(folder)
-    return result is not None and result["code"] != code_hash()
+@dataclass(frozen=True)
+class Examined:
+    """Every record of a run that was made by training and scoring, checked.
+
+    Attributes:
+        result: None if there is none, or if it is damaged.
+        scores: those that are what was written.
+        problems: a line for each record that is not.
+    """
+
+    result: RunResult | None
+    scores: list[StoredScore]
+    problems: list[str]
+
+    @property
+    def is_older_code(self) -> bool:
+        """Whether any part of a finished run was made by other source than the one installed now."""
+        if self.result is None:
+            return False
+        return is_older(self.result.codes | {score.made.code for score in self.scores if score.made is not None})
+
+    @property
+    def has_no_seal(self) -> bool:
+        """Whether any record is of an earlier format, which had no checksum."""
+        return any(not record.seal for record in (*([self.result] if self.result else []), *self.scores))
+
+
+def examine(folder: RunFolder) -> Examined:
+    """Check the result, the scores and the loss log of a run; of one that another process does, no log.
+
+    Nothing is imported for it: a run of a metric that is not installed here is examined too.
+    """
+    result, scores, problems = None, [], []
+    try:
+        result = checked_result(folder)
+    except Damaged as error:
+        problems.append(str(error))
+    for path in sorted(folder.scores.glob("*.json")):
+        try:
+            if (score := checked_score(folder, path.stem)) is not None:
+                scores.append(score)
+        except Damaged as error:
+            problems.append(str(error))
+    if result is not None and not is_owned(folder):
+        try:
+            check_losses(folder, result)
+        except Damaged as error:
+            problems.append(str(error))
+    return Examined(result, scores, problems)
+
+
+def is_older(codes: Iterable[str]) -> bool:
+    """Whether any of these hashes is of other source than the one installed now."""
+    return any(code != code_hash() for code in codes)
 
 
 def has_all_scores(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> bool:
     """Whether everything the evaluation wants is measured, leaving out what this machine cannot measure yet."""
     for epoch, split, use in wanted(spec, splits):
         stored = read_score(folder, score_key(spec, epoch, split, use))
-        if stored is None or stored["state"] == "failed":
+        if stored is None or stored.state == "failed":
             return False
-        if stored["state"] == "not available" and _has_become_available(use.metric, folder.path.parent / "weights"):
+        if stored.state == "not available" and _has_become_available(use.metric, folder.path.parent / "weights"):
             return False
     return True
 
@@ -84,30 +173,24 @@ def _has_become_available(metric: str, weights: Path) -> bool:
 
 
 def scores_frame(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> pd.DataFrame:
-    """Every score of one run that its evaluation wants.
+    """Every score of one run that its evaluation wants; a damaged one is not run, and says why.
 
     Returns:
-        Columns epoch, split, metric, key, state, reason, value and the whole stored `score`.
+        Columns epoch, split, metric, key, state, reason, value and the whole stored `score`, None where there is none.
     """
     import pandas as pd
 
-    rows: list[dict[str, Any]] = []
+    columns = ["epoch", "split", "metric", "key", "state", "reason", "value", "score"]
+    rows: list[tuple[Any, ...]] = []
     for epoch, split, use in wanted(spec, splits):
         key = score_key(spec, epoch, split, use)
-        stored = read_score(folder, key) or {"state": "not run", "reason": "", "value": None}
-        rows.append(
-            {
-                "epoch": epoch,
-                "split": split,
-                "metric": use.metric,
-                "key": key,
-                "state": stored["state"],
-                "reason": stored.get("reason", ""),
-                "value": stored["value"],
-                "score": stored,
-            }
-        )
-    columns = ["epoch", "split", "metric", "key", "state", "reason", "value", "score"]
+        stored, reason = None, ""
+        try:
+            stored = checked_score(folder, key)
+        except Damaged as error:
+            reason = str(error)
+        found = ("not run", reason, None) if stored is None else (stored.state, stored.reason, stored.value)
+        rows.append((epoch, split, use.metric, key, *found, stored))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -137,22 +220,25 @@ def metric_rows(folder: RunFolder) -> list[dict[str, Any]]:
     """A run's losses, one row per logged window; an unfinished last line is left out.
 
     Raises:
-        BenchError: if a line is damaged.
+        Damaged: they are not what was written; of a finished run, also if the last ones are missing.
     """
-    rows: list[dict[str, Any]] = []
-    lines = folder.metrics.read_bytes().splitlines() if folder.metrics.exists() else []
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if isinstance(row, dict) and row.keys() >= {"step", "epoch"}:
-            rows.append(row)
-        elif number < len(lines):
-            raise BenchError(
-                f"{folder.metrics}: line {number} is damaged; weights and scores are not affected, but to have the losses "
-                "again, remove the run's folder and run the command again"
-            )
+    result = None if is_owned(folder) else read_result(folder)
+    return read_losses(folder.metrics, folder.key)[0] if result is None else check_losses(folder, result)
+
+
+def check_losses(folder: RunFolder, result: RunResult) -> list[dict[str, Any]]:
+    """The losses of a finished run.
+
+    Raises:
+        Damaged: they are not those of when it was finished.
+    """
+    rows, chain = read_losses(folder.metrics, folder.key)
+    if result.losses is not None and chain.seal() != result.losses:
+        raise Damaged(
+            f"{folder.metrics}: has {len(rows)} rows that are not the {result.losses.rows} that the run wrote; {WAY_OUT}"
+        )
+    if (rows[-1]["step"] if rows else 0) != result.steps:
+        raise Damaged(f"{folder.metrics}: does not end with step {result.steps}, the run's last; {WAY_OUT}")
     return rows
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from bench.base.home import RunFolder
-from bench.base.storage import read_json
-from bench.metrics.metric import load_metric
+from bench.base.sealed import Damaged, Record
+from bench.metrics.metric import Score, load_metric
 from bench.plugin.discovery import find_plugin, is_usable
 from bench.plugin.named import say_left_out
 from bench.schema.protocol import MetricUse
+from bench.schema.records import Made
 from bench.schema.run_spec import RunSpec, Split, content_name, digest
 
 
@@ -33,10 +36,58 @@ def wanted(spec: RunSpec, splits: Sequence[str]) -> list[tuple[int, Split, Metri
     return scores
 
 
-def read_score(folder: RunFolder, key: str) -> dict[str, Any] | None:
-    """A stored score, or None if it is missing or damaged."""
-    stored = read_json(folder.scores / f"{key}.json")
-    return stored if isinstance(stored, dict) and "state" in stored else None
+class StoredScore(Score, Record):
+    """A score on disk.
+
+    Attributes:
+        key: from `score_key`, the name of its file.
+        run, epoch, split: of which checkpoint on which images.
+        checkpoint: sha256 of the weights; None where the checkpoint does not say.
+        made: what measured it, beside device and threads; None in the earlier format.
+    """
+
+    kind: ClassVar[str] = "score"
+    way_out: ClassVar[str] = "the score counts as missing: run the command that wanted it again, which measures it anew"
+    new: ClassVar[frozenset[str]] = frozenset({"checkpoint", "made"})
+
+    key: str
+    run: str
+    epoch: int
+    split: Split
+    checkpoint: str | None = None
+    made: Made | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.state == "done") != (self.value is not None):
+            raise ValueError(f"a score that is {self.state} {'has no' if self.value is None else 'has a'} value")
+        return self
+
+
+def score_identity(run: str, key: str) -> str:
+    """What a score's seal says it is of."""
+    return f"{run}, score {key}"
+
+
+def checked_score(folder: RunFolder, key: str) -> StoredScore | None:
+    """A stored score; None if it is missing.
+
+    Raises:
+        Damaged: it is not what was written.
+    """
+    path = folder.scores / f"{key}.json"
+    stored = StoredScore.read(path, score_identity(folder.key, key))
+    if stored is not None and (stored.run, stored.key) != (folder.key, key):
+        raise Damaged(f"{path}: is score {stored.key} of run {stored.run}; {StoredScore.way_out}")
+    return stored
+
+
+def read_score(folder: RunFolder, key: str) -> StoredScore | None:
+    """A stored score; None if it is missing, or damaged and so to be measured again."""
+    try:
+        return checked_score(folder, key)
+    except Damaged:
+        return None
 
 
 def score_key(spec: RunSpec, epoch: int, split: Split, use: MetricUse) -> str:

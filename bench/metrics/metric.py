@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from statistics import fmean
@@ -123,10 +124,14 @@ class Metric(ABC):
             inputs = self.prepare(images, settings)
             value, interval = self.measure(inputs, settings)
             ceiling = self.ceiling(inputs, settings)
+            if not math.isfinite(value):
+                raise BenchError(f"{self.name} of these images is {value}, no finite number")
         except NotAvailable as error:
             state, reason = "not available", str(error)
         except BenchError as error:
-            state, reason = "failed", str(error)
+            value, interval, ceiling, state, reason = None, None, None, "failed", str(error)
+        if interval is not None and not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+            interval = None
         return Score(
             metric=self.name,
             revision=self.revision,

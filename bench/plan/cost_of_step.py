@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import statistics
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.base.device import DeviceType, require
 from bench.base.errors import BenchError
 from bench.base.home import Home
-from bench.base.storage import read_json, write_json
+from bench.base.storage import read_object, write_json
 from bench.ledger.folders import read_result
 from bench.plan.resolve import Resolution, resolve
 from bench.plugin.config import LENGTH_FIELDS
@@ -110,22 +111,16 @@ class Calibrations:
     def __init__(self, home: Home, device: DeviceType = "cpu") -> None:
         self.path: Path = home.root / "calibration.json"
         self.device = device
-        stored = read_json(self.path)
-        self._stored: dict[str, dict[str, Any]] = stored if isinstance(stored, dict) else {}
+        self._stored = {name: entry for name, entry in (read_object(self.path) or {}).items() if _is_entry(entry)}
         self._runs: dict[str, list[float]] = {}
         for folder in home.runs():
             result = read_result(folder)
-            if (
-                result
-                and result["train_seconds"]
-                and result["steps"]
-                and result.get("device", self.device) == self.device
-            ):
+            if result and result.train_seconds and result.device in ("", self.device):
                 try:
                     key = Workload.of_spec(read_spec(folder.spec), {}).key
                 except BenchError:  # `status` says what is wrong with it
                     continue
-                self._runs.setdefault(key, []).append(float(result["train_seconds"]) / int(result["steps"]))
+                self._runs.setdefault(key, []).append(result.train_seconds / result.steps)
 
     def cost(self, workload: Workload) -> Cost:
         """What is known; the sizes are counted on first asking."""
@@ -152,6 +147,13 @@ class Calibrations:
     def _keep(self, workload: Workload, entry: dict[str, Any]) -> None:
         self._stored[self._name(workload)] = entry
         write_json(self.path, self._stored)
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether it is what was kept of a workload: sizes, and perhaps a time; anything else is measured anew."""
+    with suppress(ValidationError):
+        return bool(Cost.model_validate(entry, strict=True))
+    return False
 
 
 def sizes(method: Method) -> tuple[int, int]:

@@ -236,10 +236,14 @@ class Grid:
             except BenchError as error:
                 cell.blocked = ("failed", str(error))
 
-    def write_specs(self) -> None:
-        """Write every run's `spec.json`, so that a run's process knows what to do."""
-        for key, spec in self.runs.items():
-            write_spec(self.home.run(key).spec, spec)
+    def write_specs(self) -> list[str]:
+        """Write every run's `spec.json`, so that a run's process knows what to do.
+
+        Returns:
+            A line for each that was damaged, and is written anew.
+        """
+        damage = [write_spec(self.home.run(key).spec, spec) for key, spec in self.runs.items()]
+        return [line for line in damage if line]
 
     def unfinished(self) -> dict[str, RunSpec]:
         """The runs that still have something to do: training, or scores that this machine could measure."""

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, TypeVar
 
 from bench.base.errors import BenchError, UsageError, unknown_name
 from bench.base.home import Home
-from bench.base.validation import validation_line
-from bench.schema.cell import Cell
+from bench.schema.cell import Cell, TableCells
 from bench.schema.protocol import SCALES
 from bench.schema.table import Table, load_table, table_names
 from results.tables.layout import place
 
 if TYPE_CHECKING:
     from bench.compare.findings import Findings
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,11 @@ class TableResult:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything that a report shows."""
+    """Everything that a report shows, and a line for each file that it cannot show."""
 
     tables: list[TableResult]
     comparisons: list[Findings]
+    problems: list[str] = field(default_factory=list)
 
 
 def read_contents(home: Home, names: Sequence[str] = (), scale: str | None = None) -> Contents:
@@ -58,18 +58,25 @@ def read_contents(home: Home, names: Sequence[str] = (), scale: str | None = Non
 
     Raises:
         UsageError: if there is nothing to show, or a name is not in this results root; says which command makes it.
-        BenchError: for a damaged file, naming it.
     """
+    from bench.compare.findings import Findings
+
     if scale is not None and scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
-    tables = [read_table(path) for path in home.table_cells()]
-    comparisons = [read_comparison(path) for path in home.comparisons()]
+    problems: list[str] = []
+    tables = _readable(read_table, home.table_cells(), problems)
+    comparisons = _readable(Findings.of_folder, home.comparisons(), problems)
+    if not tables and not comparisons and problems:
+        raise BenchError(problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))
     if not tables and not comparisons:
         raise UsageError(
             f"{home.root}: no table and no comparison to report; make one with: "
             f"contrastbench reproduce src-hdce/main --scale smoke --home {home.root}"
         )
+    known = {result.table.name for result in tables} | {findings.name for findings in comparisons}
     for name in names:
+        if problems and name not in known:  # perhaps one of those that cannot be read
+            raise BenchError("; ".join(problems))
         _require(name, scale, tables, comparisons, home.root)
     chosen_tables = [
         result for result in tables if (not names or result.table.name in names) and scale in (None, result.scale)
@@ -85,7 +92,18 @@ def read_contents(home: Home, names: Sequence[str] = (), scale: str | None = Non
         )
         raise UsageError(f"{home.root}: nothing of scale {scale}; there is {scales or 'no table'}")
     chosen_tables.sort(key=lambda result: (result.table.name, SCALES.index(result.scale)))
-    return Contents(chosen_tables, chosen_comparisons)
+    return Contents(chosen_tables, chosen_comparisons, problems)
+
+
+def _readable(read: Callable[[Path], Found], paths: Sequence[Path], problems: list[str]) -> list[Found]:
+    """What can be read of some files; of the others a line each goes to the problems."""
+    found = []
+    for path in paths:
+        try:
+            found.append(read(path))
+        except BenchError as error:
+            problems.append(str(error))
+    return found
 
 
 def _require(name: str, scale: str | None, tables: list[TableResult], comparisons: list[Findings], root: Path) -> None:
@@ -109,44 +127,17 @@ def read_table(path: Path) -> TableResult:
     Raises:
         BenchError: if it is damaged, or was made from a table or version that is not installed; names the file.
     """
-    try:
-        content = json.loads(path.read_bytes())
-        cells = [Cell.model_validate(cell) for cell in content["cells"]]
-        identity, scale = str(content["table"]), cells[0].scale
-        name = identity.partition("@")[0]
-    except ValidationError as error:
-        raise BenchError(f"{validation_line(str(path), error)}; {_way_out(path)}") from error
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise BenchError(f"{path}: is damaged ({type(error).__name__}: {error}); {_way_out(path)}") from error
+    content = TableCells.of_folder(path)
+    identity, cells = content.table, content.cells
+    name, scale = identity.partition("@")[0], cells[0].scale
     try:
         table = load_table(name)
     except UsageError as error:
         raise BenchError(f"{path}: {error}; install what provides it or remove the folder") from error
     if table.id != identity:
-        raise BenchError(f"{path}: is of {identity}, installed is {table.id}; {_way_out(path)}")
+        raise BenchError(f"{path}: is of {identity}, installed is {table.id}; {TableCells.way_out}")
     try:
         place(table, cells)
     except BenchError as error:
-        raise BenchError(f"{path}: {error}; {_way_out(path)}") from error
+        raise BenchError(f"{path}: {error}; {TableCells.way_out}") from error
     return TableResult(table, scale, cells, path)
-
-
-def _way_out(path: Path, command: str = "reproduce") -> str:
-    return f"run its {command} command again, or remove {path.parent.name} to report without it"
-
-
-def read_comparison(path: Path) -> Findings:
-    """Read a comparison's `comparison.json`.
-
-    Raises:
-        BenchError: if it is damaged; names the file.
-    """
-    from bench.compare.findings import Findings
-
-    way_out = _way_out(path, "compare")
-    try:
-        return Findings.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise BenchError(f"{validation_line(str(path), error)}; {way_out}") from error
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be read: {error.strerror}; {way_out}") from error

@@ -10,9 +10,8 @@ from typing import Any, get_args
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.storage import read_object
 from bench.base.words import duration
-from bench.ledger.folders import is_older_code, read_result, run_state
+from bench.ledger.folders import Examined, examine, read_progress, run_state
 from bench.report.anchors import Anchors
 from bench.report.contents import Contents, TableResult
 from bench.report.wording import VERDICT_WORDS
@@ -22,7 +21,7 @@ from bench.schema.run_spec import read_spec
 from results.tables.comparable import is_stand_in, may_stand_against_published
 
 STATES: tuple[State, ...] = get_args(State)
-RUN_STATES: tuple[State, ...] = ("done", "running", "failed", "not run")
+RUN_STATES = ("done", "running", "failed", "not run", "damaged", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class TableLine:
 
 @dataclass(frozen=True)
 class Overview:
-    """The first section of the page."""
+    """The first section of the page; `problems`: a line for each file that is not what was written."""
 
     summary: list[str]
     states: list[tuple[str, int]]
@@ -67,6 +66,7 @@ class Overview:
     provenance: list[tuple[str, str]]
     runs: list[RunLine]
     stand_ins: list[tuple[str, str]]
+    problems: list[str]
 
 
 def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors: Anchors) -> Overview:
@@ -79,7 +79,8 @@ def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors
         anchors: gives names.
     """
     folders = [folder for folder in home.runs() if keys is None or folder.key in keys]
-    runs = [_run(folder, anchors) for folder in folders]
+    examined = [examine(folder) for folder in folders]
+    runs = [_run(folder, one, anchors) for folder, one in zip(folders, examined, strict=True)]
     missing = [key for key in keys or [] if key not in {folder.key for folder in folders}]
     runs += [_missing_run(key, anchors) for key in missing]
     counts = Counter(run.state for run in runs)
@@ -89,32 +90,40 @@ def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors
         states=[(state, counts[state]) for state in (*RUN_STATES, "not here") if counts[state] or state == "done"],
         tables=[_table(result, anchors) for result in contents.tables],
         scales=_scales(contents),
-        provenance=_provenance(folders),
+        provenance=_provenance(examined),
+        problems=contents.problems + [run.reason for run in runs if run.state in ("damaged", "unreadable")],
         runs=runs,
         stand_ins=_stand_ins(cells),
     )
 
 
-def _run(folder: RunFolder, anchors: Anchors) -> RunLine:
-    result, progress = read_result(folder) or {}, read_object(folder.progress) or {}
+def _run(folder: RunFolder, examined: Examined, anchors: Anchors) -> RunLine:
+    progress, result = read_progress(folder), examined.result
+    state: str
     state, reason = run_state(folder)
+    identity = ("?", "?", "?")
     try:
         spec = read_spec(folder.spec)
         identity = spec.label, spec.data.name, str(spec.seed)
+        if examined.problems and state != "running":
+            state, reason = "damaged", "; ".join(examined.problems)
     except BenchError as error:
-        identity, reason = ("?", "?", "?"), str(error)
-    total = result.get("steps", progress.get("total_steps"))
-    if is_older_code(folder):
-        reason = f"{reason}; older code".removeprefix("; ")
+        state, reason = "unreadable", str(error)
+    marks = [mark for mark, is_so in _marks(examined) if is_so]
+    total = result.steps if result else progress.total_steps
     return RunLine(
         folder.key,
         anchors.of("run", folder.key),
         *identity,
         state,
-        reason,
-        f"{result.get('steps', progress.get('step', 0))} of {total}" if total else "",
-        duration(result["train_seconds"]) if "train_seconds" in result else "",
+        "; ".join(filter(None, (reason, *marks))),
+        f"{result.steps if result else progress.step or 0} of {total}" if total else "",
+        "" if result is None else duration(result.train_seconds),
     )
+
+
+def _marks(examined: Examined) -> list[tuple[str, bool]]:
+    return [("older code", examined.is_older_code), ("no seal", examined.has_no_seal)]
 
 
 def _missing_run(key: str, anchors: Anchors) -> RunLine:
@@ -198,30 +207,32 @@ def _scales(contents: Contents) -> list[tuple[str, str]]:
     return [(scale, text) for scale, text in words.items() if scale in used]
 
 
-def _provenance(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
+def _provenance(examined: Sequence[Examined]) -> list[tuple[str, str]]:
     """Versions and dates of the finished runs; several are counted."""
-    finished = [(folder, result) for folder in folders if (result := read_result(folder))]
-    if not finished:
+    results = [one.result for one in examined if one.result is not None]
+    if not results:
         return []
-    times = sorted(folder.result.stat().st_mtime for folder, _ in finished)
-    older = sum(is_older_code(folder) for folder, _ in finished)
-    seconds = [float(result["train_seconds"]) for _, result in finished]
-    first, last = (datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M") for time in (times[0], times[-1]))
-    return [
+    times = sorted(result.time for result in results if result.time is not None)
+    seconds = [result.train_seconds for result in results if result.train_seconds is not None]
+    first, last = (_day(time) for time in (times[0], times[-1])) if times else ("?", "?")
+    lines = [
         ("finished", f"{first} UTC" if first == last else f"{first} to {last} UTC"),
         ("training took", f"{duration(sum(seconds))} in all"),
-        ("device", _counted([str(result.get("device", "?")) for _, result in finished])),
-        *(
-            (name, _counted([str((result.get("versions") or {}).get(name, "?")) for _, result in finished]))
-            for name in ("python", "torch")
-        ),
-        ("source of contrastbench", _counted([str(result.get("code", "?"))[:12] for _, result in finished])),
-        *(
-            [("older code", f"{older} runs were made by other source than the one that made this page")]
-            if older
-            else []
-        ),
+        ("device", _counted([result.device or "?" for result in results])),
+        *((name, _counted([result.versions.get(name, "?") for result in results])) for name in ("python", "torch")),
+        ("source of contrastbench", _counted([result.code[:12] for result in results])),
     ]
+    if in_parts := sum(len(result.codes) > 1 for result in results):
+        lines.append(("several sources", f"{in_parts} runs were trained in parts by different source"))
+    if older := sum(one.is_older_code for one in examined):
+        lines.append(("older code", f"{older} runs were made by other source than the one that made this page"))
+    if unsealed := sum(one.has_no_seal for one in examined):
+        lines.append(("no seal", f"{unsealed} runs have records of an earlier format, which carry no checksum"))
+    return lines
+
+
+def _day(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _counted(values: Sequence[str]) -> str:
@@ -267,6 +278,7 @@ def as_data(view: Overview) -> dict[str, Any]:
     """The overview's counts, for `--json`."""
     return {
         "runs": dict(view.states),
+        "problems": view.problems,
         "tables": [
             {"table": line.name, "scale": line.scale, "cells": line.cells, "as_published": line.comparable,
              "deviating": line.deviating, "stand_in": line.stand_ins}

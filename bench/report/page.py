@@ -54,7 +54,7 @@ def write_report(
 
     Raises:
         UsageError: if there is nothing to show, for an unknown name, or if `output` is a folder.
-        BenchError: for a damaged file, or if `output` cannot be written.
+        BenchError: if every file is damaged, or if `output` cannot be written.
     """
     if output.is_dir():
         raise UsageError(f"--output {output}: is a folder; name a file in it, for example {output / 'report.html'}")

@@ -5,18 +5,21 @@ All of it is idempotent: whatever is on disk already is not made again.
 
 from __future__ import annotations
 
-import platform
+import time
+from contextlib import suppress
 from typing import Any, Protocol
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
 from bench.base.device import made_on, require
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.randomness import Draws
-from bench.base.storage import write_json
+from bench.base.storage import read_object
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
+from bench.ledger.folders import read_result
 from bench.plugin.discovery import package_versions
 from bench.plugin.method import Method
 from bench.run.checkpoint import Checkpoints
@@ -24,8 +27,11 @@ from bench.run.loss_log import LossLog
 from bench.run.restore import build_method, restore_method
 from bench.run.score_checkpoint import evaluate
 from bench.run.train import Session
-from bench.schema.run_spec import RunSpec, code_hash, read_spec
+from bench.schema.records import UNKNOWN, Made, RunResult, TrainingPart, known_seconds
+from bench.schema.run_spec import RunSpec, read_spec
 from bench.tasks.task import load_task
+
+_PARTS = TypeAdapter(list[TrainingPart])
 
 
 class Progress(Protocol):
@@ -51,8 +57,6 @@ def execute(home: Home, key: str, progress: Progress) -> None:
     """
     folder = home.run(key)
     spec = read_spec(folder.spec)
-    if spec.train_key != key:
-        raise BenchError(f"{folder.spec}: describes run {spec.train_key}; remove the folder and run the command again")
     torch.set_num_threads(spec.threads)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
@@ -68,7 +72,8 @@ def execute(home: Home, key: str, progress: Progress) -> None:
     log = LossLog(folder.metrics)
     seconds = Session(method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, scoring).run()
 
-    _write_result(folder, spec, method, images.total_steps, seconds)
+    if read_result(folder) is None:  # a run that was only scored keeps what was written when it was trained
+        _write_result(folder, spec, method, images.total_steps, seconds, scoring.trained_from, log)
     folder.error.unlink(missing_ok=True)
     progress({"phase": "done"})
 
@@ -102,6 +107,9 @@ class _Scoring:
         checkpoints: where its weights are.
         scorer: a method of its configuration, into which they are loaded.
         progress: as of `execute`.
+
+    Attributes:
+        trained_from: how many steps were done when this process made its first; None while it has made none.
     """
 
     def __init__(
@@ -115,16 +123,22 @@ class _Scoring:
     ) -> None:
         self.home, self.spec, self.dataset = home, spec, dataset
         self.checkpoints, self.scorer, self.report = checkpoints, scorer, progress
+        self.folder = home.run(spec.train_key)
+        self.trained_from: int | None = None
 
     def kept(self, epoch: int) -> None:
-        """Score an epoch's weights."""
+        """Score an epoch's weights, as every plan that keeps them says."""
         self.checkpoints.load_weights(self.scorer, epoch)
-        folder = self.home.run(self.spec.train_key)
-        evaluate(folder, self.spec, self.scorer, self.dataset, epoch, self.home, self.report)
+        for plan in self.spec.plans:
+            if epoch in plan.epochs(self.spec.total_epochs):
+                evaluate(self.folder, self.spec.under(plan), self.scorer, self.dataset, epoch, self.home, self.report)
         self.report({"phase": "training"})
 
     def progress(self, update: dict[str, Any]) -> None:
-        """Pass it on."""
+        """Pass it on; from its first step on the run is not the finished one any more that an earlier result tells of."""
+        if self.trained_from is None:
+            self.trained_from = update["step"] - 1
+            self.folder.result.unlink(missing_ok=True)
         self.report(update)
 
     def should_stop(self) -> bool:
@@ -132,21 +146,31 @@ class _Scoring:
         return self.report.should_stop()
 
 
-def _write_result(folder: RunFolder, spec: RunSpec, method: Method, steps: int, seconds: float) -> None:
+def _write_result(
+    folder: RunFolder, spec: RunSpec, method: Method, steps: int, seconds: float, trained_from: int | None, log: LossLog
+) -> None:
     """Say that the run is done; the last file that it writes."""
-    write_json(
-        folder.result,
-        {
-            "key": spec.train_key,
-            "code": code_hash(),
-            "train_seconds": seconds,
-            "steps": steps,
-            "scored_epochs": spec.scored_epochs,
-            **made_on(spec.device),
-            "parameters": {n: sum(p.numel() for p in net.parameters()) for n, net in method.networks().items()},
-            "versions": {"python": platform.python_version(), "torch": torch.__version__} | _packages(spec, method),
-        },
+    made, here = Made.now(), made_on(spec.device)
+    parts = _parts(folder, spec, steps, trained_from, made, here)
+    last = parts[-1]
+    finished_here = trained_from is not None
+    result = RunResult(
+        key=spec.train_key,
+        steps=steps,
+        train_seconds=known_seconds(seconds),
+        scored_epochs=spec.scored_epochs,
+        parameters={name: sum(p.numel() for p in net.parameters()) for name, net in method.networks().items()},
+        code=last.code,
+        versions=last.versions | _packages(spec, method),
+        device=spec.device,
+        card=here["card"] if finished_here else "",
+        driver=here["driver"] if finished_here else "",
+        threads=last.threads,
+        parts=parts,
+        losses=log.seal(),
+        time=time.time(),
     )
+    result.write(folder.result, folder.key)
 
 
 def _packages(spec: RunSpec, method: Method) -> dict[str, str]:
@@ -154,3 +178,21 @@ def _packages(spec: RunSpec, method: Method) -> dict[str, str]:
     plugins = [(kind, str(spec.config[name])) for name, kind in type(method).Config.plugin_fields.items()]
     metrics = [("metric", use.metric) for use in spec.evaluation.metrics]
     return package_versions([("method", spec.method), *plugins, *metrics])
+
+
+def _parts(
+    folder: RunFolder, spec: RunSpec, steps: int, trained_from: int | None, made: Made, here: dict[str, Any]
+) -> list[TrainingPart]:
+    """The stretches of training as the last checkpoint tells them; else this process's own, and before it an unknown one."""
+    record = read_object(folder.checkpoints / f"epoch-{spec.total_epochs:06d}.json") or {}
+    progress = record.get("progress")
+    with suppress(ValidationError):
+        if told := _PARTS.validate_python(progress.get("parts") if isinstance(progress, dict) else None):
+            return told
+    begin = steps if trained_from is None else trained_from
+    before = TrainingPart(from_step=0, to_step=begin, code=UNKNOWN)
+    mine = TrainingPart(
+        from_step=begin, to_step=steps, code=made.code, versions=made.versions, device=here["device"],
+        threads=here["threads"],
+    )  # fmt: skip
+    return [part for part in (before, mine) if part.to_step > part.from_step]

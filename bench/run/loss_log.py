@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from bench.base.errors import BenchError
+from bench.base.sealed import Damaged
 from bench.base.storage import explained
+from bench.ledger.losses import CHAIN, WAY_OUT, LossChain, read_losses
+from bench.schema.records import LossSeal
 
 
 class NonFinite(BenchError):
@@ -20,15 +23,35 @@ class NonFinite(BenchError):
 
 
 class LossLog:
-    """The run's append-only `metrics.jsonl`: one JSON object a line, no clock times, so that reruns compare equal."""
+    """The run's append-only `metrics.jsonl`: one JSON object a line, no clock times, so that reruns compare equal.
+
+    Args:
+        path: the file, in the run's folder; the folder's name, the train key, joins the chain of its rows.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._chain: LossChain | None = None
 
     def append(self, row: dict[str, Any]) -> None:
-        """Add one row."""
-        with explained(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        """Add one row, linked to those before it."""
+        if self._chain is None:
+            self._chain = self._checked()
+        line = json.dumps(row | {CHAIN: self._chain.link(row)}).encode() + b"\n"
+        with explained(self.path), self.path.open("ab") as file:
+            file.write(line)
+        self._chain.add(line)
+
+    def seal(self) -> LossSeal:
+        """What the log holds now, for the run's result.
+
+        Raises:
+            Damaged: a row is not what was written.
+        """
+        return self._checked().seal()
+
+    def _checked(self, length: int | None = None) -> LossChain:
+        return read_losses(self.path, self.path.parent.name, length)[1]
 
     def length(self) -> int:
         """Bytes so far."""
@@ -39,9 +62,13 @@ class LossLog:
 
         Raises:
             BenchError: if the file is shorter than that, so rows are missing that nothing can bring back.
+            Damaged: a row before that is not what was written.
         """
         if self.length() < length:
             raise BenchError(f"{self.path}: shorter than its checkpoint says; remove the run's folder and run again")
+        self._chain = self._checked(length)
+        if self._chain.length != length:
+            raise Damaged(f"{self.path}: its checkpoint was not taken at the end of a line; {WAY_OUT}")
         with explained(self.path), self.path.open("ab") as file:
             file.truncate(length)
 

@@ -25,6 +25,7 @@ from bench.base.home import Home, RunFolder
 from bench.base.storage import explained, write_json
 from bench.plugin.named import name_file
 from bench.run.ticket import this_process
+from bench.schema.records import RunError
 
 STOPPED, OWNED = 3, 4
 LOCK_SECONDS = 0.2  # somebody who only looks whether the run is owned holds its lock for an instant
@@ -142,7 +143,8 @@ def main(arguments: list[str]) -> int:
 def _fail(folder: RunFolder, message: str) -> int:
     print(message, file=sys.stderr, flush=True)
     try:
-        write_json(folder.error, {"message": message, "traceback": traceback.format_exc(), "time": time.time()})
+        failure = RunError(message=message, traceback=traceback.format_exc(), time=time.time())
+        failure.write(folder.error, folder.key)
     except BenchError as error:  # the disk may be what failed; the parent shows the log instead
         print(error, file=sys.stderr, flush=True)
     return 1

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from bench.base.home import Home, RunFolder
-from bench.base.storage import write_json
+from bench.base.sealed import Damaged
+from bench.base.storage import read_object
 from bench.data.dataset import DataSet
 from bench.data.labels import LabelMaps
-from bench.ledger.scores import read_score, score_key, wanted
+from bench.ledger.scores import StoredScore, checked_score, score_identity, score_key, wanted
 from bench.metrics.confusions import Segmentation
 from bench.metrics.metric import Score, ScoredImages, score_groups
 from bench.run.segmenter import trained_segmenter
 from bench.schema.protocol import MetricUse
+from bench.schema.records import Made
 from bench.schema.run_spec import RunSpec, Split
 from bench.tasks.task import Group, Selection, load_task
 
@@ -47,8 +49,7 @@ def evaluate(
         todo = [
             use
             for at, of, use in wanted(spec, dataset.splits)
-            if (at, of) == (epoch, split)
-            and (read_score(folder, score_key(spec, epoch, split, use)) or {}).get("state") != "done"
+            if (at, of) == (epoch, split) and not _is_done(folder, score_key(spec, epoch, split, use))
         ]
         if not todo:
             continue
@@ -97,9 +98,31 @@ def _segmentation(spec: RunSpec, method: Method, dataset: DataSet, group: Group,
     return Segmentation(key or spec.train_key, network, group.real, labels)
 
 
+def _is_done(folder: RunFolder, key: str) -> bool:
+    """Whether a score is measured; a damaged one is reported and measured again."""
+    try:
+        stored = checked_score(folder, key)
+    except Damaged as error:
+        print(error, flush=True)
+        return False
+    return stored is not None and stored.state == "done"
+
+
 def _store(folder: RunFolder, spec: RunSpec, epoch: int, split: Split, use: MetricUse, result: Score) -> None:
     key = score_key(spec, epoch, split, use)
-    write_json(
-        folder.scores / f"{key}.json",
-        {"key": key, "run": spec.train_key, "epoch": epoch, "split": split, **result.model_dump(mode="json")},
+    stored = StoredScore(
+        **result.model_dump(),
+        key=key,
+        run=spec.train_key,
+        epoch=epoch,
+        split=split,
+        checkpoint=_weights_sha256(folder, epoch),
+        made=Made.now(),
     )
+    stored.write(folder.scores / f"{key}.json", score_identity(spec.train_key, key))
+
+
+def _weights_sha256(folder: RunFolder, epoch: int) -> str | None:
+    """The sha256 that a checkpoint gives of its weights."""
+    sha256 = (read_object(folder.checkpoints / f"epoch-{epoch:06d}.json") or {}).get("sha256")
+    return sha256 if isinstance(sha256, str) else None

@@ -63,7 +63,8 @@ def is_here(ticket: Ticket) -> bool:
 def is_alive(ticket: Ticket) -> bool:
     """Whether a ticket's process, not another one that was given its number since, still runs on this machine."""
     started = ticket.job.get("started")
-    return is_here(ticket) and bool(started) and _start(int(ticket.job["pid"])) == started
+    pid = ticket.job.get("pid")
+    return is_here(ticket) and bool(started) and type(pid) is int and _start(pid) == started
 
 
 def _start(pid: int) -> str:

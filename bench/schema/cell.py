@@ -5,11 +5,12 @@ Three separate fields say that, never one word that mixes them: `state`, `compar
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.device import DeviceType
+from bench.base.sealed import Record
 
 State = Literal["done", "failed", "running", "not run", "not implemented", "not available"]
 Comparability = Literal["as published", "deviating", "stand-in"]
@@ -99,3 +100,19 @@ class Cell(BaseModel):
     def value(self) -> Measured | None:
         """The measurement that counts, if there is one."""
         return self.measured.get(self.counts)
+
+
+class TableCells(Record):
+    """A regenerated table's `cells.json`.
+
+    Attributes:
+        table: `name@version`.
+        cells: all of them, of one scale.
+    """
+
+    kind: ClassVar[str] = "cells"
+    way_out: ClassVar[str] = "run its reproduce command again, or remove its folder to go on without it"
+    new: ClassVar[frozenset[str]] = frozenset()
+
+    table: str
+    cells: Annotated[list[Cell], Field(min_length=1)]

@@ -13,18 +13,22 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from filelock import FileLock, Timeout
 
 from bench.base.device import DeviceType
 from bench.base.errors import BenchError
-from bench.base.storage import write_text
-from bench.base.validation import Strict, validation_line
+from bench.base.sealed import Damaged, read_sealed, sealed, validated
+from bench.base.storage import explained, read_object, write_json
+from bench.base.validation import Strict
 from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig
 from bench.schema.protocol import MetricUse
 
-FORMAT: Literal[2] = 2  # of spec.json: raised when an older version could not read it
-READABLE = (1, FORMAT)  # in format 1 a run had no device: its key has none, and it is taken as one on the CPU
+FORMAT: Literal[3] = 3  # of spec.json: raised when an older version could not read it
+UNSEALED = (1, 2)  # formats without a seal; in format 1 a run had no device: its key has none, and it is one on the CPU
+KIND = "spec"
+WAY_OUT = "run the command that started it again, which writes it anew"
+LOCK_SECONDS = 30.0  # how long another command may take to write the same file
 Split = Literal["validation", "test"]
 
 
@@ -68,6 +72,20 @@ class ScoringPlan(Strict):
         """How many images of a split are scored; None: all."""
         return self.test_images if split == "test" else self.validation_images
 
+    def covers(self, other: ScoringPlan) -> bool:
+        """Whether both score the same checkpoints on the same images, so that this plan with the other's metrics is both.
+
+        Without a segmentation network the other has nothing that it would lose by being scored with one.
+        """
+        free: dict[str, Any] = {"metrics": [], "segmenter": None, "no_segmenter": ""}
+        is_equal = self.model_copy(update=free) == other.model_copy(update=free)
+        return is_equal and other.segmenter in (None, self.segmenter)
+
+    def with_metrics_of(self, other: ScoringPlan) -> ScoringPlan:
+        """This plan, with the metrics of both."""
+        metrics = self.metrics + [use for use in other.metrics if use not in self.metrics]
+        return self.model_copy(update={"metrics": metrics})
+
 
 class RunSpec(Strict):
     """One run: everything that decides its weights, and how it is scored.
@@ -83,11 +101,12 @@ class RunSpec(Strict):
             files that it declares (bench/plugin/closure.py), by reference.
         needs: role -> train key of a run that must be finished first.
         evaluation: how it is scored.
+        others: how it is scored for other commands, where that is not within `evaluation`.
         asked_by: protocols and scale that asked for it, for people.
         task: what its method does, so that a record can be shown without the method's file; empty in older records.
     """
 
-    format: Literal[1, 2] = FORMAT
+    format: Literal[1, 2, 3] = FORMAT
     method: str
     label: str
     revisions: dict[str, int]
@@ -101,6 +120,7 @@ class RunSpec(Strict):
     plugins: dict[str, str] = {}
     needs: dict[str, str] = {}
     evaluation: ScoringPlan
+    others: list[ScoringPlan] = []
     asked_by: list[str] = []
     task: str = ""
 
@@ -111,7 +131,7 @@ class RunSpec(Strict):
             name: self._by_content(value) if isinstance(value, str) else value for name, value in self.config.items()
         }
         parts = {
-            "format": self.format,
+            "format": min(self.format, 2),  # what is new in format 3 decides no weights
             "method": self._by_content(self.method),
             "class": self.label,
             "revisions": self.revisions,
@@ -137,15 +157,36 @@ class RunSpec(Strict):
         return int(self.config["n_epochs"] + self.config["n_epochs_decay"])
 
     @property
+    def plans(self) -> list[ScoringPlan]:
+        """How it is scored, for this command and for others."""
+        return [self.evaluation, *self.others]
+
+    @property
     def scored_epochs(self) -> list[int]:
         """The epochs (1-based) whose checkpoints are kept and scored, the last one among them."""
-        return self.evaluation.epochs(self.total_epochs)
+        return sorted({epoch for plan in self.plans for epoch in plan.epochs(self.total_epochs)})
 
     @property
     def comes_after(self) -> list[str]:
         """Train keys of the runs that must have ended before this one starts."""
-        segmenter = self.evaluation.segmenter
-        return [*self.needs.values(), *([segmenter] if segmenter else [])]
+        segmenters = [plan.segmenter for plan in self.plans if plan.segmenter is not None]
+        return list(dict.fromkeys([*self.needs.values(), *segmenters]))
+
+    def under(self, plan: ScoringPlan) -> RunSpec:
+        """This run as it is scored under one of its plans."""
+        return self.model_copy(update={"evaluation": plan, "others": []})
+
+    def beside(self, other: RunSpec) -> RunSpec:
+        """This run, scored also for whoever wrote `other`, another specification of it."""
+        plans = [self.evaluation]
+        for plan in [*self.others, *other.plans]:
+            place = next((i for i, known in enumerate(plans) if known.covers(plan)), None)
+            if place is None:
+                plans.append(plan)
+            else:
+                plans[place] = plans[place].with_metrics_of(plan)
+        asked_by = self.asked_by + [name for name in other.asked_by if name not in self.asked_by]
+        return self.model_copy(update={"evaluation": plans[0], "others": plans[1:], "asked_by": asked_by})
 
     def with_file(self, sha256: str, path: Path) -> RunSpec:
         """This run, for a place where the user's file of that content is `path`; its key stays."""
@@ -188,43 +229,91 @@ class RunSpec(Strict):
         )
 
 
-def _format(content: bytes) -> object:
-    """The format number of a `spec.json`, None where there is none to be read."""
-    try:
-        return json.loads(content).get("format")
-    except (ValueError, AttributeError):
-        return None
-
-
 def content_name(sha256: str, reference: str) -> str:
     """How a key names a class in a user's file: by the file's content."""
     return f"sha256:{sha256}:{reference.rpartition(':')[2]}"
 
 
 def read_spec(path: Path) -> RunSpec:
-    """Read a run's `spec.json`; errors name the file."""
-    try:
-        content = path.read_bytes()
-        number = _format(content)
-        if number not in (None, *READABLE):
-            raise BenchError(
-                f"{path}: written by another version of contrastbench (format {number}, this one reads 1 and {FORMAT}); "
-                "use that version, or another --home"
-            )
-        return RunSpec.model_validate_json(content)
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValidationError as error:
+    """Read the `spec.json` in a run's folder.
+
+    Raises:
+        BenchError: it is missing, of another version, of another run, or not what was written; names the file.
+    """
+    found = read_sealed(path, KIND, path.parent.name, WAY_OUT, _is_unsealed)
+    if found is None:
+        raise BenchError(f"{path}: cannot be read: No such file or directory")
+    content, _ = found
+    _require_readable(path, content)
+    spec = validated(RunSpec, content, path, WAY_OUT)
+    if spec.train_key != path.parent.name:
+        raise Damaged(f"{path}: describes run {spec.train_key}; {WAY_OUT}")
+    return spec
+
+
+def _is_unsealed(content: dict[str, Any]) -> bool:
+    """Whether content is of a format that had no seal, or of another version, which another error says."""
+    number = content.get("format")
+    return "others" not in content and type(number) is int and number != FORMAT
+
+
+def _require_readable(path: Path, content: dict[str, Any]) -> None:
+    number = content.get("format")
+    if number not in (*UNSEALED, FORMAT):
         raise BenchError(
-            validation_line(str(path), error) + "; run the command that started it again, which writes it anew"
-        ) from error
+            f"{path}: written by another version of contrastbench (format {number}, this one reads 1 to {FORMAT}); "
+            "use that version, or another --home"
+        )
 
 
-def write_spec(path: Path, spec: RunSpec) -> None:
-    """Write a run's `spec.json`, if it does not say the same already."""
-    text = spec.model_dump_json(indent=1) + "\n"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_text(path, text)
+def write_spec(path: Path, spec: RunSpec) -> str:
+    """Write a run's `spec.json`, if it does not say the same already; what other commands want scored stays wanted.
+
+    Args:
+        path: the file, in the run's folder.
+        spec: what to write.
+
+    Returns:
+        What was wrong with the file that was there, in one line; empty if nothing was.
+
+    Raises:
+        BenchError: it cannot be written, or is of another version of contrastbench.
+    """
+    if not _is_news(path, spec):
+        return ""
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(".spec.lock"))
+        try:
+            lock.acquire(timeout=LOCK_SECONDS)
+        except Timeout:
+            raise BenchError(f"{path}: another command is writing it; run the same command again") from None
+    try:
+        before, damage = _before(path)
+        write_json(path, _on_disk(spec if before is None else spec.beside(before), path))
+    finally:
+        lock.release()
+    return damage
+
+
+def _is_news(path: Path, spec: RunSpec) -> bool:
+    """Whether a run's `spec.json` does not hold exactly this, or this beside what others want."""
+    before, _ = _before(path)
+    return before is None or _on_disk(spec.beside(before), path) != read_object(path)
+
+
+def _before(path: Path) -> tuple[RunSpec | None, str]:
+    """The specification on disk; none, and why, if it is damaged."""
+    try:
+        return (read_spec(path), "") if path.exists() else (None, "")
+    except Damaged as error:
+        return None, str(error)
+
+
+def _on_disk(spec: RunSpec, path: Path) -> dict[str, Any]:
+    """What the file holds; a run of format 2 is the same run in the present one, of format 1 it would have another key."""
+    present = spec if spec.format == 1 else spec.model_copy(update={"format": FORMAT})
+    return sealed(KIND, path.parent.name, present.model_dump(mode="json"))
 
 
 @lru_cache(maxsize=1)

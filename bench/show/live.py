@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.base.home import Home
-from bench.base.storage import read_object
 from bench.base.words import LINE_SECONDS, duration, say
+from bench.ledger.folders import read_progress
 from bench.run.executors.executor import Outcome
 from bench.schema.run_spec import RunSpec
 
@@ -76,7 +76,8 @@ class RunView:
                     soft_wrap=True,
                 )
         states = {
-            key: (read_object(self.home.run(key).progress) or {}) | {"where": active[key]} for key in sorted(active)
+            key: read_progress(self.home.run(key)).model_dump(exclude_none=True) | {"where": active[key]}
+            for key in sorted(active)
         }
         left = self._time_left(states, outcomes)
         summary = (
@@ -114,7 +115,7 @@ class RunView:
 
 def _left(state: dict[str, Any]) -> float | None:
     """Seconds of training left in one run, None before the first step."""
-    if "seconds_per_step" not in state:
+    if not {"seconds_per_step", "step", "total_steps"} <= state.keys():
         return None
     return float((state["total_steps"] - state["step"]) * state["seconds_per_step"])
 
@@ -123,7 +124,7 @@ def _line(state: dict[str, Any]) -> str:
     """One run's state in words."""
     place = f"{state['where']}  " if state.get("where") else ""
     phase = state.get("phase", "starting")
-    if "step" not in state:
+    if not {"step", "total_steps", "epoch", "total_epochs", "seconds_per_step"} <= state.keys():
         return f"{place}{phase}"
     losses = " ".join(f"{name} {value:.3g}" for name, value in state.get("losses", {}).items())
     position = f"{place}step {state['step']}/{state['total_steps']} epoch {state['epoch']}/{state['total_epochs']}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.base.storage import write_text
-from bench.schema.cell import Cell
+from bench.schema.cell import Cell, TableCells
 from bench.schema.table import Table
 
 if TYPE_CHECKING:
@@ -39,11 +38,12 @@ def write_table(table: Table, cells: Sequence[Cell], folder: Path) -> dict[str, 
         "csv": ("table.csv", cells_frame(cells).to_csv(index=False, lineterminator="\n")),
         "markdown": ("table.md", markdown(document)),
         "latex": ("table.tex", latex(document)),
-        "cells": ("cells.json", _json(table, cells)),
     }
     for name, text in content.values():
         write_text(folder / name, text)
-    return {kind: folder / name for kind, (name, _) in content.items()}
+    paths = {kind: folder / name for kind, (name, _) in content.items()} | {"cells": folder / "cells.json"}
+    TableCells(table=table.id, cells=list(cells)).write(paths["cells"], folder.name)
+    return paths
 
 
 def print_table(table: Table, cells: Sequence[Cell], console: Console) -> None:
@@ -62,8 +62,3 @@ def print_table(table: Table, cells: Sequence[Cell], console: Console) -> None:
 
     for part in terminal(lay_out(table, cells)):
         console.print(part)
-
-
-def _json(table: Table, cells: Sequence[Cell]) -> str:
-    content = {"table": table.id, "cells": [cell.model_dump(mode="json") for cell in cells]}
-    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

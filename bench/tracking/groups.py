@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
-from bench.schema.cell import Cell
+from pydantic import BaseModel
+
+from bench.base.sealed import Record
+from bench.schema.cell import TableCells
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Group:
 
 def read_table(path: Path) -> Group:
     """A regenerated table from its `cells.json`."""
-    cells = [Cell.model_validate(cell) for cell in json.loads(path.read_bytes())["cells"]]
+    cells = TableCells.of_folder(path).cells
     standings: dict[str, list[Standing]] = {}
     for cell in cells:
         verdict = cell.value.verdict if cell.value is not None else None
@@ -85,24 +88,58 @@ def read_table(path: Path) -> Group:
     )
 
 
+class _Duel(BaseModel):
+    metric: str
+    rival: str
+    judgement: str
+
+
+class _Contender(BaseModel):
+    label: str
+    deviations: list[str]
+    train_keys: dict[str, str]
+    problems: list[str]
+
+
+class _Comparison(Record):
+    """The part of a comparison that MLflow shows; `bench.compare.findings` writes it, from a room further up."""
+
+    kind: ClassVar[str] = "comparison"
+    way_out: ClassVar[str] = "run its compare command again, or remove its folder to go on without it"
+    new: ClassVar[frozenset[str]] = frozenset()
+
+    name: str
+    protocol: str
+    ran_as: str
+    scale: str
+    contenders: list[_Contender]
+    duels: list[_Duel]
+    # not shown, and known all the same: an unknown key would be no comparison's
+    budget: Any = None
+    seeds: Any = None
+    counts: Any = None
+    metrics: Any = None
+    missing: Any = None
+
+
 def read_comparison(path: Path) -> Group:
     """A comparison from its `comparison.json`."""
-    comparison = json.loads(path.read_bytes())
-    is_stand_in = comparison["protocol"] != comparison["ran_as"]
-    judgements = [f"{duel['metric']} against {duel['rival']}: {duel['judgement']}" for duel in comparison["duels"]]
+    comparison = _Comparison.of_folder(path)
+    is_stand_in = comparison.protocol != comparison.ran_as
+    judgements = [f"{duel.metric} against {duel.rival}: {duel.judgement}" for duel in comparison.duels]
     standings: dict[str, list[Standing]] = {}
-    for i, contender in enumerate(comparison["contenders"]):
+    for i, contender in enumerate(comparison.contenders):
         standing = Standing(
-            contender["label"],
-            comparison["ran_as"],
-            f"comparison {comparison['name']}, as {contender['label']}",
-            "stand-in" if is_stand_in else "deviating" if contender["deviations"] else "as published",
+            contender.label,
+            comparison.ran_as,
+            f"comparison {comparison.name}, as {contender.label}",
+            "stand-in" if is_stand_in else "deviating" if contender.deviations else "as published",
             "; ".join(judgements) if i == 0 else "",  # the first is the candidate
-            tuple(contender["deviations"]),
+            tuple(contender.deviations),
         )
-        for key in contender["train_keys"].values():
+        for key in contender.train_keys.values():
             standings.setdefault(key, []).append(standing)
-    labels = [contender["label"] for contender in comparison["contenders"]]
-    problems = sum(bool(contender["problems"]) for contender in comparison["contenders"])
+    labels = [contender.label for contender in comparison.contenders]
+    problems = sum(bool(contender.problems) for contender in comparison.contenders)
     state = f"{len(labels)} contenders" + (f", {problems} not done" if problems else "")
-    return Group("comparison", comparison["name"], comparison["scale"], path.parent, labels, standings, state)
+    return Group("comparison", comparison.name, comparison.scale, path.parent, labels, standings, state)

@@ -7,17 +7,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from bench.base.errors import BenchError, UsageError
 from bench.base.home import Home, RunFolder
-from bench.base.storage import read_object
-from bench.ledger.folders import metric_rows, read_result, run_state
+from bench.ledger.folders import examine, metric_rows, read_progress, read_result, run_state
 from bench.ledger.scores import read_score, score_key, wanted
 from bench.plugin.discovery import find_plugin
 from bench.schema.cell import State
@@ -67,6 +65,9 @@ class Ledger:
         self.specs = dict(self._readable(_read_run, [folder.spec for folder in home.runs()]))
         self.states = {key: run_state(home.run(key)) for key in self.specs}
         self.places = {key: self._place(key) for key in self.specs}
+        for key, (state, _) in self.states.items():
+            if state != "running":
+                self.problems += _problems(home.run(key), _stamp(home.run(key)))
         for key, spec in self.specs.items():  # a run that only other runs ask for stands beside them
             for needed in spec.comes_after:
                 place = self.places.get(needed)
@@ -79,24 +80,17 @@ class Ledger:
 
     def fingerprint(self, key: str) -> str:
         """Changes whenever the run's record might; costs a look at its files' sizes and times."""
-        folder, place = self.home.run(key), self.places[key]
-        files = [folder.spec, folder.metrics, folder.result, folder.error, *sorted(folder.scores.glob("*.json"))]
-        parts: list[object] = [self.states[key], place.experiment, place.parent, place.standings]
-        for path in files:
-            try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue
-            parts.append((path.name, status.st_size, status.st_mtime_ns))
+        place = self.places[key]
+        parts = [self.states[key], place.experiment, place.parent, place.standings, *_stamp(self.home.run(key))]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def run(self, key: str) -> MlflowRun:
         """The record of one run."""
         folder, spec, place = self.home.run(key), self.specs[key], self.places[key]
         state, reason = self.states[key]
-        result, progress = read_result(folder) or {}, read_object(folder.progress) or {}
+        result, progress = read_result(folder), read_progress(folder)
         rows = metric_rows(folder)
-        per_step = result["train_seconds"] / result["steps"] if result else progress.get("seconds_per_step", 0.0)
+        per_step = (result.train_seconds or 0.0) / result.steps if result else progress.seconds_per_step or 0.0
         last_time = folder.metrics.stat().st_mtime if rows else folder.spec.stat().st_mtime
         last_step = rows[-1]["step"] if rows else 0
         # metrics.jsonl holds no clock times (reruns compare equal): they follow from its age and the time of a step
@@ -135,7 +129,7 @@ class Ledger:
             params=_params(spec, scales),
             tags=tags,
             training=training,
-            scores=_scores(folder, spec, result.get("steps", progress.get("total_steps"))),
+            scores=_scores(folder, spec, result.steps if result else progress.total_steps),
             files=files,
             samples=(folder, spec) if has_samples else None,
             data=DataName(spec.data.name, spec.fingerprint[:12], spec.data.model_dump_json()),
@@ -202,9 +196,25 @@ class Ledger:
         for path in paths:
             try:
                 contents.append(read(path))
-            except (BenchError, ValidationError, OSError, LookupError, TypeError, ValueError) as error:
-                self.problems.append(f"{path}: cannot be shown: {str(error).splitlines()[0]}")
+            except BenchError as error:
+                self.problems.append(f"{path}: cannot be shown: {error}")
         return contents
+
+
+def _stamp(folder: RunFolder) -> tuple[tuple[str, int, int], ...]:
+    """Sizes and times of a run's records."""
+    stamps = []
+    for path in (folder.spec, folder.metrics, folder.result, folder.error, *sorted(folder.scores.glob("*.json"))):
+        with suppress(OSError):
+            status = path.stat()
+            stamps.append((path.name, status.st_size, status.st_mtime_ns))
+    return tuple(stamps)
+
+
+@lru_cache(maxsize=4096)  # whoever follows a home for hours checks a record when it changes
+def _problems(folder: RunFolder, stamp: object) -> list[str]:
+    """A line for each record of a run that is not what was written; the stamp says when they were."""
+    return examine(folder).problems
 
 
 def metric_name(name: str) -> str:
@@ -240,11 +250,11 @@ def _scores(folder: RunFolder, spec: RunSpec, total_steps: int | None) -> list[P
     for epoch, split, use in wanted(spec, ("validation", "test")):
         key = score_key(spec, epoch, split, use)
         stored = read_score(folder, key)
-        if stored is not None and stored["state"] == "done":
+        if stored is not None and stored.value is not None:
             group = "eval" if split == "test" else "eval-validation"
             name = f"{group}/{metric_name(find_plugin('metric', use.metric).name)}"
             written = (folder.scores / f"{key}.json").stat().st_mtime
-            points.append(Point(epoch * total_steps // spec.total_epochs, written, {name: float(stored["value"])}))
+            points.append(Point(epoch * total_steps // spec.total_epochs, written, {name: stored.value}))
     return points
 
 

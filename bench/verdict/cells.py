@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from bench.ledger.folders import chosen_epochs, is_older_code, run_state, scores_frame
+from bench.ledger.folders import chosen_epochs, is_older, read_result, run_state, scores_frame
 from bench.plan.grid import Grid, PlannedCell
 from bench.plugin.discovery import find_plugin
 from bench.schema.cell import CHECKPOINTS, Cell, Checkpoint, Interval, Measured, State
@@ -60,8 +60,7 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
 
     state, reason = _state(grid, planned, frames, chosen, str(cell.scored_as), cell.counts)
     deviations = list(cell.deviations)
-    if any(is_older_code(grid.home.run(key)) for key in planned.keys.values()):
-        deviations.append("older code: the run was made by an earlier version of contrastbench")
+    deviations += _of_records(grid, planned, frames, str(cell.scored_as))
     return cell.model_copy(
         update={
             "state": state,
@@ -73,6 +72,21 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
             "device": devices[0] if devices else None,
         }
     )
+
+
+def _of_records(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame], metric: str) -> list[str]:
+    """What a reader has to know of the records behind a cell: other code made them, or nothing vouches for them."""
+    keys = planned.keys.values()
+    results = [result for key in keys if (result := read_result(grid.home.run(key))) is not None]
+    scores = [score for key in keys for score in frames[key].loc[frames[key]["metric"] == metric, "score"] if score]
+    lines = []
+    if is_older(code for result in results for code in result.codes):
+        lines.append("older code: the run was made by an earlier version of contrastbench")
+    if is_older(score.made.code for score in scores if score.made is not None):
+        lines.append("older code: a score was made by an earlier version of contrastbench")
+    if not all(record.seal for record in (*results, *scores)):
+        lines.append("no seal: made by a version of contrastbench that kept no checksums of results and scores")
+    return lines
 
 
 def over_seeds(
@@ -110,9 +124,8 @@ def over_seeds(
         if len(rows):
             row = rows.iloc[0]
             values[seed], keys[seed] = float(row["value"]), str(row["key"])
-            if stored := row["score"].get("interval"):
-                interval = Interval.model_validate(stored)
-            ceiling = row["score"].get("ceiling")  # one network and one test set score all seeds
+            interval = row["score"].interval or interval
+            ceiling = row["score"].ceiling  # one network and one test set score all seeds
     if not values:
         return None
     numbers = list(values.values())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from written_records import reseal
 
 from bench.base.home import Home
 from bench.commands.compare import Comparison, plan_comparison, write
@@ -74,9 +74,9 @@ def other_root(tmp_path: Path, cells: list[Cell], paper_table: Table) -> Home:
 
 @pytest.fixture
 def damage() -> Callable[[Path, dict[str, Any]], None]:
-    """Change keys of a JSON file."""
+    """Change keys of a `cells.json` or `comparison.json` as another version could have written them: the seal fits."""
 
     def change(path: Path, changes: dict[str, Any]) -> None:
-        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        reseal(path, path.stem, path.parent.name, **changes)
 
     return change

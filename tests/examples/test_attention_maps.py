@@ -15,7 +15,7 @@ from bench.plan.resolve import resolve
 from bench.run.checkpoint import Checkpoints
 from bench.run.restore import build_method
 from bench.schema.protocol import load_protocol
-from bench.schema.run_spec import RunSpec
+from bench.schema.run_spec import RunSpec, write_spec
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "attention_maps.py"
 
@@ -34,8 +34,7 @@ def finished(home: Home, attention: int | None) -> str:
         evaluation=found.evaluation,
     )  # fmt: skip
     folder = home.run(spec.train_key)
-    folder.spec.parent.mkdir(parents=True)
-    folder.spec.write_text(spec.model_dump_json())
+    write_spec(folder.spec, spec)
     Checkpoints(folder.checkpoints, print).save_weights(build_method(spec), spec.total_epochs)
     return spec.train_key
 

@@ -11,8 +11,7 @@ from typing import ClassVar, Literal
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.storage import read_object
-from bench.ledger.folders import has_all_scores, is_owned, read_result
+from bench.ledger.folders import has_all_scores, is_owned, read_error, read_result
 from bench.plugin.discovery import load_plugin, plugins
 from bench.plugin.named import name_file
 from bench.run.ticket import Ticket, read_tickets
@@ -201,9 +200,9 @@ class Traces:
     def ended_since(self, folder: RunFolder, spec: RunSpec) -> Outcome | None:
         """How another command ended this run since, None if none did."""
         now = Traces.of(folder)
-        error = read_object(folder.error)
+        error = read_error(folder)
         if error is not None and now.error != self.error:
-            return Outcome("failed", f"{error.get('message', f'see {folder.log}')} ({ELSEWHERE})")
+            return Outcome("failed", f"{error.message} ({ELSEWHERE})")
         # that command may have wanted other scores; those of validation images are of one of the same metrics
         if now.result != self.result and read_result(folder) and has_all_scores(folder, spec, ("test",)):
             return Outcome("done", ELSEWHERE)

@@ -20,8 +20,7 @@ from typing import Any
 
 from bench.base.device import cards, require
 from bench.base.home import Home, RunFolder
-from bench.base.storage import read_object
-from bench.ledger.folders import is_owned, run_state
+from bench.ledger.folders import is_owned, read_error, run_state
 from bench.plugin.named import named_files
 from bench.run.executors.executor import Executor, Outcome
 from bench.run.process import OWNED, STOPPED, run_in_child
@@ -122,11 +121,11 @@ class LocalExecutor(Executor):
             return Outcome("elsewhere")
         if status == STOPPED:
             return Outcome("stopped", "it was asked to stop; run the same command to go on")
-        error = read_object(folder.error)
+        error = read_error(folder)
         if error is not None:
-            if self.debug and error.get("traceback"):
-                print(error["traceback"], file=sys.stderr)
-            return Outcome("failed", str(error.get("message", f"see {folder.log}")))
+            if self.debug and error.traceback:
+                print(error.traceback, file=sys.stderr)
+            return Outcome("failed", error.message)
         if status < 0:
             name = signal.Signals(-status).name
             hint = "; the machine may be out of memory, try --slots 1" if name == "SIGKILL" else ""
@@ -161,8 +160,8 @@ def _from_files(folder: RunFolder, ticket: Ticket) -> Outcome:
     """How far the run of a process is that this one did not start."""
     if is_alive(ticket) or (not is_here(ticket) and is_owned(folder)):
         return Outcome("running")
-    if (error := read_object(folder.error)) is not None:
-        return Outcome("failed", str(error.get("message", f"see {folder.log}")))
+    if (error := read_error(folder)) is not None:
+        return Outcome("failed", error.message)
     if run_state(folder)[0] == "done":
         return Outcome("done")
     return Outcome("stopped", "its process is gone; run the same command to go on")

@@ -219,7 +219,7 @@ def test_status_with_a_damaged_run(cli, tmp_path):
     (tmp_path / "runs" / "cut-1").mkdir(parents=True)
     (tmp_path / "runs" / "cut-1" / "spec.json").write_text("{}")
     status, out, err = cli("status", "--json")
-    assert (status, err) == (0, "")
+    assert (status, err) == (1, "")
     row = json.loads(out)[0]
     assert row["state"] == "unreadable"
     assert row["reason"].startswith(f"{tmp_path / 'runs' / 'cut-1' / 'spec.json'}: ")

@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 
 import pytest
@@ -30,7 +31,7 @@ def test_says_what_it_wrote(cli, root, tmp_path):
     assert status == 0
     said = json.loads(out)
     assert said == {
-        "report": str(output), "bytes": output.stat().st_size, "runs": {"done": 4}, "tables": [],
+        "report": str(output), "bytes": output.stat().st_size, "runs": {"done": 4}, "problems": [], "tables": [],
         "comparisons": ["toy-vs-other"],
     }  # fmt: skip
 
@@ -66,3 +67,18 @@ def test_help_has_an_example(cli):
     status, out, _ = cli("--help")
     assert status == 0
     assert "contrastbench report src-hdce/main" in out
+
+
+def test_what_is_damaged_is_said_and_the_rest_is_shown(cli, root, tmp_path):
+    copy = shutil.copytree(root.root, tmp_path / "copy", ignore=shutil.ignore_patterns("cache"))
+    home = type(root)(copy, root.datasets)
+    home.comparisons()[0].write_text("{")
+    run = home.runs()[0]
+    run.result.write_text(run.result.read_text().replace('"steps": ', '"steps": 1'))
+    status, out, err = cli("--home", home.root, "--data", home.datasets)
+    assert status == 1
+    assert out.startswith(f"{home.root / 'report.html'}: 1 table, 0 comparisons, ")
+    assert {line.split(": ")[2] for line in err.splitlines()} == {str(home.comparisons()[0]), str(run.result)}
+    page = (home.root / "report.html").read_text()
+    assert f"Not shown: {run.result}: is not what was written of {run.key}" in page
+    assert "<b>1</b> run damaged" in page

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from bench.base.errors import BenchError, UsageError
-from bench.base.storage import write_json, write_text
+from bench.base.storage import write_text
 from bench.commands.compare import Comparison, compare, default_name, plan_comparison, settle_name
 from bench.compare.contenders import choose, enter
 from bench.plan.grid import Grid
@@ -25,7 +25,9 @@ def test_runs_are_made_once_and_everything_is_written(toys, capsys):
     assert len(planned.grid.runs) == 6  # two seeds of two methods, and of the teacher that one of them needs
     assert not compare(planned, LocalExecutor(toys.home, slots=2), as_json=True)
     found = json.loads(capsys.readouterr().out)
-    assert found == json.loads((planned.folder / "comparison.json").read_text())
+    written = json.loads((planned.folder / "comparison.json").read_text())
+    assert written.pop("seal")
+    assert found == written
     assert [c["label"] for c in found["contenders"]] == ["toy", "needs-teacher"]
     files = {path.name for path in planned.folder.iterdir()}
     assert files == {
@@ -48,7 +50,7 @@ def test_runs_are_made_once_and_everything_is_written(toys, capsys):
 def test_another_comparison_of_the_same_name_keeps_its_folder(toys):
     first = comparison(toys)
     settle_name(first, chosen=False)
-    write_json(first.folder / "comparison.json", first.findings().model_dump(mode="json"))
+    first.findings().write(first.folder / "comparison.json", first.name)
     more, other = comparison(toys, seeds=3), comparison(toys, lr=0.9)
     settle_name(more, chosen=False)
     assert more.folder == first.folder  # more seeds of the same lose nothing

@@ -2,14 +2,13 @@ import json
 import shutil
 
 import pytest
+from written_records import reseal, write_result
 
-from bench.base.errors import BenchError
 from bench.base.storage import write_json
 from bench.commands.plan import plan_rows, print_plan
-from bench.commands.status import print_status, status_rows
+from bench.commands.status import is_shown_in_full, print_status, status_rows
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.schema.run_spec import code_hash
 from bench.schema.table import load_table
 
 
@@ -24,7 +23,7 @@ def grid(toys) -> Grid:
 
 
 def finish(toys, key, seconds=90.0) -> None:
-    write_json(toys.home.run(key).result, {"code": code_hash(), "steps": 16, "train_seconds": seconds})
+    write_result(toys.home.run(key), train_seconds=seconds)
 
 
 def test_a_plan_has_a_row_per_run(toys, grid):
@@ -103,7 +102,7 @@ def test_a_plan_says_which_cells_would_have_no_score(toys, capsys):
 
 
 def test_older_code_is_said(toys, grid, capsys):
-    write_json(toys.home.run(next(iter(grid.runs))).result, {"code": "0", "steps": 16, "train_seconds": 1.0})
+    write_result(toys.home.run(next(iter(grid.runs))), code="0")
     print_status(status_rows(toys.home), toys.home.root)
     assert "older" in capsys.readouterr().out
 
@@ -116,7 +115,7 @@ def test_an_empty_home_says_how_to_start(toys, capsys):
 
 def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
     newer, damaged, good = (toys.home.run(key) for key in grid.runs)
-    newer.spec.write_text('{"format": 3, "other": 1}')
+    newer.spec.write_text('{"format": 4, "other": 1}')
     damaged.spec.write_text("{")
     rows = {row.key: row for row in status_rows(toys.home)}
     assert {key: row.state for key, row in rows.items()} == {
@@ -126,7 +125,7 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
     }
     assert len({tuple(row.model_dump()) for row in rows.values()}) == 1  # the same keys for whoever reads --json
     assert rows[newer.key].reason == (
-        f"{newer.spec}: written by another version of contrastbench (format 3, this one reads 1 and 2); "
+        f"{newer.spec}: written by another version of contrastbench (format 4, this one reads 1 to 3); "
         "use that version, or another --home"
     )
     assert rows[damaged.key].reason.endswith("run the command that started it again, which writes it anew")
@@ -134,18 +133,22 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
     assert "3 runs, 3 not done" in capsys.readouterr().out
 
 
-def test_a_record_of_other_types_makes_its_run_unreadable_not_the_list(toys, grid):
+def test_a_record_of_other_types_is_its_runs_alone_and_said(toys, grid):
     damaged = toys.home.run(next(iter(grid.runs)))
-    write_json(damaged.result, {"code": code_hash(), "steps": "many", "train_seconds": 1.0})
-    rows = {row.key: row for row in status_rows(toys.home)}
-    assert [row.state for row in rows.values()].count("not run") == 2
-    assert rows[damaged.key].state == "unreadable"
-    assert rows[damaged.key].reason.startswith(f"{damaged.path}: damaged record: step: Input should be a valid integer")
-    with pytest.raises(BenchError, match="damaged record: step: "):
-        plan_rows(grid)
+    finish(toys, damaged.key)
+    reseal(damaged.result, "result", damaged.key, steps="many")
+    for rows in (status_rows(toys.home), plan_rows(grid)):
+        by_key = {row.key: row for row in rows}
+        assert [row.state for row in rows].count("not run") == 2
+        assert by_key[damaged.key].state == "damaged"
+        assert by_key[damaged.key].reason == (
+            f"{damaged.result}: steps: Input should be a valid integer; the run counts as not finished: run the command "
+            "that started it again, which finishes it anew"
+        )
+        assert not is_shown_in_full(rows)
 
 
-KEYS = "key method data seed asked_by needs state reason step total_steps train_seconds older_code folder"
+KEYS = "key method data seed asked_by needs state reason step total_steps train_seconds older_code no_seal folder"
 COST = "steps seconds_per_step measured expected_seconds disk_bytes"
 
 

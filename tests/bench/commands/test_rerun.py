@@ -4,9 +4,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from written_records import reseal, write_losses
 
 from bench.base.errors import BenchError, UsageError
 from bench.commands.rerun import compare_runs, print_rerun, rerun
+from bench.ledger.folders import metric_rows
+from bench.ledger.scores import score_identity
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run.execute import execute
@@ -28,32 +31,33 @@ def finished(toys, tmp_path):
 def test_once_more_from_the_record_is_the_same_to_the_bit(toys, finished, capsys):
     folder, spec, file = finished
     found = rerun(toys.home, folder, debug=False, quiet=True)
-    assert found["identical"], found
-    assert found["weights"] == {"epoch 2": "same", "epoch 4": "same"}
-    assert found["losses"] == {"16 rows": "same"}
-    assert set(found["scores"].values()) == {"same"}
-    assert len(found["scores"]) == 4
-    assert found["rerun"] == str(toys.home.root / "reruns" / folder.key / "1" / folder.key)
-    assert found["rerun"] != found["run"]
+    assert found.identical, found
+    assert found.weights == {"epoch 2": "same", "epoch 4": "same"}
+    assert found.losses == {"16 rows": "same"}
+    assert set(found.scores.values()) == {"same"}
+    assert len(found.scores) == 4
+    assert found.rerun == str(toys.home.root / "reruns" / folder.key / "1" / folder.key)
+    assert found.rerun != found.run
     print_rerun(found)
     assert "weights: bit-identical (epoch 2, epoch 4)" in capsys.readouterr().out
 
     # what differs is found: one weight by its last bit, one loss, one score
-    again = type(folder)(type(folder.path)(found["rerun"]))
+    again = type(folder)(type(folder.path)(found.rerun))
     weights = again.checkpoints / "epoch-000004.safetensors"
     tensors = load_file(weights)
     tensors["netG.bias"][1] = torch.nextafter(tensors["netG.bias"][1], torch.tensor(9.0))
     save_file(tensors, weights)
-    rows = again.metrics.read_text().splitlines()
-    again.metrics.write_text("\n".join([*rows[:6], rows[6].replace("1", "2"), *rows[7:]]) + "\n")
+    rows = metric_rows(again)
+    rows[6] = rows[6] | {"G": rows[6]["G"] + 1.0}
+    reseal(again.result, "result", again.key, losses=write_losses(again, rows).model_dump())
     score = next(path for path in sorted(again.scores.iterdir()) if json.loads(path.read_text())["split"] == "test")
-    score.write_text(json.dumps(json.loads(score.read_text()) | {"value": 1e9}))
+    reseal(score, "score", score_identity(again.key, score.stem), value=1e9)
     found = compare_runs(folder, again, spec)
-    assert not found["identical"]
-    assert found["weights"]["epoch 2"] == "same"
-    assert found["weights"]["epoch 4"].startswith("1 of 3 tensors differ, by ")
-    assert found["losses"] == {"16 rows": "differ from row 7 of 16"}
-    assert sum(text != "same" for text in found["scores"].values()) == 1
+    assert not found.identical
+    assert found.weights["epoch 2"] == "same"
+    assert found.weights["epoch 4"].startswith("1 of 3 tensors differ, by ")
+    assert found.losses == {"16 rows": "differ from row 7 of 16"}
+    assert sum(text != "same" for text in found.scores.values()) == 1
     print_rerun(found)
     assert "the run is not deterministic" in capsys.readouterr().out
 
@@ -70,6 +74,14 @@ def test_an_unfinished_run_is_refused(toys):
     grid.write_specs()
     with pytest.raises(UsageError, match="is not finished; finish it first"):
         rerun(toys.home, toys.home.run(key), debug=False, quiet=True)
+
+
+def test_a_run_whose_losses_are_not_what_was_written_is_refused_before_anything_is_trained(toys, finished):
+    folder, _, _ = finished
+    folder.metrics.write_bytes(b"".join(folder.metrics.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(BenchError, match=r"metrics\.jsonl: has 15 rows that are not the 16 that the run wrote"):
+        rerun(toys.home, folder, debug=False, quiet=True)
+    assert not (toys.home.root / "reruns").exists()
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut short"])

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from written_records import write_result
 
 from bench.base.errors import UsageError
 from bench.commands.run import NotNow, run
@@ -118,7 +119,7 @@ def test_the_file_of_a_needed_run_is_found_too(toys, mine, tmp_path, capsys):
     there = tmp_path / "copy.py"
     mine.rename(there)
     teacher = grid.runs[student].needs["teacher"]
-    toys.home.run(teacher).result.write_text('{"code": "", "steps": 1, "train_seconds": 1.0}')
+    write_result(toys.home.run(teacher))
     with FileLock(toys.home.run(student).lock), pytest.raises(NotNow, match="another process"):
         go(toys, student, method=f"{there}:NeedsTeacher")
     assert read_spec(toys.home.run(student).spec).method == f"{mine}:NeedsTeacher"  # its owner's business

@@ -1,8 +1,7 @@
-import json
-
 import numpy as np
 import pandas as pd
 from PIL import Image
+from written_records import write_losses
 
 from bench.base.home import Home
 from bench.compare.figures import write_figures
@@ -12,7 +11,7 @@ def log(home, key, scale):
     folder = home.run(key)
     folder.path.mkdir(parents=True)
     rows = [{"step": i + 1, "epoch": i // 50 + 1, "G": scale * (2 + np.cos(i)), "NCE": 1 / (i + 1)} for i in range(250)]
-    folder.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_losses(folder, rows)
 
 
 def test_figures_show_everyone_and_come_out_the_same_twice(tmp_path, findings, monkeypatch):

@@ -1,9 +1,9 @@
 import pytest
+from written_records import write_result, write_score
 
 from bench.base.errors import UsageError
-from bench.base.storage import write_json
 from bench.ledger.difference import difference, find_run, print_difference
-from bench.ledger.scores import score_key, wanted
+from bench.ledger.scores import wanted
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 
@@ -19,29 +19,36 @@ def runs(toys):
     grid.write_specs()
     for key, torch_version in zip(keys, ("2.15.0", "2.16.0"), strict=True):
         versions = {"python": "3.11", "torch": torch_version}
-        write_json(
-            toys.home.run(key).result,
-            {"code": "abc", "versions": versions, "device": "cpu", "steps": 16, "train_seconds": 1.0},
-        )
+        write_result(toys.home.run(key), code="abc", versions=versions)
     spec = grid.runs[keys[0]]
     epoch, split, use = wanted(spec, ("test",))[-1]
-    key = score_key(spec, epoch, split, use)
-    write_json(toys.home.run(keys[0]).scores / f"{key}.json", {"state": "done", "value": 2.5})
+    write_score(toys.home.run(keys[0]), spec, epoch, split, use, 2.5)
     return keys
 
 
 def test_only_what_differs_and_all_scores(toys, runs, capsys):
     found = difference(*(toys.home.run(key) for key in runs))
-    assert found["config"] == {"lr": [0.05, 0.9], "seed": [0, 1]}
-    assert found["data"] == found["code"] == {}
-    assert found["versions"] == {"torch": ["2.15.0", "2.16.0"]}
-    ((name, values),) = found["scores"].items()
+    assert found.config == {"lr": (0.05, 0.9), "seed": (0, 1)}
+    assert found.data == found.code == {}
+    assert found.versions == {"torch": ("2.15.0", "2.16.0")}
+    ((name, values),) = found.scores.items()
     assert name.startswith("epoch 4, test, ")
-    assert values == [2.5, None]
+    assert values == (2.5, None)
+    assert found.problems == []
     print_difference(found)
     shown = capsys.readouterr().out
     for text in ("lr", "0.05", "0.9", "2.16.0", "2.5", "the same: data, code"):
         assert text in shown
+
+
+def test_a_damaged_score_is_left_out_and_said(toys, runs, capsys):
+    (score,) = toys.home.run(runs[0]).scores.glob("*.json")
+    score.write_text(score.read_text().replace("2.5", "1.5"))
+    found = difference(*(toys.home.run(key) for key in runs))
+    assert found.scores == {}
+    assert [line.partition(": ")[0] for line in found.problems] == [str(score)]
+    print_difference(found)
+    assert f"not shown: {score}: is not what was written" in capsys.readouterr().out
 
 
 def test_runs_by_the_beginning_of_their_keys(toys, runs):

@@ -1,25 +1,26 @@
+import json
+import os
+
 import pandas as pd
 import pytest
 from filelock import FileLock
+from written_records import write_losses, write_result, write_score
 
-from bench.base.errors import BenchError
 from bench.base.home import RunFolder
+from bench.base.sealed import Damaged
 from bench.base.storage import write_json
 from bench.ledger.folders import (
     chosen_epochs,
+    examine,
     has_all_scores,
-    is_older_code,
     metric_rows,
     read_metrics,
     run_state,
     scores_frame,
 )
-from bench.ledger.scores import score_key
+from bench.ledger.scores import read_score
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.schema.run_spec import code_hash
-
-RESULT = {"steps": 8, "train_seconds": 1.0}
 
 
 @pytest.fixture
@@ -39,30 +40,113 @@ def test_the_state_of_a_run_is_what_its_folder_says(folder):
     with FileLock(folder.lock):
         assert run_state(folder) == ("running", "")
     assert run_state(folder)[0] == "failed"  # the lock file stays, nobody holds it
-    write_json(folder.result, RESULT | {"code": code_hash()})
+    write_result(folder)
     assert run_state(folder) == ("done", "")
 
 
-def test_a_result_remembers_the_code_that_made_it(folder):
-    assert not is_older_code(folder)
-    write_json(folder.result, RESULT | {"code": code_hash()})
-    assert not is_older_code(folder)
-    write_json(folder.result, RESULT | {"code": "another"})
-    assert is_older_code(folder)
+def test_a_result_remembers_the_code_of_every_part(folder):
+    assert not examine(folder).is_older_code
+    result = write_result(folder)
+    assert not examine(folder).is_older_code
+    part = result.parts[0]
+    write_result(folder, parts=[part.model_copy(update={"to_step": 3, "code": "another"}), part])
+    assert examine(folder).is_older_code
+    write_result(folder, code="another")
+    assert examine(folder).is_older_code
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"x": 1}', '{"code": "a", "steps": 8}'])
-def test_a_damaged_result_is_none(folder, content):
-    folder.result.write_text(content)
-    assert run_state(folder) == ("not run", "")
-    assert not is_older_code(folder)
+@pytest.mark.parametrize("content", ["", "[]", '{"x": 1}', '{"code": "a", "steps": 8}', "\ud800"])
+def test_a_damaged_result_counts_as_not_finished_and_is_named(folder, content):
+    folder.result.write_bytes(content.encode("utf-8", "surrogatepass"))
+    state, reason = run_state(folder)
+    assert state == "not run"
+    assert reason.startswith(f"{folder.result}: ")
+    assert reason.endswith("run the command that started it again, which finishes it anew")
+    assert examine(folder).problems == [reason]
+    assert not examine(folder).is_older_code
+
+
+def test_places_that_hold_no_file_are_named_too(folder):
+    folder.result.mkdir()
+    folder.metrics.mkdir()
+    (folder.scores / "0.json").mkdir(parents=True)
+    folder.progress.mkdir()
+    os.mkfifo(folder.error)
+    assert run_state(folder) == ("failed", f"{folder.error}: is not a file; log.txt beside it says why the run failed")
+    assert [line.partition(": ")[0] for line in examine(folder).problems] == [
+        str(folder.result),
+        str(folder.scores / "0.json"),
+    ]
+    with pytest.raises(Damaged, match=r"metrics\.jsonl: is not a file"):
+        metric_rows(folder)
+
+
+def old_result(folder, **changes) -> None:
+    content = {"key": folder.key, "code": "a", "train_seconds": 2.5, "steps": 16, "scored_epochs": [4], "device": "cpu",
+               "parameters": {"G": 1}, "versions": {"torch": "2"}}  # fmt: skip
+    write_json(folder.result, content | changes)
+    folder.metrics.write_text('{"step": 16, "epoch": 4, "G": 0.5}\n')
+
+
+def test_a_result_of_a_time_before_seals_is_read_and_said_to_have_none(folder):
+    old_result(folder)
+    found = examine(folder)
+    assert (found.problems, found.has_no_seal, found.result.train_seconds) == ([], True, 2.5)
+    write_result(folder)
+    assert not examine(folder).has_no_seal
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"train_seconds": float("nan")}, {"train_seconds": True}, {"train_seconds": "12"}, {"train_seconds": 1e300},
+     {"steps": 0}, {"steps": None}, {"key": "cut-4567"}, {"losses": None}, {"format": 2}, {"other": 1}],
+)  # fmt: skip
+def test_a_result_of_a_time_before_seals_holds_what_results_did(folder, change):
+    old_result(folder, **change)
+    (problem,) = examine(folder).problems
+    assert problem.startswith(f"{folder.result}: ")
 
 
 @pytest.mark.parametrize("line", [b"\xff\xfe", b"[]", b"5", b'{"a": 1}', b'{"step": 1, "ep'])
 def test_a_damaged_line_of_losses_is_named(folder, line):
     folder.metrics.write_bytes(b'{"step": 1, "epoch": 1}\n' + line + b'\n{"step": 3, "epoch": 1}\n')
-    with pytest.raises(BenchError, match=r"metrics\.jsonl: line 2 is damaged; weights and scores are not affected"):
+    with pytest.raises(Damaged, match=r"metrics\.jsonl: line 2 is damaged; weights and scores are not affected"):
         metric_rows(folder)
+
+
+ROWS = [{"step": step, "epoch": 1, "G": 1 / step} for step in range(1, 17)]
+
+
+def test_a_finished_runs_losses_are_all_there(folder):
+    write_result(folder, losses=write_losses(folder, ROWS))
+    write_losses(folder, ROWS)
+    assert metric_rows(folder) == ROWS
+    write_losses(folder, ROWS[:-1])  # cut at the end of a line
+    with pytest.raises(Damaged, match=r"metrics\.jsonl: has 15 rows that are not the 16 that the run wrote; weights"):
+        metric_rows(folder)
+    assert len(examine(folder).problems) == 1
+    old_result(folder)
+    folder.metrics.write_text('{"step": 15, "epoch": 4, "G": 0.5}\n')
+    with pytest.raises(Damaged, match=r"metrics\.jsonl: does not end with step 16, the run's last"):
+        metric_rows(folder)
+
+
+def test_no_row_of_losses_is_changed_lost_or_added_unseen(folder):
+    write_losses(folder, ROWS)
+    lines = folder.metrics.read_bytes().splitlines(keepends=True)
+    spoiled = {
+        "changed": [*lines[:5], lines[5].replace(b"0.1", b"0.2"), *lines[6:]],
+        "lost": [*lines[:5], *lines[6:]],
+        "added": [*lines[:5], b'{"step": 6, "epoch": 1, "G": 0.5}\n', *lines[5:]],
+        "unlinked": [*lines[:5], json.dumps(ROWS[5]).encode() + b"\n", *lines[6:]],
+    }
+    for content in spoiled.values():
+        folder.metrics.write_bytes(b"".join(content))
+        with pytest.raises(Damaged, match=r"metrics\.jsonl: line (6|7) is (not what was written|damaged)"):
+            metric_rows(folder)
+    folder.path.rename(folder.path.with_name("cut-4567"))  # another run's
+    with pytest.raises(Damaged, match=r"line 1 is not what was written"):
+        metric_rows(RunFolder(folder.path.with_name("cut-4567")))
 
 
 def scores(*rows: tuple[int, str, float | None]) -> pd.DataFrame:
@@ -100,11 +184,18 @@ def test_scores_are_read_back_or_said_to_be_missing(toys):
     assert not has_all_scores(run, spec, splits)
     for epoch in spec.scored_epochs:
         for split in ("validation", "test"):
-            score = {"state": "done", "value": float(epoch), "reason": ""}
-            write_json(run.scores / f"{score_key(spec, epoch, split, use)}.json", score)
+            write_score(run, spec, epoch, split, use, float(epoch))
     frame = scores_frame(run, spec, splits)
     assert list(frame[frame["split"] == "test"]["value"]) == [2.0, 4.0]
     assert has_all_scores(run, spec, splits)
+
+    score = write_score(run, spec, 4, "test", use, 4.0)
+    score.write_text(score.read_text().replace('"value": 4.0', '"value": 5.0'))
+    assert not has_all_scores(run, spec, splits)  # so that it is measured anew
+    assert read_score(run, score.stem) is None
+    (row,) = scores_frame(run, spec, ("test",)).query("epoch == 4").itertuples()
+    assert (row.state, row.score) == ("not run", None)
+    assert row.reason.startswith(f"{score}: is not what was written of {key}, score {score.stem}")
 
 
 @pytest.mark.parametrize(("state", "complete"), [("failed", False), ("not available", True)])
@@ -113,8 +204,7 @@ def test_a_failed_score_is_tried_again_one_that_cannot_be_had_is_not(toys, state
     key = grid.add_run(resolve(toys.method, toys.protocol, "paper"), 0)
     spec, run = grid.runs[key], toys.home.run(key)
     for split in ("validation", "test"):
-        score = {"state": state, "value": None, "reason": "because"}
-        write_json(run.scores / f"{score_key(spec, 4, split, spec.evaluation.metrics[0])}.json", score)
+        write_score(run, spec, 4, split, spec.evaluation.metrics[0], None, state=state, reason="because")
     assert has_all_scores(run, spec, ("train", "validation", "test")) is complete
 
 

@@ -1,7 +1,7 @@
 from safetensors.torch import load_file
+from written_records import write_result
 
 from bench.base.home import Home
-from bench.base.storage import write_json
 from bench.base.words import size_text
 from bench.plan.cost_of_plan import PlannedRun, RunCost, Totals, run_costs, totals, waiting_costs
 from bench.plan.cost_of_step import Calibrations, Workload, sizes
@@ -22,7 +22,7 @@ def planned(toys, *settings):
 
 def test_a_step_costs_the_same_however_many_there_are(toys):
     grid, (short, long, other) = planned(toys, {}, {"n_epochs": 50, "images_per_epoch": 6}, {"crop_size": 12})
-    write_json(toys.home.run(short).result, {"code": "abc", "steps": 16, "train_seconds": 8.0, "device": "cpu"})
+    write_result(toys.home.run(short), train_seconds=8.0)
     costs = run_costs(grid, calibrate=False, say=print)
     assert [costs[key].steps for key in (short, long, other)] == [16, 52 * 6, 16]
     assert costs[long].seconds_per_step == 0.5

@@ -135,7 +135,8 @@ def test_a_spec_of_another_run(toys, capfd):
     one, two = planned(toys), planned(toys, lr=0.5)
     one.spec.write_text(two.spec.read_text())
     assert failure(toys, one, capfd) == (
-        f"{one.spec}: describes run {two.key}; remove the folder and run the command again"
+        f"{one.spec}: is not what was written of {one.key} (its seal does not fit); run the command that started it "
+        "again, which writes it anew"
     )
 
 

@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -5,12 +6,13 @@ import pytest
 import yaml
 
 from bench.base.errors import BenchError
+from bench.base.sealed import Damaged
 from bench.ledger.scores import score_key
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.plugin.named import name_file
 from bench.schema.protocol import MetricUse, load_protocol
-from bench.schema.run_spec import RunSpec, ScoringPlan, code_hash, read_spec
+from bench.schema.run_spec import RunSpec, ScoringPlan, code_hash, read_spec, write_spec
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -169,24 +171,104 @@ def test_scored_checkpoints_are_spread_and_end_with_the_last(toys, count, total,
 
 def test_a_spec_survives_its_file(toys, tmp_path):
     spec = spec_of(toys)
-    file = tmp_path / "spec.json"
-    file.write_text(spec.model_dump_json(indent=1))
+    file = tmp_path / spec.train_key / "spec.json"
+    assert write_spec(file, spec) == ""
     assert read_spec(file) == spec
     assert read_spec(file).train_key == spec.train_key
 
 
-def test_a_run_of_a_time_before_devices_is_read_and_keeps_its_key(tmp_path):
-    file = tmp_path / "spec.json"
-    file.write_text(
-        '{"format":1,"method":"cut","label":"cut","revisions":{"method":1},"config":{"n_epochs":1,"n_epochs_decay":1},'
-        '"data":{"family":"folder","name":"toys"},"fingerprint":"f","seed":0,"precision":"fp32","threads":1,"evaluation":'
-        '{"metrics":[],"segmenter":null,"no_segmenter":"","select_by":"","counts":"last","scored_checkpoints":1,'
-        '"test_images":null,"validation_images":null}}'
+FORMAT_1 = (
+    '{"format":1,"method":"cut","label":"cut","revisions":{"method":1},"config":{"n_epochs":1,"n_epochs_decay":1},'
+    '"data":{"family":"folder","name":"toys"},"fingerprint":"f","seed":0,"precision":"fp32","threads":1,"evaluation":'
+    '{"metrics":[],"segmenter":null,"no_segmenter":"","select_by":"","counts":"last","scored_checkpoints":1,'
+    '"test_images":null,"validation_images":null}}'
+)
+
+
+@pytest.fixture
+def old(tmp_path) -> Path:
+    """A `spec.json` of a time before devices and seals."""
+    file = tmp_path / "cut-200ffe0bc64bce52" / "spec.json"
+    file.parent.mkdir()
+    file.write_text(FORMAT_1)
+    return file
+
+
+def test_a_run_of_a_time_before_devices_is_read_and_keeps_its_key(old):
+    spec = read_spec(old)
+    assert (spec.train_key, spec.device) == ("cut-200ffe0bc64bce52", "cpu")
+    new = spec.model_copy(update={"format": 2})
+    assert len({spec.train_key, new.train_key, new.model_copy(update={"device": "cuda"}).train_key}) == 3
+    assert new.model_copy(update={"format": 3}).train_key == new.train_key  # the seal decides no weights
+    write_spec(old, spec.model_copy(update={"asked_by": ["somebody"]}))
+    assert read_spec(old).asked_by == ["somebody"]
+
+
+def test_a_spec_of_a_time_before_seals_is_its_runs_alone(old):
+    old.write_text(FORMAT_1.replace('"seed":0', '"seed":1'))
+    with pytest.raises(
+        Damaged, match=r"spec\.json: describes run cut-[0-9a-f]{16}; run the command that started it again"
+    ):
+        read_spec(old)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"format": None},
+        {"asked_by": ["nobody"]},
+        {"seal": None},
+        {"seal": None, "format": None},
+        {"seal": None, "format": 2},
+    ],
+)
+def test_a_sealed_spec_cannot_be_turned_into_one_without_a_seal(toys, tmp_path, change):
+    spec = spec_of(toys)
+    file = tmp_path / spec.train_key / "spec.json"
+    write_spec(file, spec)
+    content = json.loads(file.read_text()) | change
+    file.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
+    with pytest.raises(Damaged, match=r"spec\.json: .*; run the command that started it again, which writes it anew"):
+        read_spec(file)
+
+
+def test_a_damaged_spec_is_written_anew_and_what_was_wrong_is_returned(toys, tmp_path):
+    spec = spec_of(toys)
+    file = tmp_path / spec.train_key / "spec.json"
+    write_spec(file, spec)
+    file.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
+    assert write_spec(file, spec).startswith(f"{file}: is not what was written of {spec.train_key}")
+    assert read_spec(file) == spec
+
+
+def test_what_two_commands_want_scored_stays_wanted(toys, tmp_path):
+    """Whichever writes last: the same checkpoints on the same images are one plan of more metrics, others stand beside."""
+    first = spec_of(toys)
+    plan = first.evaluation
+    second = first.model_copy(
+        update={"evaluation": plan.model_copy(update={"metrics": [MetricUse(metric="L1")]}), "asked_by": ["b"]}
     )
-    old = read_spec(file)
-    assert (old.train_key, old.device) == ("cut-200ffe0bc64bce52", "cpu")
-    new = old.model_copy(update={"format": 2})
-    assert len({old.train_key, new.train_key, new.model_copy(update={"device": "cuda"}).train_key}) == 3
+    third = first.model_copy(update={"evaluation": plan.model_copy(update={"test_images": 2, "scored_checkpoints": 3})})
+    file = tmp_path / first.train_key / "spec.json"
+    for spec in (first, second, third, first):
+        write_spec(file, spec)
+    found = read_spec(file)
+    assert {use.metric for use in found.evaluation.metrics} == {plan.metrics[0].metric, "L1"}
+    assert [other.test_images for other in found.others] == [2]
+    assert found.scored_epochs == sorted({*first.scored_epochs, *third.scored_epochs})
+    assert set(found.asked_by) == {"toys@1 smoke", "b"}
+    before = file.stat().st_mtime_ns
+    write_spec(file, first)
+    assert file.stat().st_mtime_ns == before
+
+
+def test_a_plan_without_a_segmentation_network_asks_no_more_than_one_with_it(toys):
+    spec = spec_of(toys)
+    with_network = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"segmenter": "drn-1"})})
+    assert with_network.beside(spec).plans == [with_network.evaluation]
+    assert spec.beside(with_network).plans == [spec.evaluation, with_network.evaluation]
+    assert spec.beside(with_network).comes_after == ["drn-1"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format": 1', b"\xff\xfe"])

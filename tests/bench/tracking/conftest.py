@@ -96,7 +96,7 @@ class Board:
         found: dict[str, list[tuple[int, float]]] = {}
         for line in self.home.run(key).metrics.read_text().splitlines():
             row = json.loads(line)
-            for name in row.keys() - {"step", "epoch"}:
+            for name in row.keys() - {"step", "epoch", "chain"}:
                 found.setdefault(f"train/{name}", []).append((row["step"], row[name]))
         return found
 

@@ -1,9 +1,11 @@
 """Cells from hand-made score files: the three verdict fields, the checkpoint rules, and every state."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from written_records import write_result, write_score
 
 from bench.base.storage import write_json
 from bench.ledger.scores import score_key
@@ -11,7 +13,7 @@ from bench.plan.grid import Grid, PlannedCell
 from bench.plan.resolve import resolve
 from bench.schema.cell import CHECKPOINTS
 from bench.schema.protocol import load_protocol
-from bench.schema.run_spec import code_hash
+from bench.schema.records import Made
 from bench.schema.table import Table, TableCell
 from bench.verdict.cells import cells_of
 
@@ -41,9 +43,8 @@ def finish(grid: Grid, seed: int, test: dict[int, float], validation: dict[int, 
     (use,) = [use for use in spec.evaluation.metrics if use.metric == MEAN]
     for split, values in (("test", test), ("validation", validation or {})):
         for epoch, value in values.items():
-            score = {"state": "done", "reason": "", "value": value, "interval": None}
-            write_json(folder.scores / f"{score_key(spec, epoch, split, use)}.json", score | more)
-    write_json(folder.result, {"code": code_hash(), "steps": 4, "train_seconds": 1.0})
+            write_score(folder, spec, epoch, split, use, value, **more)
+    write_result(folder)
 
 
 def filled(grid: Grid):
@@ -200,8 +201,7 @@ def test_other_metrics_of_the_same_runs_are_shown_beside(as_published):
     finish(grid, 0, {4: 5.0})
     spec = grid.runs[grid.cells[0].keys[0]]
     folder = grid.home.run(spec.train_key)
-    key = score_key(spec, 4, "test", spec.evaluation.metrics[1])
-    write_json(folder.scores / f"{key}.json", {"state": "done", "reason": "", "value": 0.25, "interval": None})
+    write_score(folder, spec, 4, "test", spec.evaluation.metrics[1], 0.25)
     cell = filled(grid)
     assert {name: measured.values for name, measured in cell.extra.items()} == {"L1": {0: 0.25}}
 
@@ -209,7 +209,7 @@ def test_other_metrics_of_the_same_runs_are_shown_beside(as_published):
 def test_a_result_of_older_code_is_marked_and_still_shown(as_published):
     grid = plan(as_published, 10.0, seeds=1)
     finish(grid, 0, {4: 5.0})
-    write_json(grid.home.run(grid.cells[0].keys[0]).result, {"code": "0" * 64, "steps": 4, "train_seconds": 1.0})
+    write_result(grid.home.run(grid.cells[0].keys[0]), code="0" * 64)
     cell = filled(grid)
     assert cell.state == "done"
     assert cell.deviations == ["older code: the run was made by an earlier version of contrastbench"]
@@ -238,3 +238,35 @@ def test_a_damaged_score_file_is_not_a_number(as_published):
         file.write_text('{"state": "do')
     cell = filled(grid)
     assert (cell.state, cell.measured) == ("not run", {})
+
+
+def test_a_score_of_older_code_is_marked_beside_a_run_of_this_one(as_published):
+    grid = plan(as_published, 10.0, seeds=1)
+    finish(grid, 0, {4: 5.0}, made=Made(code="0" * 64, versions={}))
+    assert filled(grid).deviations == ["older code: a score was made by an earlier version of contrastbench"]
+
+
+def test_a_damaged_score_is_missing_and_its_cell_says_why(as_published):
+    grid = plan(as_published, 10.0, seeds=1)
+    finish(grid, 0, {4: 5.0})
+    (score,) = grid.home.run(grid.cells[0].keys[0]).scores.glob("*.json")
+    score.write_text(score.read_text().replace('"value": 5.0', '"value": 4.0'))
+    cell = filled(grid)
+    assert (cell.state, cell.measured) == ("not run", {})
+    assert cell.reason.startswith(f"{score}: is not what was written")
+    assert cell.reason.endswith("run the command that wanted it again, which measures it anew")
+
+
+def test_records_of_a_time_before_seals_fill_cells_and_are_said_to_have_none(as_published):
+    grid = plan(as_published, 10.0, seeds=1)
+    finish(grid, 0, {4: 5.0})
+    folder = grid.home.run(grid.cells[0].keys[0])
+    new = ("format", "seal", "made", "checkpoint", "parts", "losses", "time")
+    for path in (folder.result, *folder.scores.glob("*.json")):
+        content = json.loads(path.read_text())
+        write_json(path, {name: value for name, value in content.items() if name not in new})
+    cell = filled(grid)
+    assert cell.value.values == {0: 5.0}
+    assert cell.deviations == [
+        "no seal: made by a version of contrastbench that kept no checksums of results and scores"
+    ]

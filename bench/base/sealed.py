@@ -1,0 +1,176 @@
+"""Records that are sealed when they are written and checked when they are read: what was written, or refused.
+
+A seal is the sha256 of a record's content and of what it is a record of (a run's key, a score's), so that a flipped bit, an
+edit by hand and another run's record are noticed. Records of earlier formats have no seal; they are told from a sealed one
+that lost its seal by their keys, none of which are new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NoReturn, Self, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from bench.base.errors import BenchError
+from bench.base.storage import write_json
+from bench.base.validation import Strict, validation_line
+
+SEAL = "seal"
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Damaged(BenchError):
+    """A record is not what was written: names the file, what is wrong with it and the way out."""
+
+
+class Record(Strict):
+    """A file that cells, curves or decisions are made from.
+
+    Attributes:
+        kind: what it is, in one word; part of the seal.
+        way_out: what to do about a damaged one.
+        new: the keys that records of the earlier format do not have.
+        format: of the file.
+        seal: the one that it was read with; empty: it is of the earlier format, or not written yet.
+    """
+
+    kind: ClassVar[str]
+    way_out: ClassVar[str]
+    new: ClassVar[frozenset[str]]
+
+    format: Literal[2] = 2
+    seal: str = Field(default="", exclude=True, repr=False)
+
+    def write(self, path: Path, identity: str) -> None:
+        """Write the record, sealed, as what it is of."""
+        write_sealed(path, self.kind, identity, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, path: Path, identity: str, way_out: str = "") -> Self | None:
+        """Read the record of `identity`; None if there is none.
+
+        Args:
+            path: the file.
+            identity: what it has to be the record of.
+            way_out: instead of the class's own.
+
+        Raises:
+            Damaged: it is not what was written.
+        """
+        new = {"format", *cls.new}
+        way_out = way_out or cls.way_out
+        found = read_sealed(path, cls.kind, identity, way_out, lambda content: not content.keys() & new)
+        if found is None:
+            return None
+        content, seal = found
+        return validated(cls, content, path, way_out).model_copy(update={"seal": seal})
+
+    @classmethod
+    def of_folder(cls, path: Path) -> Self:
+        """Read the record of a folder, whose name is what it is of.
+
+        Raises:
+            Damaged: it is gone, or not what was written.
+        """
+        found = cls.read(path, path.parent.name)
+        if found is None:
+            raise Damaged(f"{path}: is gone; {cls.way_out}")
+        return found
+
+
+def write_sealed(path: Path, kind: str, identity: str, content: dict[str, Any]) -> None:
+    """Write a JSON object with its seal, atomically.
+
+    Args:
+        path: the file.
+        kind: of the record.
+        identity: what it is a record of.
+        content: plain values; numbers are finite.
+    """
+    write_json(path, sealed(kind, identity, content))
+
+
+def sealed(kind: str, identity: str, content: dict[str, Any]) -> dict[str, Any]:
+    """The content and its seal."""
+    return content | {SEAL: _seal(kind, identity, content)}
+
+
+def read_sealed(
+    path: Path, kind: str, identity: str, way_out: str, is_earlier: Callable[[dict[str, Any]], bool]
+) -> tuple[dict[str, Any], str] | None:
+    """Read a JSON object and check its seal.
+
+    Args:
+        path: the file.
+        kind: of the record.
+        identity: what it has to be a record of.
+        way_out: the end of the error's line.
+        is_earlier: whether content without a seal is of a format that had none.
+
+    Returns:
+        The content without its seal, and the seal, empty for an earlier format; None if there is no file.
+
+    Raises:
+        Damaged: it is not what was written.
+    """
+    content = _parsed(path, way_out)
+    if content is None:
+        return None
+    if SEAL not in content:
+        if not is_earlier(content):
+            _refuse(path, "carries no seal, which its format has", way_out)
+        return content, ""
+    seal = content.pop(SEAL)
+    if seal != _seal(kind, identity, content):
+        _refuse(path, f"is not what was written of {identity} (its seal does not fit)", way_out)
+    return content, seal
+
+
+def validated(model: type[Model], content: Any, path: Path, way_out: str) -> Model:
+    """Content as a model, without any conversion: no text or boolean is a number, and numbers are finite.
+
+    Raises:
+        Damaged: it does not fit.
+    """
+    try:
+        return model.model_validate_json(_canonical(content), strict=True)
+    except ValidationError as error:
+        raise Damaged(f"{validation_line(str(path), error)}; {way_out}") from error
+
+
+def _parsed(path: Path, way_out: str) -> dict[str, Any] | None:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
+            _refuse(path, "is not a file", way_out)
+        content = json.loads(path.read_bytes().decode(), parse_constant=_no_constant)
+        _canonical(content)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Damaged(f"{path}: cannot be read ({error.strerror}); {way_out}") from error
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path}: is damaged ({str(error) or 'empty'}); {way_out}") from error
+    if not isinstance(content, dict):
+        _refuse(path, "holds no JSON object", way_out)
+    return dict(content)
+
+
+def _refuse(path: Path, what: str, way_out: str) -> NoReturn:
+    raise Damaged(f"{path}: {what}; {way_out}")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _canonical(content: Any) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _seal(kind: str, identity: str, content: dict[str, Any]) -> str:
+    return hashlib.sha256(_canonical({"kind": kind, "of": identity, "content": content})).hexdigest()

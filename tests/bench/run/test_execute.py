@@ -1,0 +1,135 @@
+"""What a run writes of itself: its result and its scores say what made them, and heal where they are damaged."""
+
+import json
+
+import pytest
+
+from bench.ledger.folders import checked_result, examine, read_result, run_state
+from bench.plan.grid import Grid
+from bench.plan.resolve import resolve
+from bench.run.execute import execute
+from bench.run.process import ProgressFile
+from bench.run.train import Stopped
+from bench.schema.records import UNKNOWN
+from bench.schema.run_spec import write_spec
+
+
+@pytest.fixture
+def run(toys):
+    """Do what is left of one planned run; returns its folder."""
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(toys.method, toys.protocol, "smoke"), 0)
+    grid.write_specs()
+    folder = toys.home.run(key)
+
+    def go(stop_after=None, **changes):
+        progress = ProgressFile(folder)
+        if stop_after is not None:
+            steps = iter(range(stop_after))
+            progress.should_stop = lambda: next(steps, None) is None
+        if changes:
+            spec = grid.runs[key]
+            write_spec(folder.spec, spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update=changes)}))
+        execute(toys.home, key, progress)
+        return folder
+
+    return go
+
+
+@pytest.fixture
+def other_code(monkeypatch):
+    """From now on another version of contrastbench computes."""
+    return lambda name="f" * 64: monkeypatch.setattr("bench.schema.records.code_hash", lambda: name)
+
+
+def test_a_result_says_what_trained_it_and_what_its_losses_are(run):
+    folder = run()
+    result = checked_result(folder)
+    assert [(part.from_step, part.to_step) for part in result.parts] == [(0, 16)]
+    assert (result.codes, result.parts[0].versions, result.parts[0].threads) == ({result.code}, result.versions, 1)
+    assert {"contrastbench", "numpy", "python", "torch"} == set(result.versions)
+    assert result.losses.rows == 16
+    assert (result.seal == "", examine(folder).problems) == (False, [])
+
+
+def test_scoring_by_other_code_leaves_the_result_as_it_was_and_says_so_itself(run, other_code):
+    folder = run()
+    before = folder.result.read_bytes()
+    score = min(folder.scores.iterdir())
+    score.unlink()
+    other_code()
+    run()
+    assert folder.result.read_bytes() == before
+    assert {s.made.code for s in examine(folder).scores if s.key == score.stem} == {"f" * 64}
+    assert {s.made.code for s in examine(folder).scores if s.key != score.stem} == {read_result(folder).code}
+    assert examine(folder).is_older_code
+
+
+def test_training_in_parts_by_different_code_is_older_code(run, other_code):
+    other_code("a" * 64)
+    with pytest.raises(Stopped):
+        run(stop_after=3)
+    other_code("b" * 64)
+    folder = run()
+    result = read_result(folder)
+    assert result.parts[-1].code == "b" * 64
+    assert len(result.codes) == 2
+    assert result.parts[0].code in ("a" * 64, UNKNOWN)  # as far as checkpoints say
+    assert examine(folder).is_older_code
+
+
+@pytest.mark.parametrize("change", [(b'"value": ', b'"value": 1'), (b'"done"', b'"gone"'), (b"{", b"")])
+def test_a_damaged_score_is_said_and_measured_again(run, capfd, change):
+    folder = run()
+    score = min(folder.scores.iterdir())
+    whole = score.read_bytes()
+    score.write_bytes(whole.replace(*change))
+    assert len(examine(folder).problems) == 1
+    run()
+    assert score.read_bytes() == whole
+    assert f"{score}: " in capfd.readouterr().out
+    assert examine(folder).problems == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"train_seconds": NaN}', None])
+def test_a_damaged_result_is_written_again(run, content):
+    folder = run()
+    before = read_result(folder)
+    folder.result.write_bytes(
+        folder.result.read_bytes().replace(b'"steps": 16', b'"steps": 17') if content is None else content
+    )
+    assert run_state(folder)[0] == "not run"
+    run()
+    after = read_result(folder)
+    assert (after.steps, after.losses, after.scored_epochs) == (before.steps, before.losses, before.scored_epochs)
+    assert run_state(folder) == ("done", "")
+
+
+def test_a_result_is_gone_while_its_run_is_trained_again(run):
+    folder = run()
+    for path in folder.checkpoints.iterdir():
+        path.unlink()
+    with pytest.raises(Stopped):
+        run(stop_after=3)
+    assert not folder.result.exists()
+    run()
+    assert examine(folder).problems == []
+
+
+def test_seconds_that_nothing_remembers_are_none(run, monkeypatch):
+    folder = run()
+    before = json.loads(folder.result.read_text())
+    folder.result.unlink()
+    for path in folder.checkpoints.glob("state-*"):
+        path.unlink()
+    monkeypatch.setattr("bench.run.checkpoint.Checkpoints.seconds", lambda self: float("nan"))
+    run()
+    assert read_result(folder).train_seconds is None
+    assert json.loads(folder.result.read_text())["steps"] == before["steps"]
+
+
+def test_what_another_command_wants_is_scored_too(run):
+    folder = run(scored_checkpoints=1)
+    assert {(score.epoch, score.split) for score in examine(folder).scores} == {
+        (2, "validation"), (2, "test"), (4, "validation"), (4, "test"),
+    }  # fmt: skip
