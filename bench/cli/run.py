@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import DATA, HOME, DataOption, DeviceOption, HomeOption, debug, example
+from bench.cli.options import (
+    DATA,
+    HOME,
+    DataOption,
+    DeviceOption,
+    HomeOption,
+    KeepOption,
+    SaveEveryOption,
+    debug,
+    example,
+)
 
 app = typer.Typer()
 
@@ -21,13 +31,16 @@ def run(
         str | None, typer.Option("--method", help="FILE.py:Class, where the file of the run's method is")
     ] = None,
     device: DeviceOption = None,
+    keep: KeepOption = None,
+    save_every: SaveEveryOption = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,
 ) -> None:
     """Do one planned run, as a scheduler's job does. Status 3: not possible here and now, try again later."""
     from bench.base.home import Home
     from bench.commands.run import run as work
+    from bench.schema.upkeep import Upkeep
 
     files = {kind: reference for kind, reference in (("loss", loss), ("method", method)) if reference is not None}
-    if not work(Home.open(home, data), key, files, device, debug()):
+    if not work(Home.open(home, data), key, files, device, debug(), Upkeep.of_options(keep, save_every)):
         raise typer.Exit(1)

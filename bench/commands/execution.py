@@ -11,6 +11,7 @@ from rich.console import Console
 from bench.base.words import duration, say, shown_path
 from bench.plan.grid import Grid
 from bench.run.executors.executor import Executor, Outcome, Update
+from bench.run.retention import tidy
 from bench.show.live import RunView
 from bench.tracking.background import Background
 from bench.tracking.store import how_to_browse
@@ -34,6 +35,8 @@ class Execution:
         self.started = time.monotonic()
         grid.write_specs()
         self.todo = grid.unfinished()
+        for key in grid.runs.keys() - self.todo.keys():
+            tidy(grid.home, grid.runs[key], grid.splits[key], grid.upkeep)
         self.at_once = executor.at_once(self.todo.values())
         self._say(
             f"{len(grid.runs)} runs: {len(grid.runs) - len(self.todo)} done already, {len(self.todo)} to do, "

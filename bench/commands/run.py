@@ -20,6 +20,7 @@ from bench.plugin.discovery import find_plugin
 from bench.run.executors.executor import Interrupted
 from bench.run.executors.local import LocalExecutor
 from bench.schema.run_spec import RunSpec, read_spec, write_spec
+from bench.schema.upkeep import NOTHING_SAID, Upkeep, write_upkeep
 from bench.show.live import RunView
 
 
@@ -29,7 +30,14 @@ class NotNow(BenchError):
     exit_status = 3
 
 
-def run(home: Home, text: str, files: dict[str, str], device: str | None, debug: bool) -> bool:
+def run(
+    home: Home,
+    text: str,
+    files: dict[str, str],
+    device: str | None,
+    debug: bool,
+    upkeep: Upkeep = NOTHING_SAID,
+) -> bool:
     """Do what is left of one run whose `spec.json` is in the home.
 
     Args:
@@ -38,6 +46,7 @@ def run(home: Home, text: str, files: dict[str, str], device: str | None, debug:
         files: `loss`, `method` -> FILE.py:Class, where the user's file of the run is on this machine.
         device: cpu, cuda or auto; it must be what the run was planned for. None: as planned.
         debug: show the traceback of a failure.
+        upkeep: what the command says of the run's files.
 
     Returns:
         Whether it is done; if not it has failed, and why was shown.
@@ -62,6 +71,7 @@ def run(home: Home, text: str, files: dict[str, str], device: str | None, debug:
     for sha256, path in places:
         for one in (folder, *map(home.run, spec.needs.values())):
             write_spec(one.spec, read_spec(one.spec).with_file(sha256, path))
+    write_upkeep(folder, upkeep)
     name = f"{spec.label} on {spec.data.name}, seed {spec.seed}"
     try:
         with _term_is_ctrl_c(), RunView(Console(), home, {key: spec}, {key: name}, 1) as view:

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.home import RunFolder
 from bench.base.storage import read_object
+from bench.ledger.checkpoint_files import gone
 from bench.ledger.scores import read_score, score_key, wanted
 from bench.schema.cell import Checkpoint, State
 from bench.schema.run_spec import RunSpec, code_hash
@@ -62,9 +63,13 @@ def has_all_scores(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) ->
     """Whether everything the evaluation wants is measured, leaving out what this machine cannot measure yet."""
     for epoch, split, use in wanted(spec, splits):
         stored = read_score(folder, score_key(spec, epoch, split, use))
+        if stored is not None and stored["state"] == "done":
+            continue
+        if gone(folder, epoch):
+            continue
         if stored is None or stored["state"] == "failed":
             return False
-        if stored["state"] == "not available" and _has_become_available(use.metric, folder.path.parent / "weights"):
+        if _has_become_available(use.metric, folder.path.parent / "weights"):
             return False
     return True
 
@@ -95,6 +100,8 @@ def scores_frame(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> p
     for epoch, split, use in wanted(spec, splits):
         key = score_key(spec, epoch, split, use)
         stored = read_score(folder, key) or {"state": "not run", "reason": "", "value": None}
+        if stored["state"] != "done" and (reason := gone(folder, epoch)):
+            stored = stored | {"state": "not available", "reason": reason}
         rows.append(
             {
                 "epoch": epoch,

@@ -20,6 +20,7 @@ from bench.schema.data import DataConfig
 from bench.schema.protocol import Protocol, load_protocol
 from bench.schema.run_spec import RunSpec, write_spec
 from bench.schema.table import Table, TableCell
+from bench.schema.upkeep import NOTHING_SAID, Upkeep, write_upkeep
 
 
 @dataclass
@@ -77,14 +78,16 @@ class Grid:
     Args:
         home: where data sets are found and caches are kept.
         device: what every run computes on, so that no cell mixes types of devices.
+        upkeep: what the command says of the runs' files.
     """
 
-    def __init__(self, home: Home, device: DeviceType = "cpu") -> None:
+    def __init__(self, home: Home, device: DeviceType = "cpu", upkeep: Upkeep = NOTHING_SAID) -> None:
         self.home, self.device = home, device
         self.runs: dict[str, RunSpec] = {}
         self.names: dict[str, str] = {}
         self.cells: list[PlannedCell] = []
         self.splits: dict[str, tuple[str, ...]] = {}
+        self.upkeep = upkeep
         self._datasets: dict[str, DataSet] = {}
 
     def dataset(self, resolution: Resolution) -> DataSet:
@@ -234,9 +237,10 @@ class Grid:
                 cell.blocked = ("failed", str(error))
 
     def write_specs(self) -> None:
-        """Write every run's `spec.json`, so that a run's process knows what to do."""
+        """Write every run's `spec.json`, so that a run's process knows what to do, and what is said of its files."""
         for key, spec in self.runs.items():
             write_spec(self.home.run(key).spec, spec)
+            write_upkeep(self.home.run(key), self.upkeep)
 
     def unfinished(self) -> dict[str, RunSpec]:
         """The runs that still have something to do: training, or scores that this machine could measure."""

@@ -21,9 +21,11 @@ from bench.plugin.method import Method
 from bench.run.checkpoint import Checkpoints
 from bench.run.loss_log import LossLog
 from bench.run.restore import build_method, restore_method
+from bench.run.retention import is_needed_whole, retire
 from bench.run.score_checkpoint import evaluate
 from bench.run.train import Session
 from bench.schema.run_spec import RunSpec, code_hash, read_spec
+from bench.schema.upkeep import read_upkeep
 from bench.tasks.task import load_task
 
 
@@ -61,13 +63,28 @@ def execute(home: Home, key: str, progress: Progress) -> None:
     dataset = _planned_dataset(spec, home)
     method = _method(spec, home, device)
     images = load_task(method.task).batches(dataset, method, Draws(spec.seed), home.cache, device)
-    checkpoints = Checkpoints(folder.checkpoints, report=lambda line: print(line, flush=True))
+    checkpoints = Checkpoints(
+        folder.checkpoints,
+        report=lambda line: print(line, flush=True),
+        run=key,
+        whole=lambda epoch: epoch == spec.total_epochs and is_needed_whole(home, key),
+    )
     progress({"phase": "training", "total_steps": images.total_steps, "total_epochs": method.config.total_epochs})
     scoring = _Scoring(home, spec, dataset, checkpoints, build_method(spec).to(device), progress)
     log = LossLog(folder.metrics)
-    seconds = Session(method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, scoring).run()
+
+    def begin() -> None:
+        method.load_pretrained(home.weights)
+        method.to(device)
+
+    session = Session(
+        method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, scoring,
+        begin, read_upkeep(folder).save_seconds,
+    )  # fmt: skip
+    seconds = session.run()
 
     _write_result(folder, spec, method, images.total_steps, seconds)
+    retire(home, spec, dataset.splits)
     folder.error.unlink(missing_ok=True)
     progress({"phase": "done"})
 
@@ -83,11 +100,10 @@ def _planned_dataset(spec: RunSpec, home: Home) -> DataSet:
 
 
 def _method(spec: RunSpec, home: Home, device: torch.device) -> Method:
-    """The run's method before its first step, on the device, with the runs and the official weights that it needs."""
+    """The run's method before its first step, on the device, with the runs that it needs."""
     method: Method = build_method(spec)
     for role, needed in spec.needs.items():
-        method.receive(role, restore_method(home, needed).to(device))
-    method.load_pretrained(home.weights)
+        method.receive(role, restore_method(home, needed, whole=True).to(device))
     return method.to(device)
 
 
@@ -116,7 +132,9 @@ class _Scoring:
         self.checkpoints, self.scorer, self.report = checkpoints, scorer, progress
 
     def kept(self, epoch: int) -> None:
-        """Score an epoch's weights."""
+        """Score an epoch's weights; where they are gone, everything had been measured."""
+        if self.checkpoints.is_gone(epoch):
+            return
         self.checkpoints.load_weights(self.scorer, epoch)
         folder = self.home.run(self.spec.train_key)
         evaluate(folder, self.spec, self.scorer, self.dataset, epoch, self.home, self.report)

@@ -23,6 +23,7 @@ from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained, write_json
+from bench.run.retention import temporaries
 from bench.run.ticket import this_process
 
 STOPPED, OWNED = 3, 4
@@ -77,6 +78,8 @@ def _owned(folder: RunFolder) -> Iterator[None]:
         with explained(folder.progress):
             folder.progress.unlink(missing_ok=True)
             folder.error.unlink(missing_ok=True)
+            for path in temporaries(folder):
+                path.unlink(missing_ok=True)
         this_process(folder.key).write(folder)
         yield
     finally:

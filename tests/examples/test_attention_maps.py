@@ -36,7 +36,7 @@ def finished(home: Home, attention: int | None) -> str:
     folder = home.run(spec.train_key)
     folder.spec.parent.mkdir(parents=True)
     folder.spec.write_text(spec.model_dump_json())
-    Checkpoints(folder.checkpoints, print).save_weights(build_method(spec), spec.total_epochs)
+    Checkpoints(folder.checkpoints, print, folder.key).save_weights(build_method(spec), spec.total_epochs)
     return spec.train_key
 
 
