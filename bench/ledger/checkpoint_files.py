@@ -57,12 +57,14 @@ class _Record(Typed):
         format: of checkpoints.
         run: train key.
         sha256: of the file of tensors.
+        tensors: their names; None in format 1.
         non_finite: tensors that were not finite when they were saved (a mask, say); any other has to be.
     """
 
     format: Literal[1, 2] = FORMAT
     run: str
     sha256: str
+    tensors: list[str] | None = None
     non_finite: list[str] = []
 
     @property

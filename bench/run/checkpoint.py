@@ -69,6 +69,7 @@ class Checkpoints:
         record = StateRecord(
             run=self.run,
             sha256=_save(tensors_of(self.folder, state_name(step)), tensors),
+            tensors=sorted(tensors),
             non_finite=_non_finite(tensors),
             step=step,
             progress=progress,
@@ -131,6 +132,7 @@ class Checkpoints:
         record = WeightsRecord(
             run=self.run,
             sha256=_save(tensors_of(self.folder, weights_name(epoch)), tensors),
+            tensors=sorted(tensors),
             non_finite=_non_finite(tensors),
             epoch=epoch,
             networks=networks,
@@ -219,6 +221,9 @@ class Checkpoints:
             tensors = load_file(path)
         except (SafetensorError, ValueError, TypeError, KeyError, OSError) as error:
             raise BenchError(f"{path}: holds no tensors: {_one_line(error)}") from error
+        if record.tensors is not None and (differing := sorted(tensors.keys() ^ set(record.tensors))):
+            verb = "lacks" if differing[0] in record.tensors else "holds"
+            raise BenchError(f"{path}: {verb} tensor {differing[0]}, which its JSON half says otherwise")
         if strange := sorted(set(_non_finite(tensors)) - set(record.non_finite)):
             raise BenchError(f"{path}: tensor {strange[0]} is not finite")
         return path, tensors

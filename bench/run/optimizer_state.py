@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import Adafactor, Adam, Optimizer
 
 from bench.base.errors import BenchError
 from bench.ledger.checkpoint_files import OptimizerRecord
@@ -15,6 +15,7 @@ from bench.ledger.checkpoint_files import OptimizerRecord
 PREFIX = "optimizer/"
 # entries of torch's optimizers that have the shape of their parameter
 LIKE_PARAMETER = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "sum"}
+OF_ADAM = {"step", "exp_avg", "exp_avg_sq"}
 
 
 def pack(optimizers: Mapping[str, Optimizer]) -> tuple[dict[str, Tensor], dict[str, OptimizerRecord]]:
@@ -126,7 +127,9 @@ def _require_entries(name: str, optimizer: Optimizer, entries: Mapping[int, Mapp
             if state is None or not is_torchs:
                 continue
             # Adafactor keeps something else of matrices than of vectors
-            if differing := sorted(expected.setdefault(parameter.ndim, set(state)) ^ set(state)):
+            like = parameter.ndim if isinstance(optimizer, Adafactor) else 0
+            first = expected.setdefault(like, set(state) | OF_ADAM if isinstance(optimizer, Adam) else set(state))
+            if differing := sorted(first ^ set(state)):
                 raise BenchError(f"tensor {where}/{differing[0]} is missing, or is one too many")
             for key, value in state.items():
                 shape = tuple(value.shape) if isinstance(value, Tensor) else None
