@@ -56,6 +56,7 @@ class CycleGAN(Method):
     source = "junyanz/pytorch-CycleGAN-and-pix2pix, models/cycle_gan_model.py as of 2018-2020"
     Config: ClassVar[type[MethodConfig]] = CycleGANConfig
     config: CycleGANConfig
+    kept_networks: ClassVar[tuple[str, ...] | None] = ("netG_A",)
     eager_phases: ClassVar[frozenset[str]] = frozenset({"filling"})  # the pools grow
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"*": {}}  # [R] README: one command for every data set
 

@@ -88,6 +88,7 @@ class DRNSegmenter(Method):
         "pretrained": False,
     }
     config: DRNConfig
+    kept_networks: ClassVar[tuple[str, ...] | None] = ("netS",)
     classes_of_labels: Tensor
     mean: Tensor
     std: Tensor

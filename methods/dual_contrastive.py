@@ -46,6 +46,7 @@ class DualContrastive(Method):
     source = "no official code; NVlabs/stylegan2 (networks, training), hszhao/SAN (attention)"
     Config: ClassVar[type[MethodConfig]] = DualContrastiveConfig
     config: DualContrastiveConfig
+    kept_networks: ClassVar[tuple[str, ...] | None] = ("netG_ema",)
     # [D5] mirrored: faces; not mirrored: scenes, as StyleGAN2's authors train LSUN
     # self-attention at 256 pixels: where Table 2 is best, as Table 5 has it [S, section 2]
     recipes: ClassVar[dict[str, dict[str, Any]]] = {

@@ -98,6 +98,7 @@ class PatchwiseTranslation(Method):
 
     Config: ClassVar[type[MethodConfig]] = PatchwiseConfig
     config: PatchwiseConfig
+    kept_networks: ClassVar[tuple[str, ...] | None] = ("netG",)
 
     def __init__(self, config: PatchwiseConfig, draws: Draws) -> None:
         super().__init__(config, draws)

@@ -103,6 +103,11 @@ class RunFolder:
         return self.path / "spec.json"
 
     @property
+    def upkeep(self) -> Path:
+        """How often the run's state is saved and which weights stay, where a command said so."""
+        return self.path / "upkeep.json"
+
+    @property
     def metrics(self) -> Path:
         """Losses, append-only, one JSON object a line."""
         return self.path / "metrics.jsonl"

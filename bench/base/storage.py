@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +37,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], option: str = 
     Raises:
         BenchError: if the place cannot be written; an existing file at `path` is untouched then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
     with explained(path, option):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -50,6 +52,20 @@ def write_atomically(path: Path, write: Callable[[Path], object], option: str = 
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def is_abandoned(temporary: Path) -> bool:
+    """Whether a file is a temporary one of `write_atomically` whose process was on this machine and is gone."""
+    named = re.fullmatch(rf"\..+\.{re.escape(socket.gethostname())}\.(\d+)\.tmp", temporary.name)
+    if named is None:
+        return False
+    try:
+        os.kill(int(named[1]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 def write_text(path: Path, text: str, option: str = "--home") -> None:

@@ -14,7 +14,9 @@ from bench.cli.options import (
     ExecutorOption,
     HomeOption,
     JsonOption,
+    KeepOption,
     PerDeviceOption,
+    SaveEveryOption,
     ScaleOption,
     SlotsOption,
     TrackingOption,
@@ -61,6 +63,8 @@ def compare(
     home: HomeOption = HOME,
     data: DataOption = DATA,
     device: DeviceOption = None,
+    keep: KeepOption = None,
+    save_every: SaveEveryOption = None,
     slots: SlotsOption = None,
     per_device: PerDeviceOption = 1,
     executor: ExecutorOption = "local",
@@ -78,6 +82,7 @@ def compare(
     from bench.plugin.named import name_file
     from bench.run.executors.executor import load_executor
     from bench.schema.protocol import load_protocol
+    from bench.schema.upkeep import Upkeep
     from bench.tracking.store import tracking_uri
 
     for metric in metrics or []:
@@ -86,7 +91,7 @@ def compare(
     rivals = [rival.strip() for rival in against.split(",") if rival.strip()]
     contenders = choose(loss, method, read_settings(loss_options, "--loss-option"), framework, rivals)
     entrants = enter(contenders, asked, scale, budget, read_settings(sets))
-    grid = Grid(Home.open(home, data), chosen_device(device))
+    grid = Grid(Home.open(home, data), chosen_device(device), Upkeep.of_options(keep, save_every))
     folder = name or default_name(entrants, asked.name, scale, budget)
     comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
     settle_name(comparison, chosen=name is not None)

@@ -40,6 +40,17 @@ MethodFileOption = Annotated[str | None, typer.Option("--method", help="FILE.py:
 MetricFilesOption = Annotated[
     list[str] | None, typer.Option("--metric", help="FILE.py:Class, the file of a metric that scores; may be repeated")
 ]
+KeepOption = Annotated[
+    str | None,
+    typer.Option(
+        "--keep",
+        help="weights that stay once every metric is measured: last, best (and the last), all or none; default: best",
+    ),
+]
+SaveEveryOption = Annotated[
+    float | None,
+    typer.Option("--save-every", metavar="MINUTES", help="how often a run's state is saved; default: 10"),
+]
 HOME, DATA = Path("runs"), Path("datasets")
 
 
@@ -99,6 +110,8 @@ def table_grid(
     methods: list[str] | None,
     sets: list[str] | None,
     device: str | None,
+    keep: str | None = None,
+    save_every: float | None = None,
 ) -> Any:
     """The grid of one or more tables, as `plan` and `reproduce` are asked for it."""
     from bench.base.device import chosen_device
@@ -108,12 +121,13 @@ def table_grid(
     from bench.plugin.discovery import find_plugin
     from bench.schema.protocol import SCALES
     from bench.schema.table import load_table
+    from bench.schema.upkeep import Upkeep
 
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
     for method in methods or []:
         find_plugin("method", method)
-    grid = Grid(Home.open(home, data), chosen_device(device))
+    grid = Grid(Home.open(home, data), chosen_device(device), Upkeep.of_options(keep, save_every))
     for name in tables:
         grid.add_table(load_table(name), scale, range(seeds) if seeds else None, methods, read_settings(sets))
     return grid

@@ -15,7 +15,9 @@ from bench.cli.options import (
     DeviceOption,
     HomeOption,
     JsonOption,
+    KeepOption,
     MethodOption,
+    SaveEveryOption,
     ScaleOption,
     SeedsOption,
     SetOption,
@@ -38,6 +40,8 @@ def plan(
         bool, typer.Option("--calibrate", help="time a few steps of each method that no run has timed yet")
     ] = False,
     device: DeviceOption = None,
+    keep: KeepOption = None,
+    save_every: SaveEveryOption = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,
     as_json: JsonOption = False,
@@ -50,7 +54,7 @@ def plan(
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
-    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device)
+    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every)
     rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
     if as_json:
         found = {"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}

@@ -14,8 +14,10 @@ from bench.cli.options import (
     ExecutorOption,
     HomeOption,
     JsonOption,
+    KeepOption,
     MethodOption,
     PerDeviceOption,
+    SaveEveryOption,
     ScaleOption,
     SeedsOption,
     SetOption,
@@ -39,6 +41,8 @@ def reproduce(
     home: HomeOption = HOME,
     data: DataOption = DATA,
     device: DeviceOption = None,
+    keep: KeepOption = None,
+    save_every: SaveEveryOption = None,
     slots: SlotsOption = None,
     per_device: PerDeviceOption = 1,
     executor: ExecutorOption = "local",
@@ -52,7 +56,7 @@ def reproduce(
     from bench.tracking.store import tracking_uri
 
     place = load_executor(executor)
-    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device)
+    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
     if work(grid, place(grid.home, slots, per_device, debug()), as_json=as_json, mlflow=mlflow):
         raise typer.Exit(1)

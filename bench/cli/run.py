@@ -12,9 +12,11 @@ from bench.cli.options import (
     DataOption,
     DeviceOption,
     HomeOption,
+    KeepOption,
     LossFileOption,
     MethodFileOption,
     MetricFilesOption,
+    SaveEveryOption,
     debug,
     example,
 )
@@ -29,13 +31,16 @@ def run(
     method: MethodFileOption = None,
     metrics: MetricFilesOption = None,
     device: DeviceOption = None,
+    keep: KeepOption = None,
+    save_every: SaveEveryOption = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,
 ) -> None:
     """Do one planned run, as a scheduler's job does. Status 3: not possible here and now, try again later."""
     from bench.base.home import Home
     from bench.commands.run import run as work
+    from bench.schema.upkeep import Upkeep
 
     files = {kind: reference for kind, reference in (("loss", loss), ("method", method)) if reference is not None}
-    if not work(Home.open(home, data), key, files, device, debug(), metrics or []):
+    if not work(Home.open(home, data), key, files, device, debug(), Upkeep.of_options(keep, save_every), metrics or []):
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from bench.base.words import duration, say, shown_path
 from bench.ledger.folders import examine
 from bench.plan.grid import Grid
 from bench.run.executors.executor import Executor, Outcome, Update
+from bench.run.retention import tidy
 from bench.show.live import RunView
 from bench.tracking.background import Background
 from bench.tracking.store import how_to_browse
@@ -37,6 +38,8 @@ class Execution:
         self.todo = grid.unfinished()
         for line in damage + [line for key in grid.runs for line in examine(grid.home.run(key)).problems]:
             self._say(f"damaged: {line}")
+        for key in grid.runs.keys() - self.todo.keys():
+            tidy(grid.home, grid.runs[key], grid.splits[key], grid.upkeep)
         self.at_once = executor.at_once(self.todo.values())
         self._say(
             f"{len(grid.runs)} runs: {len(grid.runs) - len(self.todo)} done already, {len(self.todo)} to do, "

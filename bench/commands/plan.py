@@ -52,7 +52,7 @@ def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRun
         say(
             console,
             f"  waiting for data {one.data} of {one.protocol}: {one.runs} runs of {one.method}, each "
-            f"{duration(one.expected_seconds)} and {size_text(one.disk_bytes)}",
+            f"{duration(one.expected_seconds)}, {size_text(one.peak_bytes)} and then {size_text(one.disk_bytes)}",
         )
     total = totals(rows, waiting)
     if not total.runs:
@@ -65,7 +65,18 @@ def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRun
     advice = "; plan --calibrate measures the others" if total.unmeasured else ""
     say(
         console,
-        f"left: {total.runs} runs, {hours}{advice}; {size_text(total.disk_bytes)} of checkpoints; scoring comes on top",
+        f"left: {total.runs} runs, {hours}{advice}; scoring comes on top",
+    )
+    left = [row for row in [*rows, *waiting] if getattr(row, "state", "") != "done"]
+    say(
+        console,
+        f"checkpoints: up to {size_text(total.peak_bytes)} were all to run at once, {size_text(total.disk_bytes)} once all "
+        f"is measured ({grid.upkeep.option})",
+    )
+    say(
+        console,
+        f"a kill costs a run at most {duration(max(row.kill_costs_seconds for row in left))} of training; saving writes up "
+        f"to {size_text(max(row.state_bytes_an_hour for row in left))} an hour (--save-every {grid.upkeep.minutes:g})",
     )
 
 

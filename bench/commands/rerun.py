@@ -14,10 +14,12 @@ from bench.base.storage import explained
 from bench.base.validation import Strict
 from bench.base.words import say
 from bench.commands.recorded_files import placed, places, require_files
+from bench.ledger.checkpoint_files import read_weights, tensors_of, weights_name
 from bench.ledger.difference import difference
 from bench.ledger.folders import checked_result, metric_rows, read_result
 from bench.run.executors.executor import load_executor
 from bench.schema.run_spec import RunSpec, code_hash, read_spec, write_spec
+from bench.schema.upkeep import Upkeep, write_upkeep
 from bench.show.live import RunView
 
 
@@ -84,15 +86,19 @@ def rerun(
 
 
 def _require_weights(folder: RunFolder, spec: RunSpec) -> None:
-    """Refuse, before anything is trained, a run whose weights are missing or damaged: nothing could be compared."""
+    """Refuse, before anything is trained, a run whose weights are missing or damaged: nothing could be compared.
+
+    Of weights that went by `--keep` the checksum is still there.
+    """
     from safetensors import SafetensorError, safe_open
 
     for epoch in spec.scored_epochs:
-        path = folder.checkpoints / f"epoch-{epoch:06d}.safetensors"
+        path = tensors_of(folder.checkpoints, weights_name(epoch))
         try:
-            with safe_open(path, framework="pt"):
-                pass
-        except (OSError, SafetensorError) as error:
+            if not read_weights(folder.checkpoints, epoch, folder.key).dropped:
+                with safe_open(path, framework="pt"):
+                    pass
+        except (OSError, SafetensorError, BenchError) as error:
             raise BenchError(
                 f"{path}: is missing or damaged, so a rerun has nothing to be compared with; remove the run's folder and "
                 "run the command that started it again"
@@ -115,6 +121,7 @@ def _fresh(home: Home, spec: RunSpec) -> Home:
                 (root / name).symlink_to(os.path.relpath(home.root / name, root))
     again = Home(root, home.datasets)
     write_spec(again.run(key).spec, spec)
+    write_upkeep(again.run(key), Upkeep(keep="all"))
     return again
 
 
@@ -144,15 +151,22 @@ def compare_runs(first: RunFolder, second: RunFolder, spec: RunSpec) -> Rerun:
 
 def _weights(first: RunFolder, second: RunFolder, epoch: int) -> str:
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    name = f"epoch-{epoch:06d}.safetensors"
+    name = weights_name(epoch)
     try:
-        a, b = (load_file(folder.checkpoints / name) for folder in (first, second))
-    except OSError as error:
+        records = [read_weights(folder.checkpoints, epoch, folder.key) for folder in (first, second)]
+        if any(record.dropped for record in records):
+            same = records[0].sha256 == records[1].sha256
+            return "same" if same else "other weights, by their checksums: the tensors went by --keep"
+        a, b = (load_file(tensors_of(folder.checkpoints, name)) for folder in (first, second))
+    except (OSError, SafetensorError, BenchError) as error:
         raise BenchError(
             f"{name}: weights of {first.key} or of its rerun are missing or damaged; run it again"
         ) from error
+    if records[0].networks != records[1].networks:  # one of them is kept whole, since another run needs it
+        a, b = ({key: tensors[key] for key in a.keys() & b.keys()} for tensors in (a, b))
     if a.keys() != b.keys():
         return f"other tensors: {', '.join(sorted(a.keys() ^ b.keys())[:3])}"
 

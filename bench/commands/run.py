@@ -19,6 +19,7 @@ from bench.ledger.folders import examine, is_owned, run_state
 from bench.run.executors.executor import Interrupted
 from bench.run.executors.local import LocalExecutor
 from bench.schema.run_spec import RunSpec, read_spec, write_spec
+from bench.schema.upkeep import NOTHING_SAID, Upkeep, write_upkeep
 from bench.show.live import RunView
 
 
@@ -29,7 +30,13 @@ class NotNow(BenchError):
 
 
 def run(
-    home: Home, text: str, files: dict[str, str], device: str | None, debug: bool, metrics: Sequence[str] = ()
+    home: Home,
+    text: str,
+    files: dict[str, str],
+    device: str | None,
+    debug: bool,
+    upkeep: Upkeep = NOTHING_SAID,
+    metrics: Sequence[str] = (),
 ) -> bool:
     """Do what is left of one run whose `spec.json` is in the home.
 
@@ -40,6 +47,7 @@ def run(
             named so is run, wherever the record says it is.
         device: cpu, cuda or auto; it must be what the run was planned for. None: as planned.
         debug: show the traceback of a failure.
+        upkeep: what the command says of the run's files.
         metrics: FILE.py:Class of the user's metrics that score it.
 
     Returns:
@@ -63,6 +71,7 @@ def run(
     _require_possible(home, folder, spec)
     for one in (folder, *map(home.run, spec.needs.values())) if found else ():
         write_spec(one.spec, placed(read_spec(one.spec), found))
+    write_upkeep(folder, upkeep)
     name, console = f"{spec.label} on {spec.data.name}, seed {spec.seed}", Console()
     for problem in examine(folder).problems:
         say(console, f"damaged: {problem}")

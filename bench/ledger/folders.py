@@ -15,6 +15,7 @@ from bench.base.errors import NotAvailable
 from bench.base.home import RunFolder
 from bench.base.sealed import Damaged
 from bench.base.storage import read_object
+from bench.ledger.checkpoint_files import gone
 from bench.ledger.losses import WAY_OUT, read_losses
 from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted
 from bench.schema.cell import Checkpoint, State
@@ -151,9 +152,11 @@ def has_all_scores(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) ->
     """Whether everything the evaluation wants is measured, leaving out what this machine cannot measure yet."""
     for epoch, split, use in wanted(spec, splits):
         stored = read_score(folder, score_key(spec, epoch, split, use))
+        if (stored is not None and stored.state == "done") or gone(folder, epoch):
+            continue
         if stored is None or stored.state == "failed":
             return False
-        if stored.state == "not available" and _has_become_available(use.metric, folder.path.parent / "weights"):
+        if _has_become_available(use.metric, folder.path.parent / "weights"):
             return False
     return True
 
@@ -189,8 +192,10 @@ def scores_frame(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> p
             stored = checked_score(folder, key)
         except Damaged as error:
             reason = str(error)
-        found = ("not run", reason, None) if stored is None else (stored.state, stored.reason, stored.value)
-        rows.append((epoch, split, use.metric, key, *found, stored))
+        seen = ("not run", reason, None) if stored is None else (stored.state, stored.reason, stored.value)
+        if seen[0] != "done" and (why := gone(folder, epoch)):
+            seen = ("not available", why, None)
+        rows.append((epoch, split, use.metric, key, *seen, stored))
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -15,6 +15,7 @@ from bench.plan.grid import Grid
 from bench.plan.resolve import Resolution
 from bench.schema.data import DataConfig, DomainFolderData, FolderData, PairedFolderData
 from bench.schema.run_spec import digest
+from bench.schema.upkeep import Upkeep
 from bench.tasks.task import task_of
 
 
@@ -25,14 +26,20 @@ class RunCost(Strict):
         steps: of its whole training.
         seconds_per_step, measured: the time of a step, and where it comes from.
         expected_seconds: of its training from the start.
-        disk_bytes: checkpoints that are kept.
+        peak_bytes: on disk while it runs: weights of scored checkpoints, and states, a new one beside the kept ones.
+        disk_bytes: on disk once every metric is measured, as `--keep` says.
+        kill_costs_seconds: of training at most that a kill costs, as `--save-every` says.
+        state_bytes_an_hour: written at most to that end.
     """
 
     steps: int | None
     seconds_per_step: float | None
     measured: str
     expected_seconds: float | None
+    peak_bytes: int
     disk_bytes: int
+    kill_costs_seconds: float
+    state_bytes_an_hour: int
 
 
 class WaitingRuns(RunCost):
@@ -58,12 +65,14 @@ class Totals(Strict):
         runs: how many.
         device_hours: of those that are measured.
         unmeasured: how many are not.
-        disk_bytes: of all.
+        peak_bytes: of all, were they to run at once.
+        disk_bytes: of all, afterwards.
     """
 
     runs: int
     device_hours: float
     unmeasured: int
+    peak_bytes: int
     disk_bytes: int
 
 
@@ -89,7 +98,7 @@ def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[s
         longest = task_of(spec).epoch_length(dataset)
         done = read_result(grid.home.run(key)) is not None
         cost = _cost(known, Workload.of_spec(spec, grid.runs), calibrate and not done, say)
-        found[key] = _figures(cost, spec.config, longest, len(spec.scored_epochs))
+        found[key] = _figures(cost, spec.config, longest, len(spec.scored_epochs), grid.upkeep)
     return found
 
 
@@ -109,7 +118,8 @@ def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> li
         except BenchError:  # it lacks more than its data, as its cell says
             continue
         checkpoints = len(resolution.evaluation.epochs(resolution.total_epochs))
-        figures = _figures(cost, resolution.values, _published_length(resolution.ran.data), checkpoints)
+        length = _published_length(resolution.ran.data)
+        figures = _figures(cost, resolution.values, length, checkpoints, grid.upkeep)
         found[name] = WaitingRuns(
             method=resolution.plugin.name,
             data=resolution.ran.data.name,
@@ -133,7 +143,7 @@ def _cost(known: Calibrations, workload: Workload, calibrate: bool, say: Callabl
     return cost
 
 
-def _figures(cost: Cost, config: dict[str, Any], longest: int | None, checkpoints: int) -> RunCost:
+def _figures(cost: Cost, config: dict[str, Any], longest: int | None, checkpoints: int, upkeep: Upkeep) -> RunCost:
     from bench.run.checkpoint import KEPT_STATES
 
     per_epoch = config["images_per_epoch"] or longest
@@ -141,12 +151,16 @@ def _figures(cost: Cost, config: dict[str, Any], longest: int | None, checkpoint
     if per_epoch is not None:
         steps = per_epoch // int(config["batch_size"]) * (config["n_epochs"] + config["n_epochs_decay"])
     seconds = steps * cost.seconds_per_step if steps is not None and cost.seconds_per_step is not None else None
+    interval = upkeep.save_seconds + (cost.seconds_per_step or 0.0)  # it is saved after a step
     return RunCost(
         steps=steps,
         seconds_per_step=cost.seconds_per_step,
         measured=cost.source,
         expected_seconds=seconds,
-        disk_bytes=checkpoints * cost.weights_bytes + KEPT_STATES * cost.state_bytes,
+        peak_bytes=checkpoints * cost.kept_bytes + (KEPT_STATES + 1) * cost.state_bytes,
+        disk_bytes=upkeep.most_kept(checkpoints) * cost.kept_bytes,
+        kill_costs_seconds=interval if seconds is None else min(interval, seconds),
+        state_bytes_an_hour=round(3600 / upkeep.save_seconds * cost.state_bytes),
     )
 
 
@@ -188,6 +202,7 @@ def totals(rows: Sequence[PlannedRun], waiting: Sequence[WaitingRuns]) -> Totals
         runs=len(seconds),
         device_hours=sum(s for s in seconds if s is not None) / 3600,
         unmeasured=sum(s is None for s in seconds),
+        peak_bytes=sum(run.peak_bytes for run in [*left, *waiting_each]),
         disk_bytes=sum(run.disk_bytes for run in [*left, *waiting_each]),
     )
 

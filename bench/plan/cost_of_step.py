@@ -37,7 +37,7 @@ class Cost(BaseModel):
     Attributes:
         seconds_per_step: of training; None: not measured.
         source: where that number comes from, in words.
-        weights_bytes: of one kept checkpoint.
+        kept_bytes: of one kept checkpoint.
         state_bytes: of one state to go on from: weights and Adam's two moments of every trained parameter.
     """
 
@@ -45,7 +45,7 @@ class Cost(BaseModel):
 
     seconds_per_step: float | None = None
     source: str = ""
-    weights_bytes: int
+    kept_bytes: int
     state_bytes: int
 
 
@@ -125,9 +125,9 @@ class Calibrations:
     def cost(self, workload: Workload) -> Cost:
         """What is known; the sizes are counted on first asking."""
         entry = self._stored.get(self._name(workload), {})
-        if not {"weights_bytes", "state_bytes"} <= entry.keys():
-            weights, state = sizes(workload.build())
-            entry = entry | {"weights_bytes": weights, "state_bytes": state}
+        if not {"kept_bytes", "state_bytes"} <= entry.keys():
+            kept, state = sizes(workload.build())
+            entry = entry | {"kept_bytes": kept, "state_bytes": state}
             self._keep(workload, entry)
         if earlier := self._runs.get(workload.key):
             source = f"median of {len(earlier)} earlier run{'s' if len(earlier) > 1 else ''}"
@@ -158,14 +158,19 @@ def _is_entry(entry: Any) -> bool:
 
 def sizes(method: Method) -> tuple[int, int]:
     """Bytes of a kept checkpoint and of a state to go on from."""
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in method.state_dict().values())
+    networks = method.networks_to_keep()
+    weights = kept = 0
+    for name, tensor in method.state_dict().items():
+        weights += tensor.numel() * tensor.element_size()
+        if networks is None or name.partition(".")[0] in networks:
+            kept += tensor.numel() * tensor.element_size()
     trained = {
         parameter.data_ptr(): parameter.numel() * parameter.element_size()
         for optimizer in method.optimizers().values()
         for group in optimizer.param_groups
         for parameter in group["params"]
     }
-    return weights, weights + 2 * sum(trained.values())
+    return kept, weights + 2 * sum(trained.values())
 
 
 def seconds_per_step(workload: Workload, device: str) -> tuple[float, int]:

@@ -21,6 +21,7 @@ from bench.schema.data import DataConfig
 from bench.schema.protocol import Protocol, load_protocol
 from bench.schema.run_spec import RunSpec, write_spec
 from bench.schema.table import Table, TableCell
+from bench.schema.upkeep import NOTHING_SAID, Upkeep, write_upkeep
 
 
 @dataclass
@@ -78,14 +79,16 @@ class Grid:
     Args:
         home: where data sets are found and caches are kept.
         device: what every run computes on, so that no cell mixes types of devices.
+        upkeep: what the command says of the runs' files.
     """
 
-    def __init__(self, home: Home, device: DeviceType = "cpu") -> None:
+    def __init__(self, home: Home, device: DeviceType = "cpu", upkeep: Upkeep = NOTHING_SAID) -> None:
         self.home, self.device = home, device
         self.runs: dict[str, RunSpec] = {}
         self.names: dict[str, str] = {}
         self.cells: list[PlannedCell] = []
         self.splits: dict[str, tuple[str, ...]] = {}
+        self.upkeep = upkeep
         self._datasets: dict[str, DataSet] = {}
 
     def dataset(self, resolution: Resolution) -> DataSet:
@@ -237,12 +240,15 @@ class Grid:
                 cell.blocked = ("failed", str(error))
 
     def write_specs(self) -> list[str]:
-        """Write every run's `spec.json`, so that a run's process knows what to do.
+        """Write every run's `spec.json`, so that a run's process knows what to do, and what is said of its files.
 
         Returns:
             A line for each that was damaged, and is written anew.
         """
-        damage = [write_spec(self.home.run(key).spec, spec) for key, spec in self.runs.items()]
+        damage = []
+        for key, spec in self.runs.items():
+            damage.append(write_spec(self.home.run(key).spec, spec))
+            write_upkeep(self.home.run(key), self.upkeep)
         return [line for line in damage if line]
 
     def unfinished(self) -> dict[str, RunSpec]:

@@ -79,3 +79,8 @@ class Segmenter(Protocol):
     def classes(self, labels: Tensor) -> Tensor:
         """Map numbers in label maps to scored classes, 255 where a pixel counts nowhere; int64, any shape."""
         ...
+
+
+_ALL = (Translator, MultiDomainTranslator, Synthesizer, Generator, LatentGenerator, Segmenter)
+# the functions that make images, whatever the task
+VERBS = {name for one in _ALL for name, value in vars(one).items() if callable(value) and name[0] != "_"}

@@ -22,6 +22,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.base.weight_files import WeightFile
+from bench.plugin.capabilities import VERBS
 from bench.plugin.config import MethodConfig
 
 Task = str  # the name of a task (bench/tasks)
@@ -89,6 +90,7 @@ class Method(nn.Module):
             command serves every data set. Under a protocol whose recipe is not among them the defaults are a deviation.
         streams: the batch entries `step` reads; its task says which there are.
         eager_phases: phases within which shapes change, so that no graph of their steps can be kept.
+        kept_networks: attributes that making images needs, all that is kept of a scored checkpoint; None: everything.
         source: repository and commit that decide where paper and code differ.
     """
 
@@ -102,6 +104,7 @@ class Method(nn.Module):
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
     streams: ClassVar[tuple[str, ...]] = ("A", "B")
     eager_phases: ClassVar[frozenset[str]] = frozenset()
+    kept_networks: ClassVar[tuple[str, ...] | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse a method written for the old contract, in which a step drew while it ran."""
@@ -130,6 +133,16 @@ class Method(nn.Module):
         self._schedulers: dict[str, LRScheduler] = {}
         self._visuals: dict[str, Tensor] = {}
 
+    @classmethod
+    def networks_to_keep(cls) -> tuple[str, ...] | None:
+        """`kept_networks`, unless a class below the one that says them makes images in its own way; None: everything."""
+        for place in cls.__mro__:
+            if "kept_networks" in vars(place):
+                return cls.kept_networks
+            if VERBS & vars(place).keys():
+                return None
+        return None
+
     def networks(self) -> dict[str, nn.Module]:
         """Every network by its name in the originals' records: `G` for netG, `D_A` for netD_A, ..."""
         return {name.removeprefix("net"): child for name, child in self.named_children() if name.startswith("net")}
@@ -153,9 +166,9 @@ class Method(nn.Module):
         return []
 
     def load_pretrained(self, weights: Path) -> None:
-        """Load official weights into networks; called once for a fresh run, before its first step.
+        """Load official weights into networks; called when training starts at its first step, not when it goes on.
 
-        Checkpoints hold those networks too, so that a trained method never needs the files again.
+        Checkpoints hold those networks too, so that a run that has begun never needs the files again.
         """
 
     @property

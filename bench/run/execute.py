@@ -6,17 +6,14 @@ All of it is idempotent: whatever is on disk already is not made again.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from typing import Any, Protocol
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 
 from bench.base.device import made_on, require
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.randomness import Draws
-from bench.base.storage import read_object
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
 from bench.ledger.folders import read_result
@@ -25,13 +22,14 @@ from bench.plugin.method import Method
 from bench.run.checkpoint import Checkpoints
 from bench.run.loss_log import LossLog
 from bench.run.restore import build_method, restore_method
+from bench.run.retention import is_needed_whole, retire
 from bench.run.score_checkpoint import evaluate
 from bench.run.train import Session
-from bench.schema.records import UNKNOWN, Made, RunResult, TrainingPart, known_seconds
+from bench.schema.parts import Part
+from bench.schema.records import UNKNOWN, RunResult, known_seconds
 from bench.schema.run_spec import RunSpec, read_spec
+from bench.schema.upkeep import read_upkeep
 from bench.tasks.task import load_task
-
-_PARTS = TypeAdapter(list[TrainingPart])
 
 
 class Progress(Protocol):
@@ -66,14 +64,29 @@ def execute(home: Home, key: str, progress: Progress) -> None:
     dataset = _planned_dataset(spec, home)
     method = _method(spec, home, device)
     images = load_task(method.task).batches(dataset, method, Draws(spec.seed), home.cache, device)
-    checkpoints = Checkpoints(folder.checkpoints, report=lambda line: print(line, flush=True))
+    checkpoints = Checkpoints(
+        folder.checkpoints,
+        report=lambda line: print(line, flush=True),
+        run=key,
+        whole=lambda epoch: epoch == spec.total_epochs and is_needed_whole(home, key),
+    )
     progress({"phase": "training", "total_steps": images.total_steps, "total_epochs": method.config.total_epochs})
     scoring = _Scoring(home, spec, dataset, checkpoints, build_method(spec).to(device), progress)
     log = LossLog(folder.metrics)
-    seconds = Session(method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, scoring).run()
+
+    def begin() -> None:
+        method.load_pretrained(home.weights)
+        method.to(device)
+
+    session = Session(
+        method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, scoring,
+        begin, read_upkeep(folder).save_seconds,
+    )  # fmt: skip
+    session.run()
 
     if read_result(folder) is None:  # a run that was only scored keeps what was written when it was trained
-        _write_result(folder, spec, method, images.total_steps, seconds, scoring.trained_from, log)
+        _write_result(folder, spec, method, images.total_steps, session, scoring.has_trained)
+    retire(home, spec, dataset.splits)
     folder.error.unlink(missing_ok=True)
     progress({"phase": "done"})
 
@@ -89,11 +102,10 @@ def _planned_dataset(spec: RunSpec, home: Home) -> DataSet:
 
 
 def _method(spec: RunSpec, home: Home, device: torch.device) -> Method:
-    """The run's method before its first step, on the device, with the runs and the official weights that it needs."""
+    """The run's method before its first step, on the device, with the runs that it needs."""
     method: Method = build_method(spec)
     for role, needed in spec.needs.items():
-        method.receive(role, restore_method(home, needed).to(device))
-    method.load_pretrained(home.weights)
+        method.receive(role, restore_method(home, needed, whole=True).to(device))
     return method.to(device)
 
 
@@ -109,7 +121,7 @@ class _Scoring:
         progress: as of `execute`.
 
     Attributes:
-        trained_from: how many steps were done when this process made its first; None while it has made none.
+        has_trained: whether this process has made a step.
     """
 
     def __init__(
@@ -124,10 +136,12 @@ class _Scoring:
         self.home, self.spec, self.dataset = home, spec, dataset
         self.checkpoints, self.scorer, self.report = checkpoints, scorer, progress
         self.folder = home.run(spec.train_key)
-        self.trained_from: int | None = None
+        self.has_trained = False
 
     def kept(self, epoch: int) -> None:
-        """Score an epoch's weights, as every plan that keeps them says."""
+        """Score an epoch's weights, as every plan that keeps them says; if they are gone, everything has been measured."""
+        if self.checkpoints.is_gone(epoch):
+            return
         self.checkpoints.load_weights(self.scorer, epoch)
         for plan in self.spec.plans:
             if epoch in plan.epochs(self.spec.total_epochs):
@@ -136,8 +150,8 @@ class _Scoring:
 
     def progress(self, update: dict[str, Any]) -> None:
         """Pass it on; from its first step on the run is not the finished one any more that an earlier result tells of."""
-        if self.trained_from is None:
-            self.trained_from = update["step"] - 1
+        if not self.has_trained:
+            self.has_trained = True
             self.folder.result.unlink(missing_ok=True)
         self.report(update)
 
@@ -147,27 +161,29 @@ class _Scoring:
 
 
 def _write_result(
-    folder: RunFolder, spec: RunSpec, method: Method, steps: int, seconds: float, trained_from: int | None, log: LossLog
+    folder: RunFolder, spec: RunSpec, method: Method, steps: int, session: Session, trained_here: bool
 ) -> None:
     """Say that the run is done; the last file that it writes."""
-    made, here = Made.now(), made_on(spec.device)
-    parts = _parts(folder, spec, steps, trained_from, made, here)
+    here = made_on(spec.device)
+    # checkpoints of earlier versions do not say what made them
+    parts = session.parts or [
+        Part(from_step=0, to_step=steps, code=UNKNOWN, versions={}, device=spec.device, threads=None, started=0.0)
+    ]
     last = parts[-1]
-    finished_here = trained_from is not None
     result = RunResult(
         key=spec.train_key,
         steps=steps,
-        train_seconds=known_seconds(seconds),
+        train_seconds=known_seconds(session.seconds),
         scored_epochs=spec.scored_epochs,
         parameters={name: sum(p.numel() for p in net.parameters()) for name, net in method.networks().items()},
         code=last.code,
         versions=last.versions | _packages(spec, method),
         device=spec.device,
-        card=here["card"] if finished_here else "",
-        driver=here["driver"] if finished_here else "",
+        card=here["card"] if trained_here else "",
+        driver=here["driver"] if trained_here else "",
         threads=last.threads,
         parts=parts,
-        losses=log.seal(),
+        losses=session.log.seal(),
         time=time.time(),
     )
     result.write(folder.result, folder.key)
@@ -178,21 +194,3 @@ def _packages(spec: RunSpec, method: Method) -> dict[str, str]:
     plugins = [(kind, str(spec.config[name])) for name, kind in type(method).Config.plugin_fields.items()]
     metrics = [("metric", use.metric) for use in spec.evaluation.metrics]
     return package_versions([("method", spec.method), *plugins, *metrics])
-
-
-def _parts(
-    folder: RunFolder, spec: RunSpec, steps: int, trained_from: int | None, made: Made, here: dict[str, Any]
-) -> list[TrainingPart]:
-    """The stretches of training as the last checkpoint tells them; else this process's own, and before it an unknown one."""
-    record = read_object(folder.checkpoints / f"epoch-{spec.total_epochs:06d}.json") or {}
-    progress = record.get("progress")
-    with suppress(ValidationError):
-        if told := _PARTS.validate_python(progress.get("parts") if isinstance(progress, dict) else None):
-            return told
-    begin = steps if trained_from is None else trained_from
-    before = TrainingPart(from_step=0, to_step=begin, code=UNKNOWN)
-    mine = TrainingPart(
-        from_step=begin, to_step=steps, code=made.code, versions=made.versions, device=here["device"],
-        threads=here["threads"],
-    )  # fmt: skip
-    return [part for part in (before, mine) if part.to_step > part.from_step]

@@ -23,7 +23,9 @@ from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained, write_json
+from bench.ledger.folders import is_owned, read_result
 from bench.plugin.named import name_file
+from bench.run.retention import temporaries
 from bench.run.ticket import this_process
 from bench.schema.records import RunError
 
@@ -79,6 +81,8 @@ def _owned(folder: RunFolder) -> Iterator[None]:
         with explained(folder.progress):
             folder.progress.unlink(missing_ok=True)
             folder.error.unlink(missing_ok=True)
+            for path in temporaries(folder):
+                path.unlink(missing_ok=True)
         this_process(folder.key).write(folder)
         yield
     finally:
@@ -148,6 +152,21 @@ def _fail(folder: RunFolder, message: str) -> int:
     except BenchError as error:  # the disk may be what failed; the parent shows the log instead
         print(error, file=sys.stderr, flush=True)
     return 1
+
+
+def say_dead(folder: RunFolder, message: str) -> None:
+    """Say in `error.json` why a process ended that could not say it itself; not of a run that goes on by now.
+
+    Args:
+        folder: the run's.
+        message: in one line.
+    """
+    if is_owned(folder) or read_result(folder) is not None:
+        return
+    try:
+        RunError(message=message, time=time.time()).write(folder.error, folder.key)
+    except BenchError as error:  # the outcome is said on the terminal in any case
+        print(error, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

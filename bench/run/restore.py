@@ -43,12 +43,24 @@ def build_method(spec: RunSpec) -> Any:
         return method_class(config, Draws(spec.seed))
 
 
-def restore_method(home: Home, key: str) -> Any:
-    """Build a finished run's method and load its last weights."""
+def restore_method(home: Home, key: str, whole: bool = False) -> Any:
+    """Build a finished run's method and load its last weights.
+
+    Args:
+        home: the results root.
+        key: the run's train key.
+        whole: every network, for a run that takes this one over; else those that make images have their weights.
+
+    Raises:
+        BenchError: the weights are missing, gone, damaged, of another network, or not whole.
+    """
+    from bench.ledger.checkpoint_files import gone
     from bench.run.checkpoint import Checkpoints
 
     folder = home.run(key)
     spec = read_spec(folder.spec)
     method = build_method(spec)
-    Checkpoints(folder.checkpoints, report=print).load_weights(method, spec.total_epochs)
+    if reason := gone(folder, spec.total_epochs):
+        raise BenchError(reason)
+    Checkpoints(folder.checkpoints, report=print, run=key).load_weights(method, spec.total_epochs, whole)
     return method.eval()

@@ -51,13 +51,17 @@ def evaluate(
             for at, of, use in wanted(spec, dataset.splits)
             if (at, of) == (epoch, split) and not _is_done(folder, score_key(spec, epoch, split, use))
         ]
+        samples = folder.samples(split, epoch)
+        # the last checkpoint's test images stay for people to look at; the others can be made again from the weights
+        stay = split == "test" and epoch == spec.total_epochs
         if not todo:
+            if not stay:  # a process that was killed after its last score has left them
+                shutil.rmtree(samples, ignore_errors=True)
             continue
 
         def report(done: int, total: int, split: str = split) -> None:
             progress({"phase": f"sampling {split} images of epoch {epoch}: {done + 1} of {total}"})
 
-        samples = folder.samples(split, epoch)
         groups = task.groups(dataset, Selection.of_run(spec, split))
         task.sample(method, dataset, groups, samples, report)
         progress({"phase": f"scoring {split} images of epoch {epoch}"})
@@ -78,8 +82,7 @@ def evaluate(
         scores = score_groups([(use.metric, use.settings) for use in todo], scored)
         for use, result in zip(todo, scores, strict=True):
             _store(folder, spec, epoch, split, use, result)
-        # the last checkpoint's test images stay for people to look at; the others can be made again from the weights
-        if split != "test" or epoch != spec.total_epochs:
+        if not stay:
             shutil.rmtree(samples)
 
 

@@ -6,8 +6,9 @@ checkpoints hold all other state, and the append-only metrics file is cut back t
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -15,14 +16,15 @@ import torch
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.data.training_images import TrainingBatches
+from bench.ledger.checkpoint_files import Progress
 from bench.plugin.method import Method, StepContext
 from bench.run.checkpoint import Checkpoints
 from bench.run.loss_log import LossLog, NonFinite, Window
+from bench.schema.parts import Part, with_part
+from bench.schema.upkeep import NOTHING_SAID, SAVE_SHARE
 
 MAX_LOG_STEPS = 100  # losses are averaged over windows of at most this many steps; one host synchronisation each
 LOG_ROWS = 200  # and about this many rows a run, so that curves of short runs have points too
-SAVE_SECONDS = 5.0  # a state is saved no more often than this,
-SAVE_SHARE = 0.02  # and saving takes no more than about this share of the time
 
 
 class Stopped(BenchError):
@@ -53,10 +55,12 @@ class Session:
         log: the append-only file of losses.
         kept_epochs: epochs (1-based, ascending, the last one included) whose weights are kept.
         listener: told of steps and kept epochs.
+        begin: called before the first step of the run, not where it goes on from a state (official weights).
+        save_seconds: between two states; more where saving would take more than SAVE_SHARE of the time.
 
     Attributes:
         step: how many steps are done.
-        seconds: spent in training steps, over all sessions of the run.
+        seconds: spent in training steps, over all sessions of the run; not a number if nothing remembers them.
     """
 
     def __init__(
@@ -68,16 +72,20 @@ class Session:
         log: LossLog,
         kept_epochs: Sequence[int],
         listener: Listener,
+        begin: Callable[[], object] = lambda: None,
+        save_seconds: float = NOTHING_SAID.save_seconds,
     ) -> None:
         self.method, self.images, self.draws = method, images, draws
         self.checkpoints, self.log, self.listener = checkpoints, log, listener
-        self.kept_epochs = kept_epochs
+        self.kept_epochs, self.begin, self.save_seconds = kept_epochs, begin, save_seconds
         self.log_steps = max(1, min(MAX_LOG_STEPS, images.total_steps // LOG_ROWS))
         self.step = 0
         self.seconds = 0.0
         self._window = Window(0)
         self._latest: dict[str, float] = {}
         self._last_save, self._save_cost = time.monotonic(), 0.0
+        self._earlier: list[Part] = []
+        self._part: Part | None = None
 
     def run(self) -> float:
         """Train to the end of the last epoch, going on from the newest good state.
@@ -90,16 +98,18 @@ class Session:
             Stopped: the state is saved.
         """
         if not self._resume():
-            return self.checkpoints.seconds()
+            return self.seconds
         self._last_save = time.monotonic()
         while self.step < self.images.total_steps:
             epoch = self._train_one_step()
             stop = self.listener.should_stop()
             if self._at_end_of_epoch and epoch in self.kept_epochs:
                 self._keep(epoch)
-            if stop or self.step == self.images.total_steps or self._save_is_due:
+            if self.step == self.images.total_steps:
+                break  # the last weights are kept, and nobody goes on from a finished run's state
+            if stop or self._save_is_due:
                 self._save()
-            if stop and self.step < self.images.total_steps:
+            if stop:
                 raise Stopped(
                     f"stopped at step {self.step} of {self.images.total_steps}; run the same command to go on"
                 )
@@ -115,6 +125,8 @@ class Session:
         done = [epoch for epoch in self.kept_epochs if self.checkpoints.has_weights(epoch)]
         missing = [epoch for epoch in self.kept_epochs if epoch not in done]
         if not missing:
+            last = self.checkpoints.progress(done[-1])
+            self.step, self._earlier, self.seconds = self.images.total_steps, last.parts, last.seconds or math.nan
             for epoch in done:
                 self.listener.kept(epoch)
             return False
@@ -123,8 +135,12 @@ class Session:
         restored = self.checkpoints.restore_state(self.method)
         if restored is not None:
             self.step, saved = restored
-            self.seconds, log_bytes = saved["seconds"], saved["log_bytes"]
-            self._window = Window(saved["window_start"], saved["window_rows"])
+            self.seconds, log_bytes, self._earlier = saved.seconds, saved.log_bytes, saved.parts
+            self._window = Window(saved.window_start, list(saved.window_rows))
+        else:
+            self.begin()
+        device = str(next(self.method.parameters()).device)
+        self._part = Part.beginning(self.step, device, time.time())
         self.log.truncate(log_bytes)
         for epoch in done:
             if epoch * per_epoch <= self.step:
@@ -169,27 +185,35 @@ class Session:
     def _keep(self, epoch: int) -> None:
         """Keep weights for scoring."""
         self._require_finite_weights()
-        self.checkpoints.save_weights(self.method, epoch)
+        self.checkpoints.save_weights(self.method, epoch, self._progress())
         self.listener.kept(epoch)
 
     @property
     def _save_is_due(self) -> bool:
-        return time.monotonic() - self._last_save > max(SAVE_SECONDS, self._save_cost / SAVE_SHARE)
+        return time.monotonic() - self._last_save > max(self.save_seconds, self._save_cost / SAVE_SHARE)
 
     def _save(self) -> None:
         """Save everything needed to go on from here."""
         started = time.monotonic()
         self._window.settle()
         self._require_finite_weights()
-        progress = {
-            "seconds": self.seconds,
-            "window_start": self._window.first_step,
-            "window_rows": self._window.rows,
-            "log_bytes": self.log.length(),
-        }
-        self.checkpoints.save_state(self.method, self.step, progress)
+        self.checkpoints.save_state(self.method, self.step, self._progress())
         self._last_save = time.monotonic()
         self._save_cost = self._last_save - started
+
+    @property
+    def parts(self) -> list[Part]:
+        """What made the training so far, in order."""
+        return self._earlier if self._part is None else with_part(self._earlier, self._part.until(self.step))
+
+    def _progress(self) -> Progress:
+        return Progress(
+            seconds=self.seconds,
+            window_start=self._window.first_step,
+            window_rows=self._window.rows,
+            log_bytes=self.log.length(),
+            parts=self.parts,
+        )
 
     def _require_finite_weights(self) -> None:
         """Refuse to keep weights that are not finite: a checkpoint of them would be of no use to anyone."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bench import __version__
 from bench.base.sealed import Record
 from bench.base.validation import Strict
+from bench.schema.parts import Part
 from bench.schema.run_spec import code_hash
 
 UNKNOWN = "unknown"  # the code of steps whose checkpoints do not say
@@ -48,25 +49,6 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": str(torch.__version__),
     }
-
-
-class TrainingPart(BaseModel):
-    """A stretch of training that one process made; a run that was stopped has several.
-
-    Attributes:
-        from_step, to_step: the steps before and after it.
-        code, versions: as of `Made`.
-        device, threads: what computed it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    from_step: Count
-    to_step: Count
-    code: str
-    versions: dict[str, str] = {}
-    device: str = ""
-    threads: int | None = None
 
 
 class LossSeal(Strict):
@@ -113,7 +95,7 @@ class RunResult(Record):
     card: str = ""
     driver: str = ""
     threads: int | None = None
-    parts: list[TrainingPart] = []
+    parts: list[Part] = []
     losses: LossSeal | None = None
     time: float | None = None
 

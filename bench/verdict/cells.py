@@ -140,6 +140,14 @@ def over_seeds(
     )
 
 
+def _why_none_is(rule: Checkpoint, frame: pd.DataFrame) -> str:
+    """Why no checkpoint of a finished run is the one that a rule picks."""
+    split = "test" if rule == "best-on-test" else "validation"
+    lacking = frame[(frame["split"] == split) & (frame["state"] != "done")]
+    reason = lacking.iloc[0]["reason"] if len(lacking) else ""
+    return f"no checkpoint is {rule}: {reason or 'the data set has no validation images'}"
+
+
 def _state(
     grid: Grid,
     planned: PlannedCell,
@@ -160,7 +168,7 @@ def _state(
             if len(score):
                 state, reason = score.iloc[0]["state"], score.iloc[0]["reason"]
             else:
-                state, reason = "not available", f"no checkpoint is {rule}: the data set has no validation images"
+                state, reason = "not available", _why_none_is(rule, frame)
         states.append((state, reason))
     counts = Counter(state for state, _ in states)
     for state in MOST_URGENT_FIRST:

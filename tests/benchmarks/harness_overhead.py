@@ -80,7 +80,7 @@ def run(size: int = 64, width: int = 64, steps: int = 40) -> dict[str, float]:
         images = TrainingImages(dataset, method.streams, config, Draws(0), Path(folder) / "cache", "cpu")
         images.batch(0)  # resizes and caches every image, once per run
         images.batch(images.total_steps - 1)
-        checkpoints = Checkpoints(Path(folder) / "checkpoints", print)
+        checkpoints = Checkpoints(Path(folder) / "checkpoints", print, "overhead")
         in_steps, in_saving = Stopwatch(), Stopwatch()
         method.training_step = in_steps.on(method.training_step)  # type: ignore[method-assign]
         checkpoints.save_state = in_saving.on(checkpoints.save_state)  # type: ignore[method-assign]

@@ -35,7 +35,7 @@ def finished(home: Home, attention: int | None) -> str:
     )  # fmt: skip
     folder = home.run(spec.train_key)
     write_spec(folder.spec, spec)
-    Checkpoints(folder.checkpoints, print).save_weights(build_method(spec), spec.total_epochs)
+    Checkpoints(folder.checkpoints, print, folder.key).save_weights(build_method(spec), spec.total_epochs)
     return spec.train_key
 
 

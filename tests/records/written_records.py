@@ -12,8 +12,9 @@ from bench.base.home import RunFolder
 from bench.base.sealed import sealed
 from bench.ledger.losses import CHAIN, LossChain
 from bench.ledger.scores import StoredScore, score_identity, score_key
+from bench.schema.parts import Part
 from bench.schema.protocol import MetricUse
-from bench.schema.records import LossSeal, Made, RunResult, TrainingPart
+from bench.schema.records import LossSeal, Made, RunResult
 from bench.schema.run_spec import RunSpec, code_hash
 
 THIS_CODE = Made(code=code_hash(), versions={"torch": "2.15.0"})
@@ -44,7 +45,7 @@ def write_result(folder: RunFolder, steps: int = 16, train_seconds: float = 1.0,
         "versions": versions,
         "device": "cpu",
         "threads": 1,
-        "parts": [TrainingPart(from_step=0, to_step=steps, code=code, versions=versions, device="cpu", threads=1)],
+        "parts": [Part(from_step=0, to_step=steps, code=code, versions=versions, device="cpu", threads=1, started=0.0)],
         "losses": write_losses(folder, [{"step": steps, "epoch": 4, "G": 0.5}]),
         "time": time.time(),
     }

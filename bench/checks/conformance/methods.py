@@ -83,7 +83,10 @@ def _output(subject: Subject) -> None:
     with temporary_checkpoints() as checkpoints:
         checkpoints.save_weights(method, 1)
         checkpoints.load_weights(scorer, 1)
-    require(same(images, subject.output(scorer)), "the output depends on something that state_dict does not hold")
+    require(
+        same(images, subject.output(scorer)),
+        "the output depends on something that state_dict does not hold, or kept_networks not name",
+    )
 
 
 def _pure(subject: Subject) -> None:

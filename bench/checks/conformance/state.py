@@ -73,4 +73,4 @@ def temporary_checkpoints() -> Iterator[Checkpoints]:
         raise BenchError(line)
 
     with tempfile.TemporaryDirectory() as folder:
-        yield Checkpoints(Path(folder), refuse)
+        yield Checkpoints(Path(folder), refuse, "conformance")

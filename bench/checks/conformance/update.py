@@ -9,6 +9,7 @@ from torch import Tensor
 from bench.base.errors import BenchError
 from bench.checks.conformance.state import global_generators_at, require_same, same, snapshot, temporary_checkpoints
 from bench.checks.conformance.subject import STEPS_PER_EPOCH, Subject, require, validated
+from bench.ledger.checkpoint_files import Progress
 from bench.plugin.discovery import Plugin
 
 
@@ -50,9 +51,9 @@ def whole_checkpoint(subject: Subject) -> None:
     method, other = subject.build(), subject.build(seed=1)
     subject.train(method, stop=STEPS_PER_EPOCH)
     with temporary_checkpoints() as checkpoints:
-        checkpoints.save_state(method, STEPS_PER_EPOCH, {"seconds": 0.5})
+        checkpoints.save_state(method, STEPS_PER_EPOCH, Progress(seconds=0.5))
         restored = checkpoints.restore_state(other)
-    require(restored == (STEPS_PER_EPOCH, {"seconds": 0.5}), "the checkpoint cannot be read back")
+    require(restored == (STEPS_PER_EPOCH, Progress(seconds=0.5)), "the checkpoint cannot be read back")
     require_same(snapshot(method), snapshot(other), "a checkpoint does not bring everything back")
 
 
@@ -64,7 +65,7 @@ def exact_resume(subject: Subject) -> None:
     with global_generators_at(2), temporary_checkpoints() as checkpoints:
         stopped, resumed = subject.build(), subject.build()
         subject.train(stopped, stop=STEPS_PER_EPOCH)
-        checkpoints.save_state(stopped, STEPS_PER_EPOCH, {})
+        checkpoints.save_state(stopped, STEPS_PER_EPOCH, Progress())
         checkpoints.restore_state(resumed)
         actual = subject.train(resumed, first=STEPS_PER_EPOCH)
     problem = "going on from a checkpoint gives another result; is there state outside state_dict, or a global draw?"

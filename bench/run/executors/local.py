@@ -23,7 +23,7 @@ from bench.base.home import Home, RunFolder
 from bench.ledger.folders import is_owned, read_error, run_state
 from bench.plugin.named import named_files
 from bench.run.executors.executor import Executor, Outcome
-from bench.run.process import OWNED, STOPPED, run_in_child
+from bench.run.process import OWNED, STOPPED, run_in_child, say_dead
 from bench.run.ticket import Ticket, is_alive, is_here, process_ticket
 from bench.schema.run_spec import RunSpec
 
@@ -129,8 +129,11 @@ class LocalExecutor(Executor):
         if status < 0:
             name = signal.Signals(-status).name
             hint = "; the machine may be out of memory, try --slots 1" if name == "SIGKILL" else ""
-            return Outcome("failed", f"run {folder.key} was killed by {name}{hint}; run the same command to go on")
-        return Outcome("failed", f"run {folder.key} ended with status {status}; see {folder.log}")
+            reason = f"run {folder.key} was killed by {name}{hint}; run the same command to go on"
+        else:
+            reason = f"run {folder.key} ended with status {status}; see {folder.log}"
+        say_dead(folder, reason)
+        return Outcome("failed", reason)
 
     def cancel(self, tickets: Mapping[str, Ticket]) -> None:
         """See `Executor.cancel`."""

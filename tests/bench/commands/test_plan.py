@@ -149,7 +149,7 @@ def test_a_record_of_other_types_is_its_runs_alone_and_said(toys, grid):
 
 
 KEYS = "key method data seed asked_by needs state reason step total_steps train_seconds older_code no_seal folder"
-COST = "steps seconds_per_step measured expected_seconds disk_bytes"
+COST = "steps seconds_per_step measured expected_seconds peak_bytes disk_bytes kill_costs_seconds state_bytes_an_hour"
 
 
 def test_what_json_shows_of_a_run(grid, toys):

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ from safetensors.torch import load_file, save_file
 from written_records import reseal, write_losses
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.home import RunFolder
 from bench.commands.rerun import compare_runs, print_rerun, rerun
+from bench.ledger.checkpoint_files import drop_weights, read_weights, write_record
 from bench.ledger.folders import metric_rows
 from bench.ledger.scores import score_identity
 from bench.plan.grid import Grid
@@ -68,6 +71,21 @@ def test_once_more_from_the_record_is_the_same_to_the_bit(toys, finished, capsys
         rerun(toys.home, folder, debug=False, quiet=True)
 
 
+def test_weights_that_went_are_compared_by_their_checksums(toys, finished):
+    folder, spec, _ = finished
+    record = read_weights(folder.checkpoints, 4, folder.key)
+    drop_weights(folder.checkpoints, record, "--keep none")
+    again = copy_of(folder, toys.home.root / "again" / folder.key)
+    assert compare_runs(folder, again, spec)["weights"] == {"epoch 2": "same", "epoch 4": "same"}
+    write_record(again.checkpoints, record.model_copy(update={"sha256": "0" * 64}))
+    assert compare_runs(folder, again, spec)["weights"]["epoch 4"].startswith("other weights, by their checksums")
+
+
+def copy_of(folder: RunFolder, place: Path) -> RunFolder:
+    shutil.copytree(folder.path, place)
+    return RunFolder(place)
+
+
 def test_an_unfinished_run_is_refused(toys):
     grid = Grid(toys.home)
     key = grid.add_run(resolve(toys.method, toys.protocol, "smoke"), 0)
@@ -87,8 +105,8 @@ def test_a_run_whose_losses_are_not_what_was_written_is_refused_before_anything_
 @pytest.mark.parametrize("damage", ["gone", "cut short"])
 def test_a_run_whose_weights_are_lost_is_refused_before_anything_is_trained(toys, finished, damage):
     folder, _, _ = finished
-    weights = folder.checkpoints / "epoch-000002.safetensors"
+    weights = folder.checkpoints / "epoch-000004.safetensors"
     weights.unlink() if damage == "gone" else weights.write_bytes(weights.read_bytes()[:20])
-    with pytest.raises(BenchError, match=r"epoch-000002\.safetensors: is missing or damaged, so a rerun has nothing"):
+    with pytest.raises(BenchError, match=r"epoch-000004\.safetensors: is missing or damaged, so a rerun has nothing"):
         rerun(toys.home, folder, debug=False, quiet=True)
     assert not (toys.home.root / "reruns").exists()

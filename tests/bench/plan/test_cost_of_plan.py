@@ -1,3 +1,4 @@
+import pytest
 from safetensors.torch import load_file
 from written_records import write_result
 
@@ -11,10 +12,11 @@ from bench.run.execute import execute
 from bench.run.process import ProgressFile
 from bench.run.restore import build_method
 from bench.schema.table import load_table
+from bench.schema.upkeep import NOTHING_SAID, Upkeep
 
 
-def planned(toys, *settings):
-    grid = Grid(toys.home)
+def planned(toys, *settings, upkeep=NOTHING_SAID):
+    grid = Grid(toys.home, upkeep=upkeep)
     keys = [grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings=one), 0) for one in settings]
     grid.write_specs()
     return grid, keys
@@ -31,18 +33,43 @@ def test_a_step_costs_the_same_however_many_there_are(toys):
     assert costs[other].expected_seconds is None
 
 
-def test_disk_is_what_a_run_leaves_behind(toys):
-    grid, (key,) = planned(toys, {})
-    predicted = run_costs(grid, calibrate=False, say=print)[key].disk_bytes
-    execute(toys.home, key, ProgressFile(toys.home.run(key)))
-    files = sorted(toys.home.run(key).checkpoints.glob("*.safetensors"))
-    weights, state = sizes(build_method(grid.runs[key]))
-    for file in files:
-        size = sum(tensor.numel() * tensor.element_size() for tensor in load_file(file).values())
-        steps = 2 * 4 if file.name.startswith("state") else 0  # Adam counts its steps, four bytes a tensor
-        assert size == (state + steps if file.name.startswith("state") else weights)
-    assert predicted == 2 * weights + 2 * state
-    assert sum(file.name.startswith("epoch") for file in files) == 2
+@pytest.mark.parametrize("keep", ["all", "best", "last", "none"])
+def test_disk_is_what_a_run_leaves_behind(toys, keep):
+    grid, (key,) = planned(toys, {}, upkeep=Upkeep(keep=keep, save_minutes=1e-9))
+    predicted = run_costs(grid, calibrate=False, say=print)[key]
+    seen = [0]
+
+    class Looks(ProgressFile):
+        """Looks at the disk after each step."""
+
+        def __call__(self, update):
+            seen.append(bytes_of(toys.home.run(key)))
+
+    execute(toys.home, key, Looks(toys.home.run(key)))
+    kept, state = sizes(build_method(grid.runs[key]))
+    counters = 2 * 4  # Adam counts its steps, four bytes a tensor
+    assert predicted.peak_bytes == 2 * kept + 3 * state
+    assert state < max(seen) <= predicted.peak_bytes + 3 * counters
+    assert bytes_of(toys.home.run(key)) <= predicted.disk_bytes
+    left = len(list(toys.home.run(key).checkpoints.glob("*.safetensors")))
+    assert predicted.disk_bytes == {"all": 2, "best": 2, "last": 1, "none": 0}[keep] * kept
+    assert left == {"all": 2, "best": left, "last": 1, "none": 0}[keep]
+
+
+def bytes_of(folder):
+    """Bytes of all tensors of a run."""
+    files = folder.checkpoints.glob("*.safetensors")
+    return sum(tensor.numel() * tensor.element_size() for file in files for tensor in load_file(file).values())
+
+
+def test_what_a_kill_costs_is_the_time_between_two_states(toys):
+    grid, (short, long) = planned(toys, {}, {"n_epochs": 5000}, upkeep=Upkeep(save_minutes=2.0))
+    write_result(toys.home.run(short), steps=16, train_seconds=8.0)
+    costs = run_costs(grid, calibrate=False, say=print)
+    assert costs[short].kill_costs_seconds == 8.0  # all of it
+    assert costs[long].kill_costs_seconds == 120.5
+    _, state = sizes(build_method(grid.runs[long]))
+    assert costs[long].state_bytes_an_hour == 30 * state
 
 
 def test_calibration_measures_once_and_is_remembered(toys):
@@ -82,12 +109,13 @@ def test_runs_that_wait_for_data_are_counted_too(tmp_path):
 
 
 def test_totals_count_what_is_left():
-    cost = RunCost(steps=10, seconds_per_step=None, measured="", expected_seconds=None, disk_bytes=7).model_dump()
+    known = {"peak_bytes": 9, "disk_bytes": 7, "kill_costs_seconds": 1.0, "state_bytes_an_hour": 3}
+    cost = RunCost(steps=10, seconds_per_step=None, measured="", expected_seconds=None, **known).model_dump()
     rows = [
         PlannedRun(state=state, step=step, **cost | {"expected_seconds": seconds})
         for state, step, seconds in (("done", 10, 100.0), ("not run", 5, 7200.0), ("not run", 0, None))
     ]
-    assert totals(rows, []) == Totals(runs=2, device_hours=1.0, unmeasured=1, disk_bytes=14)
+    assert totals(rows, []) == Totals(runs=2, device_hours=1.0, unmeasured=1, peak_bytes=18, disk_bytes=14)
 
 
 def test_trained_parameters_count_three_times_in_a_state(toys):

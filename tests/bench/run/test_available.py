@@ -9,6 +9,7 @@ from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run.execute import execute
 from bench.run.process import ProgressFile
+from bench.run.train import Stopped
 from bench.schema.protocol import load_protocol
 
 NEEDY = '''
@@ -66,6 +67,25 @@ def test_weights_are_where_training_starts(toys, needy):
     from bench.run.restore import restore_method
 
     (toys.home.weights / "official").unlink()  # a trained method does not ask for it any more
+    assert restore_method(toys.home, key).netG.bias.tolist() == [0.25] * 3
+
+
+def test_a_run_that_goes_on_asks_for_no_weights(toys, needy):
+    toys.home.weights.mkdir(parents=True)
+    (toys.home.weights / "official").write_text("0.25")
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(needy, toys.protocol, "smoke", settings={"lr": 0.0}), 0)
+    grid.write_specs()
+    folder = toys.home.run(key)
+    progress = ProgressFile(folder)
+    steps = iter([False] * 4)
+    progress.should_stop = lambda: next(steps, True)
+    with pytest.raises(Stopped):
+        execute(toys.home, key, progress)
+    (toys.home.weights / "official").unlink()
+    execute(toys.home, key, ProgressFile(folder))
+    from bench.run.restore import restore_method
+
     assert restore_method(toys.home, key).netG.bias.tolist() == [0.25] * 3
 
 

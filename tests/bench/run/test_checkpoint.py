@@ -1,6 +1,5 @@
 import errno
 import json
-import math
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from bench.base.errors import BenchError
 from bench.checks.conformance.state import require_same, snapshot
 from bench.checks.conformance.subject import Subject
+from bench.ledger.checkpoint_files import Progress
 from bench.run.checkpoint import KEPT_STATES, Checkpoints
 
 
@@ -26,7 +26,7 @@ def reports() -> list[str]:
 
 @pytest.fixture
 def checkpoints(tmp_path, reports) -> Checkpoints:
-    return Checkpoints(tmp_path / "checkpoints", reports.append)
+    return Checkpoints(tmp_path / "checkpoints", reports.append, "toy-1")
 
 
 def saved(toy, checkpoints, *steps):
@@ -34,7 +34,7 @@ def saved(toy, checkpoints, *steps):
     method, at = toy.build(), 0
     for step in steps:
         toy.train(method, first=at, stop=step)
-        checkpoints.save_state(method, step, {"seconds": step / 2})
+        checkpoints.save_state(method, step, Progress(seconds=step / 2))
         at = step
     return method
 
@@ -46,10 +46,9 @@ def names(checkpoints) -> list[str]:
 def test_networks_buffers_optimizers_and_schedulers_come_back_bit_for_bit(toy, checkpoints):
     method = saved(toy, checkpoints, 3)
     other = toy.build(seed=1)
-    assert checkpoints.restore_state(other) == (3, {"seconds": 1.5})
+    assert checkpoints.restore_state(other) == (3, Progress(seconds=1.5))
     require_same(snapshot(method), snapshot(other), "restored")
     assert other.schedulers()["G"].get_last_lr() == method.schedulers()["G"].get_last_lr() != [0.05 * 0.9**9]
-    assert checkpoints.seconds() == 1.5
 
 
 @pytest.mark.parametrize("make", [
@@ -65,7 +64,7 @@ def test_any_optimizers_state_comes_back(toy, checkpoints, make):
         one.optimizer = make(list(one.netG.parameters()))
         one.scheduler = LambdaLR(one.optimizer, lambda epoch: 1 - epoch / 10)
     toy.train(method, stop=3)
-    checkpoints.save_state(method, 3, {})
+    checkpoints.save_state(method, 3, Progress())
     checkpoints.restore_state(other)
     require_same(snapshot(method), snapshot(other), "restored")
     toy.train(method, first=3)
@@ -92,7 +91,6 @@ def test_only_the_newest_states_are_kept(toy, checkpoints):
 
 def test_there_is_nothing_to_restore_at_first(toy, checkpoints):
     assert checkpoints.restore_state(toy.build()) is None
-    assert math.isnan(checkpoints.seconds())
     assert not checkpoints.has_weights(1)
 
 
@@ -108,8 +106,9 @@ def damage(path):
         (damage, "is damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:100]), "is damaged"),
         (lambda path: path.unlink(), "is incomplete"),
-        (lambda path: path.with_suffix(".json").write_text("{}"), "is incomplete"),
-        (lambda path: path.with_suffix(".json").write_text('{"sha256": "0'), "is incomplete"),
+        (lambda path: path.with_suffix(".json").write_text("{}"), "is damaged"),
+        (lambda path: path.with_suffix(".json").write_text('{"sha256": "0'), "is damaged"),
+        (lambda path: path.with_suffix(".json").write_text("[" * 100_000), "is damaged"),
     ],
 )
 def test_a_damaged_state_is_reported_removed_and_the_one_before_it_used(toy, checkpoints, reports, harm, words):
@@ -118,7 +117,7 @@ def test_a_damaged_state_is_reported_removed_and_the_one_before_it_used(toy, che
     harm(newest)
     assert checkpoints.restore_state(toy.build())[0] == 2
     (line,) = reports
-    assert line.startswith(f"{newest}: checkpoint {words}")
+    assert line.startswith((f"{newest}: checkpoint {words}", f"{newest.with_suffix('.json')}: checkpoint {words}"))
     assert line.endswith("using the one before it")
     assert not any("000000004" in name for name in names(checkpoints))
 
@@ -146,7 +145,7 @@ def test_weights_of_an_epoch(toy, checkpoints, reports):
     require_same(dict(method.state_dict()), dict(other.state_dict()), "weights")
     assert set(load_file(checkpoints.folder / "epoch-000002.safetensors")) == set(method.state_dict())
     assert checkpoints.has_weights(2)
-    with pytest.raises(BenchError, match=r"epoch-000003\.safetensors: checkpoint is incomplete"):
+    with pytest.raises(BenchError, match=r"epoch-000003\.json: checkpoint is incomplete"):
         checkpoints.load_weights(other, 3)
     damage(checkpoints.folder / "epoch-000002.safetensors")
     with pytest.raises(BenchError, match=r"epoch-000002\.safetensors: checkpoint is damaged"):
@@ -166,7 +165,7 @@ def test_nothing_is_pickled(toy, checkpoints):
     for path in checkpoints.folder.iterdir():
         assert path.suffix in (".json", ".safetensors")
         if path.suffix == ".json":
-            assert set(json.loads(path.read_text())) == {"sha256", "state"}
+            assert {"sha256", "seal", "run", "step"} <= set(json.loads(path.read_text()))
 
 
 def test_a_full_disk_keeps_the_state_before_and_says_so(toy, checkpoints, monkeypatch):
@@ -178,7 +177,7 @@ def test_a_full_disk_keeps_the_state_before_and_says_so(toy, checkpoints, monkey
 
     monkeypatch.setattr("bench.run.checkpoint.save_file", full)
     with pytest.raises(BenchError, match=r"state-000000003\.safetensors: cannot be written: the disk is full"):
-        checkpoints.save_state(method, 3, {})
+        checkpoints.save_state(method, 3, Progress())
     assert names(checkpoints) == ["state-000000002.json", "state-000000002.safetensors"]
 
 

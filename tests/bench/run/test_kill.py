@@ -14,6 +14,7 @@ from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run.process import run_in_child
 from bench.schema.protocol import load_protocol
+from bench.schema.upkeep import Upkeep
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["bench.run.preload"])
@@ -29,7 +30,9 @@ LONGER = {
 
 def plan(root, datasets, name):
     home = Home.open(root, datasets)
-    grid = Grid(home)
+    grid = Grid(
+        home, upkeep=Upkeep(keep="all", save_minutes=0.05)
+    )  # a run of a minute would be over before the default
     key = grid.add_run(resolve(name, load_protocol("earth-land2sat"), "smoke", settings=LONGER[name]), 0)
     grid.write_specs()
     return home, key

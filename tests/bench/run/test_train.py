@@ -14,17 +14,23 @@ from safetensors.torch import load_file
 from bench.base.home import Home
 from bench.base.randomness import Draws
 from bench.base.storage import read_json
+from bench.ledger.checkpoint_files import Progress, read_weights
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.plugin.discovery import load_method
+from bench.run.checkpoint import Checkpoints
 from bench.run.execute import execute
 from bench.run.loss_log import LossLog, NonFinite
 from bench.run.process import ProgressFile, run_in_child
 from bench.run.train import Session, Stopped
+from bench.schema.parts import Part
+from bench.schema.upkeep import Upkeep
+
+KEEP_ALL = Upkeep(keep="all", save_minutes=0.05)
 
 
 def planned(toys, seed=0, **settings):
-    grid = Grid(toys.home)
+    grid = Grid(toys.home, upkeep=KEEP_ALL)
     key = grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings=settings), seed)
     grid.write_specs()
     return key
@@ -59,7 +65,7 @@ def test_stopping_at_every_step_changes_nothing(toys, tmp_path):
     run(toys.home, key)
     whole = artefacts(toys.home, key)
     other = Home.open(tmp_path / "other", toys.home.datasets)
-    grid = Grid(other)
+    grid = Grid(other, upkeep=KEEP_ALL)
     grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings={}), 0)
     grid.write_specs()
     stops = 0
@@ -92,11 +98,79 @@ def test_a_run_has_a_curve_scores_and_a_result_written_last(toys):
     assert len(list(folder.samples("test", 4).glob("*.png"))) == 3
 
 
+def parts_of(folder, epoch):
+    return [
+        (part.from_step, part.to_step, part.code)
+        for part in read_weights(folder.checkpoints, epoch, folder.key).progress.parts
+    ]
+
+
+def test_each_part_of_a_resumed_training_says_what_made_it(toys, monkeypatch):
+    key = planned(toys)
+    for stop, code in ((3, "x"), (2, "x"), (6, "y")):
+        monkeypatch.setattr("bench.schema.parts.code_hash", lambda code=code: code)
+        with pytest.raises(Stopped):
+            run(toys.home, key, stop_after=stop)
+    folder = toys.home.run(key)
+    assert parts_of(folder, 2) == [(0, 5, "x"), (5, 8, "y")]
+    monkeypatch.setattr("bench.schema.parts.code_hash", lambda: "z")
+    run(toys.home, key)
+    expected = [(0, 5, "x"), (5, 11, "y"), (11, 16, "z")]
+    assert parts_of(folder, 4) == expected
+    seconds = read_json(folder.result)["train_seconds"]
+
+    # whoever only writes the result once more, with other code, trains nothing
+    monkeypatch.setattr("bench.schema.parts.code_hash", lambda: "later")
+    folder.result.unlink()
+    run(toys.home, key)
+    assert parts_of(folder, 4) == expected
+    assert read_json(folder.result)["train_seconds"] == seconds > 0
+
+
+def test_a_session_tells_its_parts_and_the_seconds_where_no_state_is_left(toys, tmp_path):
+    method = load_method(toys.method)(load_method(toys.method).Config(n_epochs=1, n_epochs_decay=0), Draws(0))
+    part = {"from_step": 0, "to_step": 4, "code": "x", "versions": {}, "device": "cpu", "threads": 1, "started": 1.0}
+    checkpoints = Checkpoints(tmp_path, print, "toy-1")
+    checkpoints.save_weights(method, 1, Progress(seconds=2.5, parts=[Part(**part)]))
+    images = SimpleNamespace(total_steps=4, steps_per_epoch=4)
+    listener = SimpleNamespace(kept=lambda epoch: None)
+    session = Session(method, images, Draws(0), checkpoints, LossLog(tmp_path / "log"), [1], listener)
+    assert (session.run(), session.parts, session.step) == (2.5, [part], 4)
+
+
+@pytest.mark.parametrize(
+    ("save_seconds", "cost", "saves"),
+    [(0.0, 0.0, True), (100.0, 0.0, False), (0.0, 10.0, False), (0.0, 0.5, True), (100.0, 0.5, False)],
+)
+def test_a_state_is_saved_as_often_as_is_asked_and_takes_two_percent_of_the_time(
+    toys, tmp_path, save_seconds, cost, saves
+):
+    images = SimpleNamespace(total_steps=4, steps_per_epoch=4)
+    nothing = SimpleNamespace()
+    log = LossLog(tmp_path / "log")
+    session = Session(nothing, images, Draws(0), nothing, log, [1], nothing, save_seconds=save_seconds)
+    session._last_save, session._save_cost = time.monotonic() - 50, cost
+    assert session._save_is_due is saves
+
+
+def test_a_short_run_writes_no_state_unless_it_is_stopped(toys, monkeypatch):
+    saved = []
+    monkeypatch.setattr(Checkpoints, "save_state", lambda self, method, step, progress: saved.append(step))
+    key = planned(toys)
+    toys.home.run(key).upkeep.unlink()
+    run(toys.home, key)
+    assert saved == []
+    with pytest.raises(Stopped):
+        run(toys.home, planned(toys, lr=0.25), stop_after=3)
+    assert saved == [3]
+
+
 def test_the_decay_phase_lowers_the_learning_rate(toys):
     key = planned(toys)
-    run(toys.home, key)
+    with pytest.raises(Stopped):
+        run(toys.home, key, stop_after=15)
     states = sorted(toys.home.run(key).checkpoints.glob("state-*.json"))
-    assert read_json(states[-1])["state"]["schedulers"]["G"]["_last_lr"] == [0.05 * (1 - 2 / 10)]
+    assert read_json(states[-1])["schedulers"]["G"]["_last_lr"] == [0.05 * (1 - 1 / 10)]
 
 
 def test_a_non_finite_loss_ends_the_run_naming_step_and_loss_and_keeps_the_last_good_checkpoint(toys):
@@ -207,7 +281,7 @@ def test_sigterm_saves_the_state_and_sigkill_loses_nothing(toys, tmp_path, monke
     killed = artefacts(toys.home, key)
 
     other = Home.open(tmp_path / "other", toys.home.datasets)
-    grid = Grid(other)
+    grid = Grid(other, upkeep=KEEP_ALL)
     assert grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings=settings), 0) == key
     grid.write_specs()
     run(other, key)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from written_records import write_result, write_score
@@ -15,7 +16,7 @@ from bench.schema.cell import CHECKPOINTS
 from bench.schema.protocol import load_protocol
 from bench.schema.records import Made
 from bench.schema.table import Table, TableCell
-from bench.verdict.cells import cells_of
+from bench.verdict.cells import _why_none_is, cells_of
 
 MEAN = f"{Path(__file__).parents[2] / 'plugins' / 'colour.py'}:MeanColour"
 TABLE = Table.model_construct(name="toys/main", paper="toys")
@@ -270,3 +271,13 @@ def test_records_of_a_time_before_seals_fill_cells_and_are_said_to_have_none(as_
     assert cell.deviations == [
         "no seal: made by a version of contrastbench that kept no checksums of results and scores"
     ]
+
+
+def test_a_rule_that_picks_nothing_says_whether_scores_or_images_are_missing():
+    gone = "the checkpoint of epoch 2 is gone (--keep last)"
+    rows = [("validation", "done", ""), ("validation", "not available", gone), ("test", "not available", "others")]
+    frame = pd.DataFrame(rows, columns=["split", "state", "reason"])
+    assert _why_none_is("best-on-validation", frame) == f"no checkpoint is best-on-validation: {gone}"
+    assert _why_none_is("best-on-test", frame) == "no checkpoint is best-on-test: others"
+    none = _why_none_is("best-on-validation", frame[frame["split"] == "test"])
+    assert none == "no checkpoint is best-on-validation: the data set has no validation images"

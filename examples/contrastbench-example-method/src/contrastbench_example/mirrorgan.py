@@ -43,6 +43,7 @@ class MirrorGAN(Method):
     revision = 1
     Config: ClassVar[type[MethodConfig]] = MirrorGANConfig
     config: MirrorGANConfig
+    kept_networks: ClassVar[tuple[str, ...] | None] = ("netG",)  # all that translate() reads
     # the published settings: protocol's recipe -> what differs from the defaults; "*": the same on every data set
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"*": {}}
 

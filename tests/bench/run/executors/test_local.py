@@ -52,6 +52,8 @@ def test_runs_fail_alone_and_the_needed_run_comes_first(toys):
     }
     assert "loss G is not finite at step 3" in outcomes[exploding].reason
     assert "killed by SIGSEGV" in outcomes[crashing].reason
+    # it could not say so itself; who looks later reads it too
+    assert run_state(toys.home.run(crashing)) == ("failed", outcomes[crashing].reason)
     assert max(len(active) for active in together) == 2
     assert not any({teacher, student} <= active for active in together)
     assert run_state(toys.home.run(good)) == ("done", "")
