@@ -52,8 +52,10 @@ def write_atomically(path: Path, write: Callable[[Path], object], option: str = 
 
 
 def write_text(path: Path, text: str, option: str = "--home") -> None:
-    """Write a text file atomically, as UTF-8."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), option)
+    """Write a text file atomically, as UTF-8; what is no text in it, such as a byte of a file's name, is escaped."""
+    write_atomically(
+        path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"), option
+    )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.streams import printable
 from bench.cli.options import (
     DATA,
     HOME,
@@ -47,7 +48,7 @@ def plan(
     from bench.plan.cost_of_plan import totals, waiting_costs
 
     def say(line: str) -> None:
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
 
     grid = table_grid(tables, home, data, scale, seeds, methods, sets, device)
     rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)

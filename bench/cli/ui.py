@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.streams import printable
 from bench.cli.options import DATA, HOME, DataOption, HomeOption, TrackingOption, example
 
 app = typer.Typer()
@@ -24,4 +25,4 @@ def ui(
     from bench.tracking.store import tracking_uri
 
     results = Home.open(home, data)
-    serve(results, tracking_uri(results, tracking), port, lambda line: print(line, flush=True))
+    serve(results, tracking_uri(results, tracking), port, lambda line: print(printable(line), flush=True))

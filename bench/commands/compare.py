@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from bench.base.errors import BenchError, UsageError, unknown_name
 from bench.base.storage import read_object, write_json, write_text
+from bench.base.terminal import Terminal
 from bench.base.words import say, shown_path
 from bench.commands.execution import Execution
 from bench.compare.contenders import Entrant
@@ -139,7 +141,7 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
     Raises:
         BenchError: if the candidate fails before it has logged anything: its own mistake, so the rest is not run.
     """
-    console = Console(stderr=as_json)
+    console = Terminal(stderr=as_json)
     work = Execution(comparison.grid, executor, console, mlflow)
     outcomes: dict[str, Outcome] = {}
     with work.shown_in_mlflow():
@@ -151,7 +153,7 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
         paths = write(comparison, findings)
         _print(findings, console)
     if as_json:
-        print(findings.model_dump_json(indent=1))
+        print(json.dumps(findings.model_dump(mode="json"), indent=1))
     say(console, "\nthe comparison is written to")
     for path in paths:
         say(console, f"  {shown_path(path)}")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
-
 from bench.base.errors import NotAvailable
+from bench.base.terminal import Terminal
 from bench.base.words import duration, say, size_text
 from bench.commands.status import RunRow, print_rows, run_row, runs_left
 from bench.metrics.metric import load_metric
@@ -39,7 +38,7 @@ def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRun
         rows: from `plan_rows`.
         waiting: runs whose data is not here, from `bench.plan.cost_of_plan.waiting_costs`.
     """
-    console = Console()
+    console = Terminal()
     print_rows(console, [(row, row.expected_seconds) for row in rows], "expected")
     states = [cell.blocked[0] if cell.blocked else "planned" for cell in grid.cells]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))

@@ -6,8 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
-from rich.console import Console
-
+from bench.base.terminal import Terminal
 from bench.base.words import say, shown_path
 from bench.commands.execution import Execution
 from bench.plan.grid import Grid
@@ -31,7 +30,7 @@ def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None 
     Returns:
         Whether anything failed.
     """
-    console = Console(stderr=as_json)
+    console = Terminal(stderr=as_json)
     work = Execution(grid, executor, console, mlflow)
     failed = False
     written: dict[str, list[Path]] = {}

@@ -6,12 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from bench.base.errors import BenchError, UsageError
 from bench.base.hashing import file_sha256
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained
+from bench.base.terminal import Terminal
 from bench.base.words import say
 from bench.ledger.difference import difference
 from bench.ledger.folders import read_result
@@ -53,7 +52,7 @@ def rerun(home: Home, folder: RunFolder, debug: bool, quiet: bool, executor: str
     again = _fresh(home, spec)
     key = spec.train_key
     if read_result(again.run(key)) is None:
-        with RunView(Console(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
+        with RunView(Terminal(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
             outcome = load_executor(executor)(again, slots=1, debug=debug).run({key: spec}, view)[key]
         if outcome.state != "done":
             raise BenchError(f"rerun of {key} {outcome.state}: {outcome.reason}")
@@ -151,7 +150,7 @@ def _losses(first: RunFolder, second: RunFolder) -> dict[str, str]:
 
 def print_rerun(outcome: dict[str, Any]) -> None:
     """Show the outcome of a rerun."""
-    console = Console()
+    console = Terminal()
     for part in ("weights", "losses", "scores"):
         differing = {name: text for name, text in outcome[part].items() if text != "same"}
         if not differing:

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-
 from bench.base.device import chosen_device, require
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.hashing import file_sha256
 from bench.base.home import Home, RunFolder
+from bench.base.terminal import Terminal
 from bench.data.opening import open_dataset
 from bench.ledger.difference import find_run
 from bench.ledger.folders import is_owned, run_state
@@ -64,7 +63,7 @@ def run(home: Home, text: str, files: dict[str, str], device: str | None, debug:
             write_spec(one.spec, read_spec(one.spec).with_file(sha256, path))
     name = f"{spec.label} on {spec.data.name}, seed {spec.seed}"
     try:
-        with _term_is_ctrl_c(), RunView(Console(), home, {key: spec}, {key: name}, 1) as view:
+        with _term_is_ctrl_c(), RunView(Terminal(), home, {key: spec}, {key: name}, 1) as view:
             outcome = LocalExecutor(home, slots=1, debug=debug).run({key: spec}, view)[key]
     except Interrupted as stop:
         raise NotNow(str(stop)) from None

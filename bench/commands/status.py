@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.storage import read_object
+from bench.base.terminal import Terminal
 from bench.base.validation import Strict, validation_line
-from bench.base.words import duration, say
+from bench.base.words import duration, say, shown_path
 from bench.ledger.folders import is_older_code, read_result, run_state
 from bench.schema.run_spec import RunSpec, read_spec
 
@@ -92,9 +92,12 @@ def status_rows(home: Home) -> list[RunRow]:
 
 def print_status(rows: Sequence[RunRow], home: Path) -> None:
     """Show every run and its state."""
-    console = Console()
+    console = Terminal()
     if not rows:
-        say(console, f"no runs under {home}; start with: contrastbench reproduce src-hdce/main --scale smoke")
+        say(
+            console,
+            f"no runs under {shown_path(home)}; start with: contrastbench reproduce src-hdce/main --scale smoke",
+        )
         return
     print_rows(console, [(row, row.train_seconds) for row in rows], "trained")
     say(console, f"{len(rows)} runs, {runs_left(rows)} not done")
@@ -116,10 +119,10 @@ def print_rows(console: Console, rows: Sequence[tuple[RunRow, float | None]], ti
         total = row.total_steps
         state = row.state + (" (older code)" if row.older_code else "")
         table.add_row(
-            escape(row.key),
+            row.key,
             row.data or "",
             "" if row.seed is None else str(row.seed),
-            escape(f"{state}: {row.reason}" if row.reason else state),
+            f"{state}: {row.reason}" if row.reason else state,
             f"{row.step}/{total}" if total else "",
             duration(seconds) if seconds is not None else "?" if row.data else "",
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from bench.base.errors import UsageError, unknown_name
 from bench.base.home import Home, RunFolder
+from bench.base.terminal import Terminal
 from bench.base.words import say
 from bench.ledger.folders import read_result, run_state
 from bench.ledger.scores import read_score, score_key, wanted
@@ -94,7 +94,7 @@ def scores_of(folder: RunFolder, spec: RunSpec) -> dict[str, float | None]:
 
 def print_difference(report: dict[str, Any]) -> None:
     """Show two runs side by side."""
-    console = Console()
+    console = Terminal()
     for letter, folder, state in zip("AB", report["runs"], report["states"], strict=True):
         say(console, f"{letter}: {folder} ({state})")
     equal = [section for section in SECTIONS if not report[section]]
