@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.errors import BenchError
+from bench.base.leftovers import temporary_of
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], option: str = 
     Raises:
         BenchError: if the place cannot be written; an existing file at `path` is untouched then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_of(path)
     with explained(path, option):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

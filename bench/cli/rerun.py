@@ -26,7 +26,7 @@ def rerun(
     from bench.commands.rerun import rerun as work
     from bench.ledger.difference import find_run
 
-    results = Home.open(home, data)
+    results = Home.existing(home, data)
     found = work(results, find_run(results, run), debug=debug(), quiet=as_json, executor=executor)
     print(json.dumps(found, indent=1)) if as_json else print_rerun(found)
     if not found["identical"]:

@@ -29,5 +29,5 @@ def run(
     from bench.commands.run import run as work
 
     files = {kind: reference for kind, reference in (("loss", loss), ("method", method)) if reference is not None}
-    if not work(Home.open(home, data), key, files, device, debug()):
+    if not work(Home.existing(home, data), key, files, device, debug()):
         raise typer.Exit(1)

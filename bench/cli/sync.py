@@ -24,6 +24,6 @@ def sync(
     from bench.tracking.follow import sync as work
     from bench.tracking.store import tracking_uri
 
-    results = Home.open(home, data)
+    results = Home.existing(home, data)
     if work(results, tracking_uri(results, tracking), follow, as_json):
         raise typer.Exit(1)

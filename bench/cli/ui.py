@@ -24,5 +24,5 @@ def ui(
     from bench.tracking.server import serve
     from bench.tracking.store import tracking_uri
 
-    results = Home.open(home, data)
+    results = Home.existing(home, data)
     serve(results, tracking_uri(results, tracking), port, lambda line: print(printable(line), flush=True))

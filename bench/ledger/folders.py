@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.home import RunFolder
+from bench.base.processes import is_locked
 from bench.base.storage import read_object
 from bench.ledger.scores import read_score, score_key, wanted
 from bench.schema.cell import Checkpoint, State
@@ -21,15 +20,7 @@ if TYPE_CHECKING:
 
 def is_owned(folder: RunFolder) -> bool:
     """Whether a living process holds the run's lock."""
-    if not folder.lock.exists():
-        return False
-    lock = FileLock(folder.lock)
-    try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):
-        return True
-    lock.release()
-    return False
+    return is_locked(folder.lock)
 
 
 def read_result(folder: RunFolder) -> dict[str, Any] | None:

@@ -1,0 +1,42 @@
+"""Which processes live: told by number and start, since numbers are given again; and whether one holds a lock file."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from pathlib import Path
+
+
+def process_start(pid: int) -> str:
+    """When a process started, in the system's own words; empty if there is no such process, or only its remains."""
+    if not Path("/proc/self/stat").exists():
+        command = ["ps", "-o", "lstart=", "-p", str(pid)]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        # the second field is the program's name in brackets, which may hold anything; the 22nd is the start
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    state, *fields = text.rpartition(")")[2].split()
+    return "" if state in ("Z", "X") else fields[18]
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds a lock file; a file on a read-only disk tells it too.
+
+    The lock is only shared for the instant of looking, so that several who look do not see each other.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
