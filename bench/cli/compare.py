@@ -77,7 +77,7 @@ def compare(
     from bench.plan.grid import Grid
     from bench.run.executors.executor import load_executor
     from bench.schema.protocol import load_protocol
-    from bench.tracking.store import tracking_uri
+    from bench.tracking.address import tracking_uri
 
     asked, place = load_protocol(protocol), load_executor(executor)
     rivals = [rival.strip() for rival in against.split(",") if rival.strip()]

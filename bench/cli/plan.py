@@ -57,3 +57,5 @@ def plan(
         print(json.dumps(found, indent=1, default=as_json_record))
     else:
         print_plan(grid, rows, waiting)
+    if not grid.runs and not any(cell.blocked and cell.blocked[0] == "failed" for cell in grid.cells):
+        raise typer.Exit(3)

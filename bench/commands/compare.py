@@ -136,7 +136,7 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
         mlflow: address at which the runs are shown meanwhile; None: nowhere.
 
     Returns:
-        Whether anything failed.
+        Whether anything failed or is not shown.
 
     Raises:
         BenchError: if the candidate fails before it has logged anything: its own mistake, so the rest is not run.
@@ -158,7 +158,9 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
     for path in paths:
         say(console, f"  {shown_path(path)}")
     work.say_end()
-    return any(outcome.state != "done" for outcome in outcomes.values()) or any(c.problems for c in findings.contenders)
+    return any(outcome.state != "done" for outcome in outcomes.values()) or bool(
+        work.not_shown or any(c.problems for c in findings.contenders)
+    )
 
 
 class _Watch:

@@ -68,6 +68,13 @@ def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRun
     )
 
 
+def nothing_possible(grid: Grid) -> str:
+    """Why no cell of a grid can be run, in one line that says the ways out."""
+    reasons = list(dict.fromkeys(cell.blocked[1] for cell in grid.cells if cell.blocked))
+    more = f" (and {len(reasons) - 1} other reasons, above)" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}" if reasons else "the table has no such cells"
+
+
 def _unmeasurable(grid: Grid) -> list[str]:
     """Why cells that are planned on published data would stay empty: a network's weights are not here."""
     # cells on stand-in data have another metric, whose network is embedded
