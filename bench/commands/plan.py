@@ -70,7 +70,9 @@ def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRun
 
 def nothing_possible(grid: Grid) -> str:
     """Why no cell of a grid can be run, in one line that says the ways out."""
-    reasons = list(dict.fromkeys(cell.blocked[1] for cell in grid.cells if cell.blocked))
+    blocked = [cell.blocked for cell in grid.cells if cell.blocked]
+    blocked.sort(key=lambda why: why[0] != "not available")  # first what a person can mend
+    reasons = list(dict.fromkeys(reason for _, reason in blocked))
     more = f" (and {len(reasons) - 1} other reasons, above)" if len(reasons) > 1 else ""
     return f"{reasons[0]}{more}" if reasons else "the table has no such cells"
 

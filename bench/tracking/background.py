@@ -24,6 +24,7 @@ from bench.tracking.follow import FAREWELL, OTHER, READY
 from bench.tracking.last_pass import ask, asked, read_last_pass
 from bench.tracking.store import ENVIRONMENT
 
+FOLLOWER = (sys.executable, "-m", "bench.tracking.follow")
 WATCH_SECONDS = 1.0  # between looks whether somebody follows
 PATIENCE_SECONDS = 2.0  # of waiting before the user is told what is still being done
 FINISH_SECONDS = 120.0  # for the last pass; a database of 400 runs that were never shown takes longer: `sync`
@@ -137,7 +138,7 @@ class Background:
     def _start(self) -> None:
         with self.home.mlflow_log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bench.tracking.follow", str(self.home.root), str(self.home.datasets), self.uri],
+                [*FOLLOWER, str(self.home.root), str(self.home.datasets), self.uri],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
