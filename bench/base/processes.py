@@ -22,6 +22,28 @@ def process_start(pid: int) -> str:
     return "" if state in ("Z", "X") else fields[18]
 
 
+def join_group(path: Path) -> int:
+    """Count among those who share a lock file for as long as the returned handle is open, or this process lives."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+def has_members(path: Path) -> bool:
+    """Whether a living process counts among those who share a lock file."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def is_locked(path: Path) -> bool:
     """Whether a living process holds a lock file; a file on a read-only disk tells it too.
 

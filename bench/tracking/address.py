@@ -128,8 +128,9 @@ def mark_path(home: Home, uri: str, kind: str) -> Path:
     Args:
         home: the results root.
         uri: MLflow's address.
-        kind: `lock`, held while somebody writes there; `follower.lock`, held by the process that follows the runs;
-            `pass`, about the last time that all was brought up to date; `asked`, how often that was asked for.
+        kind: `lock`, held while somebody writes there; `follower.lock`, held by the process that follows the runs, and
+            `commands`, shared by the commands that it does so for; `pass`, about the last time that all was brought up to
+            date; `asked`, how often that was asked for.
     """
     return home.root / f".mlflow-{hashlib.sha256(uri.encode()).hexdigest()[:8]}.{kind}"
 

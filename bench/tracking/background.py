@@ -1,7 +1,8 @@
 """Runs shown in MLflow while a command trains, by a process of its own: niced, and unable to slow or fail the runs.
 
 All commands on one home and address share one such process: whoever finds none starts one, and looks again every second, so
-that one which died is replaced. Before it ends, a command asks for a pass and waits for it.
+that one which died is replaced; it goes on until the last of them has ended. Before it ends, a command asks for a pass and
+waits for it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from types import TracebackType
 
 from bench.base.errors import BenchError
 from bench.base.home import Home
-from bench.base.processes import is_locked
+from bench.base.processes import has_members, is_locked, join_group
 from bench.tracking.address import TrackingDown, check_usable, how_to_catch_up, mark_path, shown
 from bench.tracking.follow import FAREWELL, OTHER, READY
 from bench.tracking.last_pass import ask, asked, read_last_pass
@@ -65,6 +66,7 @@ class Background:
         self.missing = ""
         self.process: subprocess.Popen[str] | None = None
         self.failure = ""  # why no process is started any more
+        self._membership: int | None = None
         self._deaths, self._is_ready = 0, False
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -72,6 +74,7 @@ class Background:
 
     def __enter__(self) -> Background:
         """Start the process, unless another command's does it."""
+        self._membership = join_group(self._commands)
         if self.follows:
             try:
                 check_usable(self.home, self.uri)
@@ -92,10 +95,12 @@ class Background:
         try:
             if self.catches_up:
                 self.missing = self._catch_up()
-            else:
-                self._say_farewell()
-                self._wait(time.monotonic() + FINISH_SECONDS, lambda: not self._is_alive())
+            self._say_farewell()
+            self._wait(time.monotonic() + FINISH_SECONDS, lambda: not self._is_alive() or has_members(self._commands))
         finally:
+            self._leave()
+            if self._is_alive() and has_members(self._commands):
+                self.process = None  # it goes on for the others
             if self.process is not None:
                 self.process.kill()
             self._reap()
@@ -114,6 +119,10 @@ class Background:
     @property
     def _lock(self) -> Path:
         return mark_path(self.home, self.uri, "follower.lock")
+
+    @property
+    def _commands(self) -> Path:
+        return mark_path(self.home, self.uri, "commands")
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
@@ -185,9 +194,9 @@ class Background:
             self._say_farewell()
             return bool(self.failure)
 
-        is_in_time = self._wait(time.monotonic() + FINISH_SECONDS, is_answered)
-        if self._is_alive() and is_in_time:
-            self._wait(time.monotonic() + FINISH_SECONDS, lambda: not self._is_alive())
+        self._wait(time.monotonic() + FINISH_SECONDS, is_answered)
+        if self._is_alive() and not has_members(self._commands):  # it may be trying once more
+            self._wait(time.monotonic() + FINISH_SECONDS, lambda: not self._is_alive() or has_members(self._commands))
         last = read_last_pass(self.home, self.uri)
         if not self._has_answer(request) or last is None:
             why = self.failure or f"it is slow, and was waited for {FINISH_SECONDS:.0f} s"
@@ -217,7 +226,15 @@ class Background:
             time.sleep(ANSWER_SECONDS)
         return True
 
+    def _leave(self) -> None:
+        """Be no reason any more for a process to go on."""
+        if self._membership is not None:
+            os.close(self._membership)
+            self._membership = None
+
     def _say_farewell(self) -> None:
+        if self.process is not None:
+            self._leave()
         if self.process is not None and self.process.stdin is not None and not self.process.stdin.closed:
             with suppress(BrokenPipeError):  # it has ended already, and said why
                 self.process.stdin.write(FAREWELL)

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from bench.base.errors import BenchError
 from bench.base.home import Home
+from bench.base.processes import has_members
 from bench.base.streams import mend_streams, one_line, printable
 from bench.tracking.address import TrackingDown, check_usable, how_to_catch_up, mark_path, shown
 
@@ -165,6 +166,23 @@ def see_out(projector: Projector, say: Callable[[str], None]) -> None:
         time.sleep(INTERVAL)
 
 
+def _serve_others(projector: Projector, say: Callable[[str], None]) -> bool:
+    """Go on for as long as other commands want it, whose runs need no process of their own then; whether there were any."""
+    commands = mark_path(projector.home, projector.uri, "commands")
+    if not has_members(commands):
+        return False
+    stop = threading.Event()
+
+    def wait_for_end() -> None:
+        while has_members(commands):
+            time.sleep(LOOK)
+        stop.set()
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
+    follow(projector, stop, say)
+    return True
+
+
 def main(arguments: list[str]) -> int:
     """Follow until standard input ends: with FAREWELL if the parent closed it, without if the parent died."""
     root, datasets, uri = arguments
@@ -195,7 +213,7 @@ def _follow_for_parent(home: Home, uri: str) -> int:
     projector = Projector(home, uri)
     try:
         follow(projector, stop, say)
-        if received[0].strip() != FAREWELL:
+        if received[0].strip() != FAREWELL or _serve_others(projector, say):
             see_out(projector, say)
     except BenchError as error:
         say(f"warning: MLflow: {one_line(str(error))}")

@@ -349,3 +349,26 @@ def test_a_librarys_warning_is_one_line(cli, monkeypatch):
     )
     status, _, err = cli("list")
     assert (status, err) == (0, "warning: two lines (UserWarning)\n")
+
+
+@pytest.mark.parametrize("verb", [["reproduce", "--no-mlflow"], ["plan"]])
+def test_where_nothing_is_possible_the_status_is_3_and_the_way_out_is_said(cli, verb):
+    status, out, _ = cli(verb[0], TABLE, "--scale", "paper", *verb[1:])
+    assert status == 3
+    assert "horse2zebra is not here" in " ".join(out.split())
+    if verb[0] == "reproduce":
+        assert (
+            sum(line.startswith("nothing was possible: data set horse2zebra is not here") for line in out.splitlines())
+            == 1
+        )
+
+
+def test_data_that_is_not_here_is_status_3(cli):
+    assert cli("data", "verify", "horse2zebra")[0] == 3
+
+
+@pytest.mark.parametrize("verb", [["sync"], ["ui"], ["run", "cut-1"], ["rerun", "cut-1"]])
+def test_a_mistyped_home_is_status_2_and_makes_nothing(cli, verb):
+    status, _, err = cli(*verb, "--home", "rnus")
+    assert (status, err) == (2, "error: --home rnus: no such folder; give the one that holds the runs\n")
+    assert not Path("rnus").exists()
