@@ -31,17 +31,7 @@ def join_group(path: Path) -> int:
 
 def has_members(path: Path) -> bool:
     """Whether a living process counts among those who share a lock file."""
-    try:
-        handle = os.open(path, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    return _is_refused(path, os.O_RDWR, fcntl.LOCK_EX, unopened=False)
 
 
 def is_locked(path: Path) -> bool:
@@ -49,14 +39,19 @@ def is_locked(path: Path) -> bool:
 
     The lock is only shared for the instant of looking, so that several who look do not see each other.
     """
+    return _is_refused(path, os.O_RDONLY, fcntl.LOCK_SH, unopened=True)
+
+
+def _is_refused(path: Path, mode: int, lock: int, unopened: bool) -> bool:
+    """Whether a lock cannot be had just now; `unopened` is the answer where the file exists and cannot be opened."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, mode)
     except FileNotFoundError:
         return False
     except OSError:
-        return True
+        return unopened
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(handle, lock | fcntl.LOCK_NB)
     except OSError:
         return True
     finally:

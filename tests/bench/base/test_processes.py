@@ -4,7 +4,7 @@ import sys
 
 from filelock import FileLock
 
-from bench.base.processes import is_locked, process_start
+from bench.base.processes import has_members, is_locked, join_group, process_start
 
 
 def test_a_process_is_told_by_its_start_and_a_dead_one_has_none():
@@ -41,3 +41,13 @@ def test_looking_only_opens_for_reading(tmp_path, monkeypatch):
     monkeypatch.setattr("bench.base.processes.os.open", opened)
     assert not is_locked(path)
     assert flags == [os.O_RDONLY]
+
+
+def test_a_group_has_members_until_the_last_has_left(tmp_path):
+    path = tmp_path / ".commands"
+    assert not has_members(path)
+    one, two = join_group(path), join_group(path)
+    os.close(one)
+    assert has_members(path)
+    os.close(two)
+    assert not has_members(path)
