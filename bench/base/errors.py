@@ -21,7 +21,12 @@ class UsageError(BenchError):
 
 
 class NotAvailable(BenchError):
-    """Data or weights that this machine lacks; the message says how to get them, and the cell shows it."""
+    """Data or weights that this machine lacks; the message says how to get them, and the cell shows it.
+
+    Where it ends a command nothing was possible, which is status 3.
+    """
+
+    exit_status = 3
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.base.errors import UsageError
+from bench.base.leftovers import remove_leftovers
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Home:
 
     @classmethod
     def open(cls, root: Path, datasets: Path) -> Home:
-        """Make the root if needed and check that it can be written.
+        """Make the root if needed, check that it can be written and remove what killed processes left there.
 
         Raises:
             UsageError: if it cannot be written.
@@ -38,7 +39,19 @@ class Home:
             raise UsageError(
                 f"--home {root}: cannot be written ({error.strerror}); choose another place with --home DIR"
             ) from error
+        remove_leftovers(root)
         return cls(root, datasets.expanduser().absolute())
+
+    @classmethod
+    def existing(cls, root: Path, datasets: Path) -> Home:
+        """`open`, for what makes no sense in an empty folder: a mistyped name makes nothing.
+
+        Raises:
+            UsageError: if there is no such folder, or it cannot be written.
+        """
+        if not root.expanduser().is_dir():
+            raise UsageError(f"--home {root}: no such folder; give the one that holds the runs")
+        return cls.open(root, datasets)
 
     @property
     def cache(self) -> Path:

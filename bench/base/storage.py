@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
-import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.errors import BenchError
+from bench.base.leftovers import temporary_of
 
 
 @contextmanager
@@ -37,7 +36,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], option: str = 
     Raises:
         BenchError: if the place cannot be written; an existing file at `path` is untouched then.
     """
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    temporary = temporary_of(path)
     with explained(path, option):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -54,23 +53,11 @@ def write_atomically(path: Path, write: Callable[[Path], object], option: str = 
             os.close(folder)
 
 
-def is_abandoned(temporary: Path) -> bool:
-    """Whether a file is a temporary one of `write_atomically` whose process was on this machine and is gone."""
-    named = re.fullmatch(rf"\..+\.{re.escape(socket.gethostname())}\.(\d+)\.tmp", temporary.name)
-    if named is None:
-        return False
-    try:
-        os.kill(int(named[1]), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except PermissionError:
-        pass
-    return False
-
-
 def write_text(path: Path, text: str, option: str = "--home") -> None:
-    """Write a text file atomically, as UTF-8."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), option)
+    """Write a text file atomically, as UTF-8; what is no text in it, such as a byte of a file's name, is escaped."""
+    write_atomically(
+        path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"), option
+    )
 
 
 def write_json(path: Path, value: Any) -> None:

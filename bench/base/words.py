@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.base.streams import one_line, printable
+
 if TYPE_CHECKING:  # `list` must not import rich
     from rich.console import Console
 
@@ -33,7 +35,12 @@ def size_text(size: float) -> str:
 
 
 def shown_path(path: Path) -> str:
-    """A path as people type it: relative to the working directory if it is inside it."""
+    """A path as people type it: relative to the working directory if it is inside it, and on one line."""
+    return one_line(typed_path(path))
+
+
+def typed_path(path: Path) -> str:
+    """A path relative to the working directory if it is inside it, as it is: for commands, see `shell_word`."""
     try:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, FileNotFoundError):  # elsewhere; or the working directory itself is gone
@@ -42,4 +49,4 @@ def shown_path(path: Path) -> str:
 
 def say(console: Console, line: str) -> None:
     """Print a line as it is: brackets are no markup, numbers get no colour, and a long path stays whole to be copied."""
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(printable(line), highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -83,7 +83,7 @@ def compare(
     from bench.run.executors.executor import load_executor
     from bench.schema.protocol import load_protocol
     from bench.schema.upkeep import Upkeep
-    from bench.tracking.store import tracking_uri
+    from bench.tracking.address import tracking_uri
 
     for metric in metrics or []:
         name_file(metric)

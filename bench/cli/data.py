@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.streams import one_line
 from bench.cli.options import DATA, HOME, DataOption, HomeOption, JsonOption, as_text, example
 
 app = typer.Typer(help="Get the data sets, check them and look at them.", no_args_is_help=True)
@@ -88,4 +89,4 @@ def data_sheet(
     root = home.expanduser()
     path = output.expanduser() if output else root / "sheets" / f"{protocol.name}.png"
     sheet(protocol.data, data.expanduser().absolute(), root.absolute() / "cache", path)
-    print(path)
+    print(one_line(str(path)))

@@ -24,12 +24,11 @@ def doctor(
     """Check this machine: numbers against stored references, versions, devices, weights and data."""
     from dataclasses import asdict
 
-    from rich.console import Console
-
+    from bench.base.terminal import Terminal
     from bench.checks.doctor.examine import examine, show
 
     examination = examine(home.expanduser().absolute(), data.expanduser().absolute(), plugin)
-    findings = list(examination) if as_json else show(examination, Console())
+    findings = list(examination) if as_json else show(examination, Terminal())
     failed = any(finding.mark == "FAIL" for finding in findings)
     if as_json:
         print(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}, indent=1))

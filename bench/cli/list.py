@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.streams import printable
 from bench.cli.options import JsonOption, example
 
 app = typer.Typer()
@@ -33,4 +34,4 @@ def list_(
     for section, entries in sections.items():
         print(f"{section}:")
         for entry in entries:
-            print(f"  {entry['name']:<{width}}  {entry['title']}")
+            print(printable(f"  {entry['name']:<{width}}  {entry['title']}"))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.base.errors import UsageError
+from bench.base.streams import printable
 
 HomeOption = Annotated[Path, typer.Option("--home", help="where runs, caches and tables are written")]
 DataOption = Annotated[Path, typer.Option("--data", help="where folder data sets such as horse2zebra are found")]
@@ -78,7 +79,7 @@ def as_text(value: dict[str, Any], indent: str = "") -> str:
             lines += [f"{indent}  - {_entry(entry)}" for entry in item]
         else:
             lines.append(f"{indent}{key}: {item}")
-    return "\n".join(line for line in lines if line)
+    return printable("\n".join(line for line in lines if line))
 
 
 def _entry(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.streams import printable
 from bench.cli.options import (
     DATA,
     HOME,
@@ -52,7 +53,7 @@ def plan(
     from bench.plan.cost_of_plan import totals, waiting_costs
 
     def say(line: str) -> None:
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
 
     grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every)
     rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
@@ -63,3 +64,5 @@ def plan(
         print_plan(grid, rows, waiting)
     if not is_shown_in_full(rows):
         raise typer.Exit(1)
+    if not grid.runs and not any(cell.blocked and cell.blocked[0] == "failed" for cell in grid.cells):
+        raise typer.Exit(3)

@@ -26,25 +26,26 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write one HTML file with tables, evidence, figures and samples; it needs no network and no other file."""
-    from rich.console import Console
-    from rich.markup import escape
+    from rich.text import Text
 
     from bench.base.home import Home
+    from bench.base.streams import one_line, printable
+    from bench.base.terminal import Terminal
     from bench.report.page import write_report
 
     root = home.expanduser().absolute()
     results = Home(root, data.expanduser().absolute())
     path = (output.expanduser() if output else root / "report.html").absolute()
-    with Console(stderr=True).status("reading the results") as status:
-        written = write_report(results, path, tables or [], scale, lambda line: status.update(escape(line)))
+    with Terminal(stderr=True).status("reading the results") as status:
+        written = write_report(results, path, tables or [], scale, lambda line: status.update(Text(printable(line))))
     for problem in written.data["problems"]:
-        print(f"warning: not shown: {problem}", file=sys.stderr)
+        print(printable(f"warning: not shown: {problem}"), file=sys.stderr)
     if as_json:
         print(json.dumps({"report": str(written.path), "bytes": written.size, **written.data}, indent=1))
     else:
         tabled, compared = len(written.data["tables"]), len(written.data["comparisons"])
         counts = f"{_count(tabled, 'table')}, {_count(compared, 'comparison')}"
-        print(f"{written.path}: {counts}, {written.size / 1e6:.1f} MB")
+        print(f"{one_line(str(written.path))}: {counts}, {written.size / 1e6:.1f} MB")
         print(f"open it in a browser: {written.path.as_uri()}")
     if written.data["problems"]:
         raise typer.Exit(1)

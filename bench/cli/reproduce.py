@@ -53,10 +53,9 @@ def reproduce(
     """Train, score and tabulate; what is done already is not done again."""
     from bench.commands.reproduce import reproduce as work
     from bench.run.executors.executor import load_executor
-    from bench.tracking.store import tracking_uri
+    from bench.tracking.address import tracking_uri
 
     place = load_executor(executor)
     grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
-    if work(grid, place(grid.home, slots, per_device, debug()), as_json=as_json, mlflow=mlflow):
-        raise typer.Exit(1)
+    raise typer.Exit(work(grid, place(grid.home, slots, per_device, debug()), as_json=as_json, mlflow=mlflow))

@@ -40,7 +40,7 @@ def rerun(
     from bench.commands.rerun import rerun as work
     from bench.ledger.difference import find_run
 
-    results, files = Home.open(home, data), {"loss": loss, "method": method}
+    results, files = Home.existing(home, data), {"loss": loss, "method": method}
     found = work(
         results,
         find_run(results, run),

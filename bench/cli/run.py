@@ -42,5 +42,6 @@ def run(
     from bench.schema.upkeep import Upkeep
 
     files = {kind: reference for kind, reference in (("loss", loss), ("method", method)) if reference is not None}
-    if not work(Home.open(home, data), key, files, device, debug(), Upkeep.of_options(keep, save_every), metrics or []):
+    results, upkeep = Home.existing(home, data), Upkeep.of_options(keep, save_every)
+    if not work(results, key, files, device, debug(), upkeep, metrics or []):
         raise typer.Exit(1)

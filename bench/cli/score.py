@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,11 +52,11 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score images made by any program, or an official checkpoint; nothing is trained unless you say so."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from bench.base.device import chosen_device
     from bench.base.home import Home
+    from bench.base.terminal import Terminal
     from bench.commands.score import print_scored, score_images, score_weights
     from bench.plugin.named import name_file
     from bench.schema.protocol import load_protocol
@@ -72,24 +73,23 @@ def score(
             raise UsageError("--set goes with --weights; images are scored as they are")
         found = score_images(asked, images.expanduser(), results, computing)
     else:
-        with Progress(console=Console(stderr=True), transient=True) as bar:
+        with Progress(console=Terminal(stderr=True), transient=True) as bar:
             task = bar.add_task("translating the test images")
             found = score_weights(
                 asked, str(method), Path(str(weights)).expanduser(), read_settings(sets), results,
                 lambda done, total: bar.update(task, completed=done, total=total), computing,
             )  # fmt: skip
     if as_json:
-        print(found.model_dump_json(indent=1))
+        print(json.dumps(found.model_dump(mode="json"), indent=1))
     else:
-        print_scored(found, Console())
+        print_scored(found, Terminal())
     if any(one.state == "failed" for one in found.scores):
         raise typer.Exit(1)
 
 
 def _train_segmenter(protocol: Protocol, home: Home, device: DeviceType) -> None:
     """Do what is left of the run of a protocol's segmentation network."""
-    from rich.console import Console
-
+    from bench.base.terminal import Terminal
     from bench.commands.execution import Execution
     from bench.commands.score import segmenter_grid
     from bench.run.executors.executor import load_executor
@@ -97,7 +97,7 @@ def _train_segmenter(protocol: Protocol, home: Home, device: DeviceType) -> None
     grid, key = segmenter_grid(protocol, home, device)
     if key is None:
         raise UsageError(f"--train-segmenter: protocol {protocol.id} has no segmentation network; leave the option out")
-    work = Execution(grid, load_executor("local")(home, debug=debug()), Console(stderr=True), mlflow=None)
+    work = Execution(grid, load_executor("local")(home, debug=debug()), Terminal(stderr=True), mlflow=None)
     for key, outcome in (work.run() if work.todo else {}).items():
         if outcome.state != "done":
             raise BenchError(f"segmentation network {key} {outcome.state}: {outcome.reason}")

@@ -21,9 +21,9 @@ def sync(
 ) -> None:
     """Show in MLflow what it does not show yet; the run folders stay the source of truth."""
     from bench.base.home import Home
+    from bench.tracking.address import tracking_uri
     from bench.tracking.follow import sync as work
-    from bench.tracking.store import tracking_uri
 
-    results = Home.open(home, data)
+    results = Home.existing(home, data)
     if work(results, tracking_uri(results, tracking), follow, as_json):
         raise typer.Exit(1)

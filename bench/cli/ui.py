@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.streams import printable
 from bench.cli.options import DATA, HOME, DataOption, HomeOption, TrackingOption, example
 
 app = typer.Typer()
@@ -20,8 +21,8 @@ def ui(
 ) -> None:
     """Browse runs, curves, sample grids and tables in MLflow; what is new appears while it is open."""
     from bench.base.home import Home
+    from bench.tracking.address import tracking_uri
     from bench.tracking.server import serve
-    from bench.tracking.store import tracking_uri
 
-    results = Home.open(home, data)
-    serve(results, tracking_uri(results, tracking), port, lambda line: print(line, flush=True))
+    results = Home.existing(home, data)
+    serve(results, tracking_uri(results, tracking), port, lambda line: print(printable(line), flush=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from rich.console import Console
 from bench.base.errors import BenchError, UsageError, unknown_name
 from bench.base.sealed import Damaged
 from bench.base.storage import write_text
+from bench.base.terminal import Terminal
 from bench.base.words import say, shown_path
 from bench.commands.execution import Execution
 from bench.compare.contenders import Entrant
@@ -135,12 +137,12 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
         mlflow: address at which the runs are shown meanwhile; None: nowhere.
 
     Returns:
-        Whether anything failed.
+        Whether anything failed or is not shown.
 
     Raises:
         BenchError: if the candidate fails before it has logged anything: its own mistake, so the rest is not run.
     """
-    console = Console(stderr=as_json)
+    console = Terminal(stderr=as_json)
     work = Execution(comparison.grid, executor, console, mlflow)
     outcomes: dict[str, Outcome] = {}
     with work.shown_in_mlflow():
@@ -152,12 +154,14 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
         paths = write(comparison, findings)
         _print(findings, console)
     if as_json:
-        print(findings.model_dump_json(indent=1))
+        print(json.dumps(findings.model_dump(mode="json"), indent=1))
     say(console, "\nthe comparison is written to")
     for path in paths:
         say(console, f"  {shown_path(path)}")
     work.say_end()
-    return any(outcome.state != "done" for outcome in outcomes.values()) or any(c.problems for c in findings.contenders)
+    return any(outcome.state != "done" for outcome in outcomes.values()) or bool(
+        work.not_shown or any(c.problems for c in findings.contenders)
+    )
 
 
 class _Watch:

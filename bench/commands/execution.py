@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from rich.console import Console
 
@@ -14,8 +14,8 @@ from bench.plan.grid import Grid
 from bench.run.executors.executor import Executor, Outcome, Update
 from bench.run.retention import tidy
 from bench.show.live import RunView
+from bench.tracking.address import how_to_browse
 from bench.tracking.background import Background
-from bench.tracking.store import how_to_browse
 
 
 class Execution:
@@ -29,11 +29,12 @@ class Execution:
 
     Attributes:
         todo: train key -> specification of what is not done yet.
+        not_shown: why MLflow does not show all of it in the end, in one line; empty if it does.
     """
 
     def __init__(self, grid: Grid, executor: Executor, console: Console, mlflow: str | None) -> None:
         self.grid, self.executor, self.console, self.mlflow = grid, executor, console, mlflow
-        self.started = time.monotonic()
+        self.started, self.not_shown = time.monotonic(), ""
         damage = grid.write_specs()
         self.todo = grid.unfinished()
         for line in damage + [line for key in grid.runs for line in examine(grid.home.run(key)).problems]:
@@ -46,11 +47,26 @@ class Execution:
             f"{self.at_once} at once; everything goes under {shown_path(grid.home.root)}"
         )
 
-    def shown_in_mlflow(self) -> AbstractContextManager[object]:
-        """Show the runs in MLflow for as long as the block runs, if that is wanted and there is something to run."""
-        if self.mlflow is None or not self.todo:
-            return nullcontext()
-        return Background(self.grid.home, self.mlflow, self._say)
+    @contextmanager
+    def shown_in_mlflow(self) -> Iterator[None]:
+        """Show the runs in MLflow for as long as the block runs, if that is wanted, and all of them at its end.
+
+        Where nothing is left to run, what MLflow lacks is shown at the end.
+        """
+        if self.mlflow is None:
+            yield
+            return
+        background = Background(
+            self.grid.home,
+            self.mlflow,
+            self._say,
+            self.grid.runs,
+            follows=bool(self.todo),
+            catches_up=bool(self.grid.runs),
+        )
+        with background:
+            yield
+        self.not_shown = background.missing
 
     def run(self, watch: Update | None = None) -> dict[str, Outcome]:
         """Run what is left.
@@ -71,10 +87,12 @@ class Execution:
             return self.executor.run(self.todo, seen)
 
     def say_end(self) -> None:
-        """Say how long all this took, and how to look at it in MLflow."""
+        """Say how long all this took, how to look at it in MLflow, and what is not shown there."""
         self._say(f"runs are in {shown_path(self.grid.home.root)}; took {duration(time.monotonic() - self.started)}")
         if self.mlflow is not None:
             self._say(f"browse them: {how_to_browse(self.grid.home, self.mlflow)}")
+        if self.not_shown:
+            self._say(f"warning: {self.not_shown}")
 
     def _say(self, line: str) -> None:
         say(self.console, line)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
-
 from bench.base.errors import NotAvailable
+from bench.base.terminal import Terminal
 from bench.base.words import duration, say, size_text
 from bench.commands.status import RunRow, print_rows, run_row, runs_left
 from bench.metrics.metric import load_metric
@@ -39,7 +38,7 @@ def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRun
         rows: from `plan_rows`.
         waiting: runs whose data is not here, from `bench.plan.cost_of_plan.waiting_costs`.
     """
-    console = Console()
+    console = Terminal()
     print_rows(console, [(row, row.expected_seconds) for row in rows], "expected")
     states = [cell.blocked[0] if cell.blocked else "planned" for cell in grid.cells]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
@@ -78,6 +77,15 @@ def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRun
         f"a kill costs a run at most {duration(max(row.kill_costs_seconds for row in left))} of training; saving writes up "
         f"to {size_text(max(row.state_bytes_an_hour for row in left))} an hour (--save-every {grid.upkeep.minutes:g})",
     )
+
+
+def nothing_possible(grid: Grid) -> str:
+    """Why no cell of a grid can be run, in one line that says the ways out."""
+    blocked = [cell.blocked for cell in grid.cells if cell.blocked]
+    blocked.sort(key=lambda why: why[0] != "not available")  # first what a person can mend
+    reasons = list(dict.fromkeys(reason for _, reason in blocked))
+    more = f" (and {len(reasons) - 1} other reasons, above)" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}" if reasons else "the table has no such cells"
 
 
 def _unmeasurable(grid: Grid) -> list[str]:

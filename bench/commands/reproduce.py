@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
-from rich.console import Console
-
-from bench.base.words import say, shown_path
+from bench.base.streams import shell_word
+from bench.base.terminal import Terminal
+from bench.base.words import say, shown_path, typed_path
 from bench.commands.execution import Execution
+from bench.commands.plan import nothing_possible
 from bench.plan.grid import Grid
 from bench.run.executors.executor import Executor
-from bench.schema.cell import Cell
 from bench.schema.table import Table
 from bench.show.samples import sample_sheets
 from bench.show.table_files import print_table, write_table
 from bench.verdict.cells import cells_of
 
 
-def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None = None) -> bool:
+def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None = None) -> int:
     """Do what is left and write the tables.
 
     Args:
@@ -29,9 +28,10 @@ def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None 
         mlflow: address at which the runs are shown meanwhile; None: nowhere.
 
     Returns:
-        Whether anything failed.
+        The exit status: 0 if nothing is left to do, 1 if something failed, is left or is not shown, 3 if nothing was
+        possible.
     """
-    console = Console(stderr=as_json)
+    console = Terminal(stderr=as_json)
     work = Execution(grid, executor, console, mlflow)
     failed = False
     written: dict[str, list[Path]] = {}
@@ -58,13 +58,12 @@ def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None 
         for path in paths:
             say(console, f"  {shown_path(path)}")
     work.say_end()
-    page = f"contrastbench report --home {shlex.quote(shown_path(grid.home.root))}"
+    page = f"contrastbench report --home {shell_word(typed_path(grid.home.root))}"
     say(console, f"one page to show, with evidence and samples: {page}")
-    return failed or any(_is_failed(cell) for cell in cells)
-
-
-def _is_failed(cell: Cell) -> bool:
-    return cell.state == "failed"
+    if not grid.runs and not any(cell.state == "failed" for cell in cells):
+        say(console, f"nothing was possible: {nothing_possible(grid)}")
+        return 3
+    return int(failed or bool(work.not_shown) or any(cell.state == "failed" for cell in cells))
 
 
 def _tables(grid: Grid) -> list[tuple[Table, str]]:

@@ -6,11 +6,10 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
-
 from bench.base.errors import BenchError, UsageError
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained
+from bench.base.terminal import Terminal
 from bench.base.validation import Strict
 from bench.base.words import say
 from bench.commands.recorded_files import placed, places, require_files
@@ -78,7 +77,7 @@ def rerun(
     again = _fresh(home, spec)
     key = spec.train_key
     if read_result(again.run(key)) is None:
-        with RunView(Console(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
+        with RunView(Terminal(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
             outcome = load_executor(executor)(again, slots=1, debug=debug).run({key: spec}, view)[key]
         if outcome.state != "done":
             raise BenchError(f"rerun of {key} {outcome.state}: {outcome.reason}")
@@ -191,7 +190,7 @@ def _losses(first: RunFolder, second: RunFolder) -> dict[str, str]:
 
 def print_rerun(found: Rerun) -> None:
     """Show the outcome of a rerun."""
-    console = Console()
+    console = Terminal()
     for part, compared in (("weights", found.weights), ("losses", found.losses), ("scores", found.scores)):
         differing = {name: text for name, text in compared.items() if text != "same"}
         extent = f"{len(compared)} of them" if part == "scores" else ", ".join(compared)

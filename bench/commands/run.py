@@ -6,11 +6,10 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
-
 from bench.base.device import chosen_device, require
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.home import Home, RunFolder
+from bench.base.terminal import Terminal
 from bench.base.words import say
 from bench.commands.recorded_files import placed, places, require_files
 from bench.data.opening import open_dataset
@@ -72,7 +71,7 @@ def run(
     for one in (folder, *map(home.run, spec.needs.values())) if found else ():
         write_spec(one.spec, placed(read_spec(one.spec), found))
     write_upkeep(folder, upkeep)
-    name, console = f"{spec.label} on {spec.data.name}, seed {spec.seed}", Console()
+    name, console = f"{spec.label} on {spec.data.name}, seed {spec.seed}", Terminal()
     for problem in examine(folder).problems:
         say(console, f"damaged: {problem}")
     try:

@@ -15,6 +15,7 @@ from bench.base.errors import NotAvailable
 from bench.base.hashing import file_sha256
 from bench.base.home import Home
 from bench.base.storage import write_json
+from bench.base.streams import one_line
 from bench.base.words import say
 from bench.commands.found_images import FoundImages, find_images
 from bench.data.dataset import DataSet
@@ -101,7 +102,7 @@ def score_images(protocol: Protocol, folder: Path, home: Home, device: DeviceTyp
         deviations += [f"{group.name}: {line}" if group.name else line for line in images.deviations]
         scored[group.name] = _scored_group(protocol, dataset, group, images, home, device)
     sha256 = hashes[0] if len(hashes) == 1 else digest(hashes)
-    return _finish(protocol, dataset, home, str(folder), sha256, {}, deviations, scored)
+    return _finish(protocol, dataset, home, one_line(str(folder)), sha256, {}, deviations, scored)
 
 
 def _scored_group(
@@ -162,7 +163,7 @@ def score_weights(
         segmentation = _segmentation(protocol, dataset, group, range(len(fake)), home, device)
         generator = task.generator(translator, dataset, group)
         scored[group.name] = _scored_images(home, fake, group.real, truth, segmentation, device, generator)
-    subject = f"{resolution.plugin.name} with {weights}"
+    subject = one_line(f"{resolution.plugin.name} with {weights}")
     return _finish(protocol, dataset, home, subject, sha256, config, resolution.deviations, scored)
 
 
@@ -259,7 +260,7 @@ def _finish(
         deviations=lines,
         scores=scores,
         published=published_scores(protocol),
-        folder=str(folder),
+        folder=one_line(str(folder)),
     )
     write_json(folder / "result.json", scored.model_dump(mode="json"))
     return scored

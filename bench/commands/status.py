@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
+from bench.base.terminal import Terminal
 from bench.base.validation import Strict
-from bench.base.words import duration, say
+from bench.base.words import duration, say, shown_path
 from bench.ledger.folders import examine, read_progress, run_state
 from bench.schema.run_spec import RunSpec, read_spec
 
@@ -102,9 +102,12 @@ def status_rows(home: Home) -> list[RunRow]:
 
 def print_status(rows: Sequence[RunRow], home: Path) -> None:
     """Show every run and its state."""
-    console = Console()
+    console = Terminal()
     if not rows:
-        say(console, f"no runs under {home}; start with: contrastbench reproduce src-hdce/main --scale smoke")
+        say(
+            console,
+            f"no runs under {shown_path(home)}; start with: contrastbench reproduce src-hdce/main --scale smoke",
+        )
         return
     print_rows(console, [(row, row.train_seconds) for row in rows], "trained")
     say(console, f"{len(rows)} runs, {runs_left(rows)} not done")
@@ -127,10 +130,10 @@ def print_rows(console: Console, rows: Sequence[tuple[RunRow, float | None]], ti
         marks = [mark for mark, is_so in (("older code", row.older_code), ("no seal", row.no_seal)) if is_so]
         state = row.state + (f" ({', '.join(marks)})" if marks else "")
         table.add_row(
-            escape(row.key),
+            row.key,
             row.data or "",
             "" if row.seed is None else str(row.seed),
-            escape(f"{state}: {row.reason}" if row.reason else state),
+            f"{state}: {row.reason}" if row.reason else state,
             f"{row.step}/{total}" if total else "",
             duration(seconds) if seconds is not None else "?" if row.data else "",
         )

@@ -9,6 +9,8 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from bench.base.streams import one_line
+from bench.base.terminal import Terminal
 from bench.base.words import LINE_SECONDS, duration, say
 
 
@@ -32,7 +34,7 @@ class Meter:
         console: Console | None = None,
     ) -> None:
         self.title, self.unit, self.total, self.done = title, unit, total, done
-        self.console = console or Console(stderr=True)
+        self.console = console or Terminal(stderr=True)
         self._progress: Progress | None = None
         self._began, self._first = time.monotonic(), done
         self._last_line = self._began
@@ -40,11 +42,15 @@ class Meter:
     def __enter__(self) -> Meter:
         """Start showing."""
         if self.console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[status]}"))
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(20),
+                TextColumn("{task.fields[status]}", markup=False),
+            )
             self._progress = Progress(*columns, console=self.console, transient=True)
             self._progress.start()
             self._task = self._progress.add_task(
-                self.title, total=self.total, completed=self.done, status=self.status()
+                one_line(self.title), total=self.total, completed=self.done, status=self.status()
             )
         return self
 

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from bench import __version__
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.storage import explained, read_json, write_json
+from bench.base.streams import one_line
 from bench.data.cityscapes import FILTERS, convert
 from bench.data.download import download_archive
 from bench.data.folder import FolderDataSet
@@ -273,7 +274,7 @@ def print_prepared(result: dict[str, Any]) -> None:
         print(f"{name}: embedded, there is nothing to prepare")
         return
     print(f"{name}: {result['state']}")
-    print(f"  folder    {result['folder']}")
+    print(f"  folder    {one_line(str(result['folder']))}")
     print(f"  images    {', '.join(f'{place} {count}' for place, count in result['counts'].items())}")
     for line in result["deviations"]:
         print(f"  deviation {line}")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.base.errors import BenchError, NotAvailable
+from bench.base.streams import printable
 from bench.data.contact_sheet import contact_sheet
 from bench.data.dataset import DataSet
 from bench.data.images import ImageSet
@@ -85,9 +86,9 @@ def print_data(rows: list[dict[str, Any]]) -> None:
             split, stream = place.split()
             splits.setdefault(split, []).append(f"{stream} {count}")
         counts = "; ".join(f"{split} {', '.join(parts)}" for split, parts in splits.items())
-        print(f"{row['protocol']:<{width}}  {row['state']:<8}  {row['message'] or counts}")
+        print(printable(f"{row['protocol']:<{width}}  {row['state']:<8}  {row['message'] or counts}"))
         for line in row["deviations"]:
-            print(f"{'':<{width}}  {'':<8}  deviation: {line}")
+            print(f"{'':<{width}}  {'':<8}  deviation: {printable(line)}")
 
 
 def verify(config: DataConfig, data_root: Path, cache: Path) -> dict[str, Any]:

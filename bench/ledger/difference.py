@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from bench.base.errors import UsageError, unknown_name
 from bench.base.home import Home, RunFolder
+from bench.base.terminal import Terminal
 from bench.base.validation import Strict
 from bench.base.words import say
 from bench.ledger.folders import examine, run_state
@@ -142,7 +142,7 @@ def scores_of(folder: RunFolder, spec: RunSpec) -> dict[str, float]:
 
 def print_difference(found: Difference) -> None:
     """Show two runs side by side."""
-    console = Console()
+    console = Terminal()
     for letter, folder, state in zip("AB", found.runs, found.states, strict=True):
         say(console, f"{letter}: {folder} ({state})")
     for section, rows in {**found.sections, "scores": found.scores}.items():

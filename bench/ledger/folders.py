@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from bench.base.errors import NotAvailable
 from bench.base.home import RunFolder
+from bench.base.processes import is_locked
 from bench.base.sealed import Damaged
 from bench.base.storage import read_object
 from bench.ledger.checkpoint_files import gone
@@ -28,15 +28,7 @@ if TYPE_CHECKING:
 
 def is_owned(folder: RunFolder) -> bool:
     """Whether a living process holds the run's lock."""
-    if not folder.lock.exists():
-        return False
-    lock = FileLock(folder.lock)
-    try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):
-        return True
-    lock.release()
-    return False
+    return is_locked(folder.lock)
 
 
 def checked_result(folder: RunFolder) -> RunResult | None:

@@ -23,6 +23,7 @@ from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.storage import explained, write_json
+from bench.base.streams import mend_streams
 from bench.ledger.folders import is_owned, read_result
 from bench.plugin.named import name_file
 from bench.run.retention import temporaries
@@ -107,6 +108,7 @@ def run_in_child(root: str, datasets: str, key: str, card: str = "", named: Sequ
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+    mend_streams("utf-8")
     raise SystemExit(main([root, datasets, key]))
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.storage import is_abandoned
+from bench.base.leftovers import is_left_over
 from bench.ledger.checkpoint_files import STATE, WEIGHTS, drop_weights, read_weights, tensors_of, weights_name
 from bench.ledger.folders import chosen_epochs, scores_frame
 from bench.metrics.metric import load_metric
@@ -109,7 +109,7 @@ def tidy(home: Home, spec: RunSpec, splits: Sequence[str], said: Upkeep) -> None
     """
     folder = home.run(spec.train_key)
     # whoever does an unfinished run looks through all of its folder
-    left = [path for place in _WRITTEN_LAST for path in (folder.path / place).glob(".*.tmp") if is_abandoned(path)]
+    left = [path for place in _WRITTEN_LAST for path in (folder.path / place).glob(".*.tmp") if is_left_over(path)]
     if not left and not any(folder.checkpoints.glob(f"{STATE}*")) and said.keep is None:
         return
     lock = FileLock(folder.lock)
@@ -127,4 +127,4 @@ def tidy(home: Home, spec: RunSpec, splits: Sequence[str], said: Upkeep) -> None
 
 def temporaries(folder: RunFolder) -> Iterator[Path]:
     """Temporary files of writers that are gone, anywhere in a run's folder: a run of many samples takes a while."""
-    return filter(is_abandoned, folder.path.rglob(".*.tmp"))
+    return filter(is_left_over, folder.path.rglob(".*.tmp"))

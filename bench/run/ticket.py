@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.base.device import VISIBLE
 from bench.base.home import RunFolder
+from bench.base.processes import process_start
 from bench.base.storage import read_json, write_json
 
 
@@ -51,7 +50,7 @@ def read_tickets(folder: RunFolder) -> list[Ticket]:
 
 def process_ticket(run: str, pid: int, **more: Any) -> Ticket:
     """The ticket of a run that is a process on this machine."""
-    job = {"host": socket.gethostname(), "pid": pid, "started": _start(pid), **more}
+    job = {"host": socket.gethostname(), "pid": pid, "started": process_start(pid), **more}
     return Ticket(executor="local", run=run, job=job, submitted=time.time())
 
 
@@ -64,20 +63,7 @@ def is_alive(ticket: Ticket) -> bool:
     """Whether a ticket's process, not another one that was given its number since, still runs on this machine."""
     started = ticket.job.get("started")
     pid = ticket.job.get("pid")
-    return is_here(ticket) and bool(started) and type(pid) is int and _start(pid) == started
-
-
-def _start(pid: int) -> str:
-    """When a process started, in the system's own words; empty if there is no such process, or only its remains."""
-    if not Path("/proc/self/stat").exists():
-        command = ["ps", "-o", "lstart=", "-p", str(pid)]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    try:
-        # the second field is the program's name in brackets, which may hold anything; the 22nd is the start
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if state in ("Z", "X") else fields[18]
+    return is_here(ticket) and bool(started) and type(pid) is int and process_start(pid) == started
 
 
 def this_process(run: str) -> Ticket:

@@ -9,16 +9,18 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from bench.base.home import Home
+from bench.base.streams import printable
 from bench.base.words import LINE_SECONDS, duration, say
 from bench.ledger.folders import read_progress
 from bench.run.executors.executor import Outcome
 from bench.schema.run_spec import RunSpec
+
+_MARKS = {"done": ("done", "green"), "failed": ("FAILED", "red")}  # and their colours
 
 
 class RunView:
@@ -68,13 +70,10 @@ class RunView:
                 self.reported.add(key)
                 took = time.monotonic() - self.seen.get(key, time.monotonic())
                 self.durations.append(took)
-                mark = {"done": "[green]done[/]", "failed": "[red]FAILED[/]"}.get(outcome.state, outcome.state)
+                mark, style = _MARKS.get(outcome.state, (outcome.state, ""))
                 reason = f": {outcome.reason}" if outcome.reason else ""
-                self.console.print(
-                    f"{mark} {escape(f'{self.names[key]} in {duration(took)}{reason}')}",
-                    highlight=False,
-                    soft_wrap=True,
-                )
+                line = printable(f" {self.names[key]} in {duration(took)}{reason}")
+                self.console.print(Text.assemble((mark, style), line), soft_wrap=True)
         states = {
             key: read_progress(self.home.run(key)).model_dump(exclude_none=True) | {"where": active[key]}
             for key in sorted(active)
@@ -97,7 +96,7 @@ class RunView:
         for key, state in states.items():
             total = state.get("total_steps") or 1
             bar = ProgressBar(total=total, completed=state.get("step", 0), width=20)
-            table.add_row(self.names[key], bar, Text(_line(state), overflow="ellipsis", no_wrap=True))
+            table.add_row(Text(self.names[key]), bar, Text(_line(state), overflow="ellipsis", no_wrap=True))
         return table
 
     def _time_left(self, states: dict[str, dict[str, Any]], outcomes: dict[str, Outcome]) -> float | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.hashing import file_sha256
 from bench.base.home import Home, RunFolder
 from bench.ledger.folders import examine, metric_rows, read_progress, read_result, run_state
 from bench.ledger.scores import read_score, score_key, wanted
@@ -63,7 +64,8 @@ class Ledger:
         self.groups = self._readable(read_table, home.table_cells())
         self.groups += self._readable(read_comparison, home.comparisons())
         self.specs = dict(self._readable(_read_run, [folder.spec for folder in home.runs()]))
-        self.states = {key: run_state(home.run(key)) for key in self.specs}
+        self.states = dict(self._readable(self._state, [home.run(key).path for key in self.specs]))
+        self.specs = {key: spec for key, spec in self.specs.items() if key in self.states}
         self.places = {key: self._place(key) for key in self.specs}
         for key, (state, _) in self.states.items():
             if state != "running":
@@ -83,6 +85,12 @@ class Ledger:
         place = self.places[key]
         parts = [self.states[key], place.experiment, place.parent, place.standings, *_stamp(self.home.run(key))]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+    def digest(self) -> str:
+        """Of everything that should be shown."""
+        parts = [(parent.identity, group_fingerprint(parent)) for parent in self.parents()]
+        parts += [(key, self.fingerprint(key)) for key in self.begun()]
+        return hashlib.sha256(repr([sorted(parts), self.problems]).encode()).hexdigest()[:16]
 
     def run(self, key: str) -> MlflowRun:
         """The record of one run."""
@@ -190,6 +198,9 @@ class Ledger:
         standings = [standing for group in groups for standing in group.standings[key]]
         return Place(standings[0].experiment, groups[0], standings)
 
+    def _state(self, path: Path) -> tuple[str, tuple[State, str]]:
+        return path.name, run_state(RunFolder(path))
+
     def _readable(self, read: Callable[[Path], Found], paths: list[Path]) -> list[Found]:
         """What can be read of some files; one that is damaged must not keep the others from being shown."""
         contents = []
@@ -215,6 +226,21 @@ def _stamp(folder: RunFolder) -> tuple[tuple[str, int, int], ...]:
 def _problems(folder: RunFolder, stamp: object) -> list[str]:
     """A line for each record of a run that is not what was written; the stamp says when they were."""
     return examine(folder).problems
+
+
+def group_fingerprint(record: MlflowRun) -> str:
+    """Of a group's record: it has no metrics, so that all of it can be compared."""
+    files = []
+    for name, path in sorted(record.files.items()):
+        status = path.stat()
+        files.append((name, _content_digest(path, status.st_size, status.st_mtime_ns)))
+    parts = [record.name, record.status, sorted(record.tags.items()), files]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=4096)  # a table is written again, with the same content, by every command about it
+def _content_digest(path: Path, _size: int, _time: int) -> str:
+    return file_sha256(path)
 
 
 def metric_name(name: str) -> str:

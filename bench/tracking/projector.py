@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
-import time
-from collections.abc import Callable, Iterable
+import shutil
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,21 +21,16 @@ from filelock import FileLock
 
 from bench.base.errors import BenchError
 from bench.base.home import Home
-from bench.tracking.ledger_view import Ledger
+from bench.base.leftovers import temporary_of
+from bench.base.processes import process_start
+from bench.tracking.address import TrackingDown, mark_path
+from bench.tracking.last_pass import LastPass, asked, database_stamp, read_last_pass
+from bench.tracking.ledger_view import Ledger, group_fingerprint
 from bench.tracking.mlflow_run import DataName, MlflowRun, Point
-from bench.tracking.sheet import sample_sheet
 from bench.tracking.shown import DONE_TAG, FILES_TAG, HOME_TAG, IDENTITY_TAG, InMlflow, read_history, read_shown
-from bench.tracking.store import (
-    TrackingDown,
-    experiment_id,
-    home_identity,
-    is_unreachable,
-    lock_path,
-    open_client,
-    own_experiments,
-    reason,
-)
+from bench.tracking.store import experiment_id, home_identity, meaning, open_client, own_experiments, reason
 
+_WRITER = f"{socket.gethostname()} {os.getpid()} {process_start(os.getpid())}"
 BATCH_METRICS, BATCH_PARAMS = 1000, 100  # MLflow's limits of one log_batch
 PARAM_LENGTH, TAG_LENGTH = 6000, 5000
 
@@ -67,49 +63,57 @@ class Projector:
 
     def __init__(self, home: Home, uri: str) -> None:
         self.home, self.uri = home, uri
-        self.lock = FileLock(lock_path(home, uri))
-        self.last_pass = lock_path(home, uri).with_suffix(".pass")
+        self.lock = FileLock(mark_path(home, uri, "lock"))
         self.client: Any = None
         self.identity = ""
         self.experiments: dict[str, str] = {}
         self.shown: dict[str, InMlflow] = {}
 
     def project(self) -> Report:
-        """Bring MLflow up to date; waits while another process does so.
+        """Bring MLflow up to date, and keep what came of it; waits while another process does so.
 
         Raises:
             TrackingDown: MLflow cannot be reached; what was written stays, the rest is left for another pass.
-            UsageError: the address or the database cannot be used at all.
+            TrackingUnusable: the address or the database cannot be used, however often it is asked.
+            UsageError: MLflow cannot have such an address.
         """
         with self.lock:
-            if self._writer() != os.getpid():  # somebody else wrote since: what we know may be old
+            requests = asked(self.home, self.uri)
+            last = read_last_pass(self.home, self.uri)
+            if last is None or last.writer != _WRITER:  # somebody else wrote since: what we know may be old
                 self._forget()
             try:
-                report = self._pass()
+                report, ledger = self._pass()
+            except BenchError as error:
+                self._forget()
+                is_permanent = not isinstance(error, TrackingDown)
+                self._keep(LastPass(writer=_WRITER, answers=requests, failure=str(error), is_permanent=is_permanent))
+                raise
             except BaseException:
                 self._forget()
                 raise
-            self.last_pass.write_text(str(os.getpid()))
+            stamp = database_stamp(self.uri)
+            self._keep(
+                LastPass(
+                    writer=_WRITER, answers=requests, ledger=ledger, database=stamp, problems=tuple(report.problems)
+                )
+            )
             return report
 
-    def is_done_by_another(self, seconds: float) -> bool:
-        """Whether another process wrote in the last `seconds`, so that there is no need for this one."""
-        try:
-            return self._writer() != os.getpid() and time.time() - self.last_pass.stat().st_mtime < seconds
-        except OSError:
-            return False
+    def requests(self) -> int:
+        """How many passes commands have asked for."""
+        return asked(self.home, self.uri)
 
-    def _writer(self) -> int:
-        try:
-            return int(self.last_pass.read_text())
-        except (OSError, ValueError):
-            return 0
+    def _keep(self, last: LastPass) -> None:
+        with suppress(BenchError):  # a full disk; then others ask again
+            last.write(self.home, self.uri)
 
     def _forget(self) -> None:
         self.client, self.experiments, self.shown = None, {}, {}
 
-    def _pass(self) -> Report:
+    def _pass(self) -> tuple[Report, str]:
         ledger = Ledger(self.home)
+        digest = ledger.digest()
         report = Report(problems=list(ledger.problems))
         if self.client is None:
             client = open_client(self.home, self.uri)
@@ -117,26 +121,31 @@ class Projector:
             self.shown = self._ask(client)
             self.client = client
         for parent in ledger.parents():
-            self._project(parent.identity, lambda parent=parent: parent, _fingerprint(parent), report)  # type: ignore[misc]
+            self._project(parent.identity, lambda parent=parent: parent, group_fingerprint(parent), report)  # type: ignore[misc]
         for key in ledger.begun():
             report.runs += 1
             report.running += ledger.states[key][0] == "running"
             self._project(key, lambda key=key: ledger.run(key), ledger.fingerprint(key), report)  # type: ignore[misc]
-        return report
+        return report, digest
 
     def _project(self, identity: str, make: Callable[[], MlflowRun], fingerprint: str, report: Report) -> None:
         shown = self.shown.get(identity)
         if shown is not None and shown.fingerprint == fingerprint:
             return
         try:
-            report.points += self._write(make(), fingerprint)
+            record = make()
+        except Exception as error:  # one broken run must not keep the others from being shown
+            report.problems.append(f"{identity}: {reason(error)}")
+            return
+        try:
+            report.points += self._write(record, fingerprint)
             report.written += 1
-        except BenchError as error:  # one broken run must not keep the others from being shown
+        except BenchError as error:
             report.problems.append(f"{identity}: {error}")
         except Exception as error:
             self.shown.pop(identity, None)
-            if is_unreachable(error):
-                raise TrackingDown(reason(error)) from error
+            if (of_address := meaning(error, self.uri)) is not None:
+                raise of_address from error
             report.problems.append(f"{identity}: {reason(error)}")
             self._reread(identity)
 
@@ -234,7 +243,10 @@ class Projector:
         """Files that are new or changed, and the sample grid of a finished run."""
         before = dict(shown.files)
         for name, path in record.files.items():
-            digest = _digest(path.read_bytes())
+            try:
+                digest = _digest(path.read_bytes())
+            except OSError as error:
+                raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
             if shown.files.get(name) != digest:
                 self.client.log_artifact(shown.run_id, str(path))
                 shown.files[name] = digest
@@ -242,11 +254,13 @@ class Projector:
             folder, spec = record.samples
             drawn_from = f"epoch {spec.total_epochs}, {folder.samples('test', spec.total_epochs).stat().st_mtime_ns}"
             if shown.files.get("samples.png") != drawn_from:
+                from bench.tracking.sheet import sample_sheet  # imports torch, for which only this waits
+
                 label = record.name.split(", ")[0]
                 sheet = sample_sheet(self.home, folder, spec, label)
                 if sheet is not None:
-                    with tempfile.TemporaryDirectory() as scratch:
-                        path = Path(scratch) / "samples.png"
+                    with _scratch(self.home) as scratch:
+                        path = scratch / "samples.png"
                         sheet.save(path)
                         self.client.log_artifact(shown.run_id, str(path))
                 shown.files["samples.png"] = drawn_from
@@ -260,12 +274,23 @@ class Projector:
         except BenchError:
             raise
         except Exception as error:
-            raise TrackingDown(reason(error)) from error
+            raise meaning(error, self.uri) or TrackingDown(reason(error)) from error
 
     def _reread(self, identity: str) -> None:
         in_mlflow = self._ask(self.client)
         if identity in in_mlflow:
             self.shown[identity] = in_mlflow[identity]
+
+
+@contextmanager
+def _scratch(home: Home) -> Iterator[Path]:
+    """A folder for a moment, which the next command removes if this process is killed."""
+    folder = temporary_of(home.root / "samples")
+    folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_news(shown: InMlflow, point: Point, name: str) -> bool:
@@ -284,12 +309,6 @@ def _batches(points: list[Point]) -> Iterable[list[Point]]:
         count += len(point.values)
     if batch:
         yield batch
-
-
-def _fingerprint(record: MlflowRun) -> str:
-    """Of a table's record: it has no metrics, so that all of it can be compared."""
-    files = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in record.files.items()]
-    return _digest(repr([record.name, record.status, sorted(record.tags.items()), files]).encode())
 
 
 def _digest(content: bytes) -> str:

@@ -17,12 +17,12 @@ from contextlib import contextmanager
 
 from bench.base.errors import BenchError, UsageError
 from bench.base.home import Home
+from bench.tracking.address import check_usable, is_server, shown
 from bench.tracking.background import Background
-from bench.tracking.store import ENVIRONMENT, PROTOCOL_TAG, is_server, shown, view_link
+from bench.tracking.store import ENVIRONMENT, PROTOCOL_TAG, view_link
 
 ADDRESS = "127.0.0.1"  # no other address: MLflow asks for no password
 START_SECONDS = 180.0
-STOP_SECONDS = 10.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
 
 
@@ -45,13 +45,14 @@ def serve(home: Home, uri: str, port: int, say: Callable[[str], None]) -> None:
             f"contrastbench sync --follow --tracking-uri {shown(uri)}"
         )
     _require_free(port)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    check_usable(home, uri)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_interrupt)
     try:
-        with Background(home, uri, say) as background:
+        with Background(home, uri, say, catches_up=False) as background:
             say("making MLflow's pages ready, which takes some seconds")
-            while not background.ready.wait(0.2):  # the database must exist before the server opens it
-                if background.process.poll() is not None:
-                    raise BenchError(next(iter(background.said), f"MLflow cannot be filled; see {home.mlflow_log}"))
+            while not background.is_ready():  # the database must exist before the server opens it
+                time.sleep(0.2)
             with _server(home, uri, port) as process:
                 _wait_until_it_answers(process, port, home)
                 for line in (*address_lines(port), *view_lines(port)):
@@ -99,34 +100,25 @@ def _as_interrupt(number: int, frame: object) -> None:
 
 @contextmanager
 def _server(home: Home, uri: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """MLflow's server with one worker; its process group is ended with the block."""
+    """MLflow's server with one worker; it ends with the block, and with this process, however that ends."""
+    guard = [sys.executable, "-m", "bench.tracking.guard", str(home.root / f".server-{port}.json")]
     command = [sys.executable, "-m", "mlflow", "server", "--host", ADDRESS, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", uri, "--default-artifact-root", home.mlflow_artifacts.as_uri()]
     with home.mlflow_log.open("ab") as log:
         process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
+            [*guard, *command],
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,
             env={**ENVIRONMENT, **os.environ},
         )
+    assert process.stdin is not None  # it is a pipe
     try:
         yield process
     finally:
-        _end_group(process)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(seconds)
-        except ProcessLookupError:
-            break
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()
+        process.stdin.close()
+        process.wait()
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, home: Home) -> None:

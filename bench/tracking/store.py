@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import json
 import logging
 import os
-import shlex
+import re
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.base.errors import BenchError, UsageError
+from bench.base.errors import BenchError
 from bench.base.home import Home
 from bench.base.storage import write_text
-from bench.base.words import shown_path
 from bench.plugin.discovery import find_plugin
 from bench.schema.protocol import load_protocol
+from bench.tracking.address import (
+    TrackingDown,
+    TrackingUnusable,
+    bad_address,
+    check_usable,
+    database_error,
+    database_path,
+    is_own,
+    is_server,
+    shown,
+    unwritable,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,57 +48,9 @@ ENVIRONMENT = {
 }
 
 
-# MLflow's stores; plugins may add others, and its store of plain files is gone
-SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 PROTOCOL_TAG = "mlflow.contrastbench.protocol"  # of an experiment
 VIEW = "contrastbench"
-
-
-class TrackingDown(BenchError):
-    """MLflow cannot be reached now; nothing is lost, a later `sync` projects it."""
-
-
-def tracking_uri(home: Home, uri: str | None) -> str:
-    """The address of the MLflow side: what the user gave, else a SQLite database in the results root.
-
-    Raises:
-        UsageError: MLflow cannot have an address of this kind; better now than when hours of training are under way.
-    """
-    if uri is None:
-        return f"sqlite:///{home.mlflow_database}"
-    scheme = uri.partition("://")[0].partition("+")[0] if "://" in uri else ""
-    if scheme not in SCHEMES and scheme not in {plugin.name for plugin in entry_points(group="mlflow.tracking_store")}:
-        raise bad_address(uri)
-    return uri
-
-
-def bad_address(uri: str) -> UsageError:
-    """The error for an address of a kind that MLflow does not have."""
-    return UsageError(f"--tracking-uri {shown(uri)}: write sqlite:///FILE, postgresql://... or http://HOST:PORT")
-
-
-def is_server(uri: str) -> bool:
-    """Whether the address is a tracking server's, which has pages and artifact storage of its own."""
-    return uri.startswith(("http://", "https://"))
-
-
-def shown(uri: str) -> str:
-    """The address without a password in it."""
-    scheme, separator, rest = uri.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
-
-
-def how_to_browse(home: Home, uri: str) -> str:
-    """What a person types, or opens, to look at the runs."""
-    if is_server(uri):
-        return shown(uri)
-    option = "" if uri == tracking_uri(home, None) else f" --tracking-uri {shown(uri)}"
-    return f"contrastbench ui --home {shlex.quote(shown_path(home.root))}{option}"
-
-
-def lock_path(home: Home, uri: str) -> Path:
-    """Held while somebody writes to this address."""
-    return home.root / f".mlflow-{hashlib.sha256(uri.encode()).hexdigest()[:8]}.lock"
+_REFUSED = re.compile(r"failed with error code (401|403|404|405)\b")
 
 
 def home_identity(home: Home) -> str:
@@ -103,52 +66,82 @@ def open_client(home: Home, uri: str) -> MlflowClient:
 
     Raises:
         UsageError: the address is of a kind that MLflow does not have.
+        TrackingUnusable: it cannot be used, however often it is asked.
         TrackingDown: it does not answer.
     """
+    check_usable(home, uri)  # mlflow itself would try for minutes
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
-        is_fresh = uri == f"sqlite:///{home.mlflow_database}" and not home.mlflow_database.exists()
+        is_fresh = is_own(home, uri) and not home.mlflow_database.exists()
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)  # the first query creates the tables
         if is_fresh:
             client.delete_experiment("0")  # MLflow's own `Default`, which would stay empty
-    except MlflowException as error:
+    except Exception as error:
         if "out-of-date database schema" in str(error):
-            raise UsageError(
+            raise TrackingUnusable(
                 f"{shown(uri)} was made by another version of MLflow; remove the database and run `contrastbench sync`, "
                 "which makes it anew from the run folders (or: mlflow db upgrade)"
             ) from error
         if "not registered" in str(error) or "scheme" in str(error).lower():
             raise bad_address(uri) from error
-        raise TrackingDown(reason(error)) from error
-    except Exception as error:
-        raise TrackingDown(reason(error)) from error
+        raise meaning(error, uri) or TrackingDown(reason(error)) from error
     return client
 
 
 def reason(error: BaseException) -> str:
     """The innermost cause of an MLflow error in one line."""
-    inner = error
-    while (cause := inner.__cause__ or inner.__context__) is not None:
-        inner = cause
-    line = next(iter(str(inner).strip().splitlines()), "") or type(inner).__name__
+    line = next(iter(str(_causes(error)[-1]).strip().splitlines()), "") or type(_causes(error)[-1]).__name__
     return line if len(line) <= 160 else line[:157] + "..."
 
 
-def is_unreachable(error: BaseException) -> bool:
-    """Whether an error comes from the network or the disk, so that trying the next run is of no use."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError):  # requests' errors are OSErrors
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return "OperationalError" in str(error)
+def meaning(error: BaseException, uri: str) -> BenchError | None:
+    """What an error of MLflow says of its address.
+
+    Returns:
+        TrackingUnusable or UsageError if asking again is of no use, TrackingDown if it is; None if the error is about what
+        was written and not about the address, so that the next run may be tried.
+    """
+    causes = _causes(error)
+    for cause in causes:
+        if type(cause) in (sqlite3.DatabaseError, sqlite3.OperationalError):
+            return database_error(str(cause), database_path(uri))
+        if type(cause).__name__ in (
+            "InvalidURL",
+            "InvalidSchema",
+            "MissingSchema",
+            "LocationParseError",
+            "ArgumentError",
+        ):
+            return bad_address(uri)
+        if isinstance(cause, ModuleNotFoundError):
+            return TrackingUnusable(f"{shown(uri)} needs the Python package {cause.name}: pip install {cause.name}")
+        if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return unwritable(Path(os.fsdecode(cause.filename or "MLflow's files")))
+    if (refused := _REFUSED.search(str(error))) is not None:
+        return TrackingUnusable(
+            f"{shown(uri)} answers with status {refused[1]}: it is no MLflow server, or asks for a password; give its "
+            "address with --tracking-uri"
+        )
+    if any(isinstance(cause, OSError) for cause in causes) or "OperationalError" in str(
+        error
+    ):  # requests' are OSErrors
+        return TrackingDown(reason(error))
+    return None
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An error and what it came from, the innermost last."""
+    found, cause = [], error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+    return found
 
 
 def experiment_id(client: Any, home: Home, uri: str, name: str) -> str:
@@ -171,12 +164,12 @@ def own_experiments(client: Any, home: Home, uri: str) -> list[str]:
     """The ids of all experiments that were made here.
 
     Raises:
-        UsageError: their files lie elsewhere: the results root was moved after its database was made.
+        TrackingUnusable: their files lie elsewhere: the results root was moved after its database was made.
     """
     experiments = list(pages(client.search_experiments, filter_string=f"tags.`{PROTOCOL_TAG}` LIKE '%'"))
     for experiment in experiments:
-        if uri == tracking_uri(home, None) and not experiment.artifact_location.startswith(home.root.as_uri() + "/"):
-            raise UsageError(
+        if is_own(home, uri) and not experiment.artifact_location.startswith(home.root.as_uri() + "/"):
+            raise TrackingUnusable(
                 f"{home.mlflow_database} was made when the results were elsewhere ({experiment.artifact_location}); remove "
                 f"it and {home.mlflow_artifacts} and run `contrastbench sync`, which makes both anew from the run folders"
             )

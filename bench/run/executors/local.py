@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from bench.run.process import OWNED, STOPPED, run_in_child, say_dead
 from bench.run.ticket import Ticket, is_alive, is_here, process_ticket
 from bench.schema.run_spec import RunSpec
 
+ORPHANED = 255  # what multiprocessing tells of a run whose server was killed
+ORPHANED_TRIES = 3
 STOP_SECONDS = 60.0  # a stopped run saves its state after its current step; at 256 px on a CPU one step takes 15 s
 
 # The number of threads changes bits. torch is told each run's own number; what else computes (numpy, in scores) has one.
@@ -55,6 +58,7 @@ class LocalExecutor(Executor):
     def __init__(self, home: Home, slots: int | None = None, per_device: int = 1, debug: bool = False) -> None:
         super().__init__(home, slots, per_device, debug)
         self.jobs: dict[str, Job] = {}
+        self._orphaned: Counter[str] = Counter()
         self._cards: dict[str, list[str]] = {}
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(_PRELOAD)
@@ -87,13 +91,15 @@ class LocalExecutor(Executor):
         return taken
 
     def _start(self, key: str, card: str) -> Ticket:
-        child = self.context.Process(
-            target=run_in_child,
-            args=(str(self.home.root), str(self.home.datasets), key, card, named_files()),
-            name=key,
-        )
+        arguments = (str(self.home.root), str(self.home.datasets), key, card, named_files())
+        child = self.context.Process(target=run_in_child, args=arguments, name=key)
         _start_server()
-        child.start()
+        try:
+            child.start()
+        except (OSError, EOFError):  # the server was killed just now
+            child = self.context.Process(target=run_in_child, args=arguments, name=key)
+            _start_server()
+            child.start()
         assert child.pid is not None  # it has started
         self.jobs[key] = Job(child, card)
         return process_ticket(key, child.pid, card=card)
@@ -126,6 +132,9 @@ class LocalExecutor(Executor):
             if self.debug and error.traceback:
                 print(error.traceback, file=sys.stderr)
             return Outcome("failed", error.message)
+        if status == ORPHANED and self._orphaned[folder.key] < ORPHANED_TRIES:
+            self._orphaned[folder.key] += 1  # it saves its state and ends, and is then begun again
+            return Outcome("elsewhere")
         if status < 0:
             name = signal.Signals(-status).name
             hint = "; the machine may be out of memory, try --slots 1" if name == "SIGKILL" else ""

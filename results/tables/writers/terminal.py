@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
+from bench.base.streams import printable
 from results.tables.document import Block, Document, Text
 
 _STYLES = {"plain": "", "strong": "bold", "quiet": "dim italic"}
@@ -25,7 +26,7 @@ def terminal(document: Document) -> Iterator[RenderableType]:
     Yields:
         Renderables from top to bottom.
     """
-    yield RichText(f"\n{document.title}", style="bold")
+    yield RichText(f"\n{printable(document.title)}", style="bold")
     yield RichText(f"{document.source} Table {document.name}, scale {document.scale}.")
     for block in document.blocks:
         yield RichText(f"\n{block.title}", style="bold")
@@ -65,4 +66,4 @@ def _text(text: Text) -> RichText:
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.base.errors import BenchError
-from bench.base.storage import explained, is_abandoned, read_json, write_atomically, write_json, write_text
+from bench.base.storage import explained, read_json, write_atomically, write_json, write_text
 
 
 def refuse(number):
@@ -125,15 +125,3 @@ def test_what_json_cannot_hold_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         write_json(path, {"a": object()})
     assert read_json(path) == {"a": 1}
-
-
-def test_only_a_temporary_file_of_a_process_of_this_machine_that_is_gone_is_abandoned(tmp_path):
-    seen = []
-    write_atomically(tmp_path / "a.json", lambda temporary: (seen.append(temporary), temporary.write_text("half")))
-    (mine,) = seen
-    assert not is_abandoned(mine)
-    gone = mine.name.replace(f".{os.getpid()}.", ".999999999.")
-    assert is_abandoned(tmp_path / gone)
-    assert not is_abandoned(tmp_path / gone.replace(socket.gethostname(), "elsewhere"))
-    assert not is_abandoned(tmp_path / "a.json")
-    assert not is_abandoned(tmp_path / mine.name.replace(f".{os.getpid()}.", ".1."))  # lives, whoever's it is

@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 import typer
 
 from bench.base.errors import BenchError
-from bench.cli.main import app, main
+from bench.cli.app import app
+from bench.cli.main import main
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 TABLE = "src-hdce/main"
@@ -307,3 +309,66 @@ def test_info_of_a_table_says_what_each_row_runs(cli):
     assert "  - label: CUT, method: cut, variant: released, printed: method: CUT\n" in out
     _, out, _ = cli("info", "patchnce")
     assert "options: none" in out
+
+
+def test_any_encoding_takes_any_output(tmp_path):
+    """A scheduler's log in ASCII: the signs of help, of lists and of names become plain ones."""
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", "from bench.cli.main import main; main()"]
+    for arguments in (["list"], ["--help"], ["score", "--help"], ["info", "gone-≠-東京.py:A"]):
+        done = subprocess.run([*command, *arguments], capture_output=True, cwd=tmp_path, env=environment, timeout=60)
+        assert done.stdout.isascii()
+        assert done.stderr.isascii()
+        assert b"Encode" not in done.stderr
+    assert done.stderr.startswith(b"error: gone-!=-\\u6771\\u4eac.py: no such file")
+
+
+def test_ctrl_c_while_the_program_is_still_being_imported_is_one_line(tmp_path):
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from bench.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "stopped; run the same command to go on\n")
+
+
+@pytest.mark.parametrize("arguments", [["ui", "--port", "99999"], ["ui", "--port", "x"], ["lst"], ["list", "--jsn"]])
+def test_what_typer_refuses_is_one_line(cli, arguments):
+    status, out, err = cli(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "--help" in err
+
+
+def test_a_librarys_warning_is_one_line(cli, monkeypatch):
+    def warn(*_: object) -> list[str]:
+        warnings.warn("two\n  lines", UserWarning, stacklevel=1)
+        return []
+
+    monkeypatch.setattr(
+        "bench.commands.list.catalogue", lambda *_: warn() or {"methods": [{"name": "a", "title": "b"}]}
+    )
+    status, _, err = cli("list")
+    assert (status, err) == (0, "warning: two lines (UserWarning)\n")
+
+
+@pytest.mark.parametrize("verb", [["reproduce", "--no-mlflow"], ["plan"]])
+def test_where_nothing_is_possible_the_status_is_3_and_the_way_out_is_said(cli, verb):
+    status, out, _ = cli(verb[0], TABLE, "--scale", "paper", *verb[1:])
+    assert status == 3
+    assert "horse2zebra is not here" in " ".join(out.split())
+    if verb[0] == "reproduce":
+        assert (
+            sum(line.startswith("nothing was possible: data set horse2zebra is not here") for line in out.splitlines())
+            == 1
+        )
+
+
+def test_data_that_is_not_here_is_status_3(cli):
+    assert cli("data", "verify", "horse2zebra")[0] == 3
+
+
+@pytest.mark.parametrize("verb", [["sync"], ["ui"], ["run", "cut-1"], ["rerun", "cut-1"]])
+def test_a_mistyped_home_is_status_2_and_makes_nothing(cli, verb):
+    status, _, err = cli(*verb, "--home", "rnus")
+    assert (status, err) == (2, "error: --home rnus: no such folder; give the one that holds the runs\n")
+    assert not Path("rnus").exists()

@@ -274,7 +274,7 @@ def test_what_people_see(
 def test_verify_fails_where_an_image_is_damaged(toys: Any) -> None:
     from typer.testing import CliRunner
 
-    from bench.cli.main import app
+    from bench.cli.app import app
 
     arguments = ["data", "verify", str(toys.protocol_file), "--home", str(toys.home.root)]
     arguments += ["--data", str(toys.home.datasets)]
@@ -288,7 +288,7 @@ def test_verify_fails_where_an_image_is_damaged(toys: Any) -> None:
 def test_the_verb(root: Path, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from bench.cli.main import app
+    from bench.cli.app import app
 
     archive = write_zip(tmp_path / "h2z.zip", names())
     arguments = ["data", "prepare", "horse2zebra", "--from", str(archive), "--data", str(root), "--json"]

@@ -287,7 +287,7 @@ def test_scoring_images_says_what_is_missing_and_how_to_get_it(streets, capsys):
     from rich.console import Console
     from typer.testing import CliRunner
 
-    from bench.cli.main import app
+    from bench.cli.app import app
 
     images = streets.home.datasets / "painted" / "testA"
     found = score_images(streets.protocol("painted"), images, streets.home)

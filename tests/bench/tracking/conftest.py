@@ -18,9 +18,9 @@ from bench.run.execute import execute
 from bench.run.process import ProgressFile
 from bench.run.train import Stopped
 from bench.schema.cell import Cell
+from bench.tracking.address import tracking_uri
 from bench.tracking.projector import Projector, Report
 from bench.tracking.shown import IDENTITY_TAG
-from bench.tracking.store import tracking_uri
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ import pytest
 
 import bench.tracking.follow as module
 from bench.base.errors import BenchError, UsageError
+from bench.tracking.address import TrackingDown
 from bench.tracking.follow import READY, follow, sync
 from bench.tracking.projector import Report
-from bench.tracking.store import TrackingDown
 
 
 class Script:
@@ -14,8 +14,8 @@ class Script:
 
     uri = "http://127.0.0.1:1"
 
-    def __init__(self, home, passes, busy=0):
-        self.home, self.passes, self.busy = home, list(passes), busy
+    def __init__(self, home, passes):
+        self.home, self.passes = home, list(passes)
         self.stop, self.done = threading.Event(), 0
 
     def project(self):
@@ -27,11 +27,8 @@ class Script:
             raise step
         return step
 
-    def is_done_by_another(self, seconds):
-        self.busy -= 1
-        if self.busy == 0:
-            self.stop.set()
-        return self.busy >= 0
+    def requests(self):
+        return 0
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +36,8 @@ def at_once(monkeypatch):
     monkeypatch.setattr(module, "INTERVAL", 0.0)
     monkeypatch.setattr(module, "RETRY", 0.0)
     monkeypatch.setattr(module, "SHARE", 1e6)
+    monkeypatch.setattr(module, "LAST_PAUSE", 0.0)
+    monkeypatch.setattr(module, "LAST_TRIES", 1)
 
 
 def said(projector):
@@ -72,12 +71,6 @@ def test_there_is_a_last_pass_after_stop(toys):
 def test_a_problem_is_said_once(toys):
     report = Report(problems=["run x: broken"])
     assert said(Script(toys.home, [report, report, report])) == [READY, "MLflow: run x: broken"]
-
-
-def test_while_another_process_projects_this_one_rests(toys):
-    projector = Script(toys.home, [Report(), Report(), Report()], busy=5)
-    said(projector)
-    assert projector.done == 2  # the first, and the last
 
 
 def test_a_useless_address_ends_it(toys):

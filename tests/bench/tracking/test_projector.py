@@ -9,8 +9,9 @@ from filelock import FileLock
 from bench.base.errors import UsageError
 from bench.base.home import Home
 from bench.base.storage import read_json
+from bench.tracking.address import TrackingDown, TrackingUnusable
+from bench.tracking.last_pass import read_last_pass
 from bench.tracking.projector import Projector
-from bench.tracking.store import TrackingDown
 
 
 def test_every_run_arrives_completely(board):
@@ -174,23 +175,23 @@ def test_a_lost_database_is_made_anew_from_the_run_folders(board, empty_database
     assert board.history(key) == before
 
 
+def made_by_another(board):
+    last = read_last_pass(board.home, board.uri)
+    last.model_copy(update={"writer": "elsewhere 1 1"}).write(board.home, board.uri)
+
+
 def test_two_projectors_take_turns(board):
     key = board.train(stop_after=5)
     one, two = Projector(board.home, board.uri), Projector(board.home, board.uri)
     one.project()
     # `two` stands for another process
-    two.last_pass.write_text("1")
+    made_by_another(board)
     assert two.project().points == 0
     board.train()
     two.project()
-    one.last_pass.write_text("1")
+    made_by_another(board)
     assert one.project().points == 0
     board.assert_complete(key)
-    assert not one.is_done_by_another(15)
-    one.last_pass.write_text("1")
-    assert one.is_done_by_another(15)
-    os.utime(one.last_pass, (0, 0))
-    assert not one.is_done_by_another(15)
 
 
 def test_a_place_that_is_down_loses_nothing(board, tmp_path, empty_database):
@@ -198,7 +199,7 @@ def test_a_place_that_is_down_loses_nothing(board, tmp_path, empty_database):
     place = tmp_path / "elsewhere"
     place.touch()  # no folder, as a network disk that is not mounted is none
     projector = Projector(board.home, f"sqlite:///{place}/mlflow.db")
-    with pytest.raises(TrackingDown, match="elsewhere"):
+    with pytest.raises(TrackingUnusable, match="elsewhere: cannot be written"):
         projector.project()
     place.unlink()
     place.mkdir()
@@ -230,7 +231,7 @@ def test_moved_results_say_how_to_make_the_database_anew(board, tmp_path):
     shutil.move(board.home.root, moved)
     home = Home.open(moved, board.home.datasets)
     board.home = home
-    with pytest.raises(UsageError, match=r"was made when the results were elsewhere.*run `contrastbench sync`"):
+    with pytest.raises(TrackingUnusable, match=r"was made when the results were elsewhere.*run `contrastbench sync`"):
         Projector(home, f"sqlite:///{home.mlflow_database}").project()
 
 

@@ -3,8 +3,8 @@ import socket
 import pytest
 
 from bench.base.errors import UsageError
+from bench.tracking.address import how_to_browse, shown, tracking_uri
 from bench.tracking.server import address_lines, serve
-from bench.tracking.store import how_to_browse, shown, tracking_uri
 
 
 def test_a_port_in_use_is_one_clear_line(toys):

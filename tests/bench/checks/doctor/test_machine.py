@@ -204,7 +204,7 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_verb(mark: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from typer.testing import CliRunner
 
-    from bench.cli.main import app
+    from bench.cli.app import app
 
     finding = Finding("numbers", "losses", mark, "x")  # type: ignore[arg-type]
     monkeypatch.setattr(examine_module, "examine", lambda home, data, plugin: iter([finding]))

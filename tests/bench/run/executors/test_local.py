@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 
 import pytest
@@ -254,3 +255,18 @@ def test_a_process_that_finds_the_run_owned_leaves_everything_as_it_is(toys, cap
     assert folder.error.exists()
     assert not folder.tickets.exists()
     assert f"another process does run {key}" in capfd.readouterr().out
+
+
+def test_a_killed_fork_server_costs_no_run(toys):
+    """Whoever kills by name or for memory may take it first: its runs save their states and are begun again."""
+    grid, (key,) = grid_of(toys, ("Toy", {"stall": 0.2}))
+    killed = []
+
+    def kill(active, outcomes):
+        if not killed and toys.home.run(key).metrics.exists():
+            killed.append(_forkserver._forkserver_pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    outcomes = LocalExecutor(toys.home, slots=1).run(grid.runs, kill)
+    assert killed
+    assert outcomes[key].state == "done", outcomes[key].reason

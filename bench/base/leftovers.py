@@ -1,0 +1,122 @@
+"""What killed processes left in a results root, found and removed by the next command that writes there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bench.base.processes import process_start
+
+SERVERS = ".server-*.json"  # records of servers
+SERVER_WORD = b"mlflow"  # in the command line of every server that is started here
+STOP_SECONDS = 10.0
+ELSEWHERE_SECONDS = 86400.0  # an unfinished file of another machine's process is left alone for a day
+_HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:32]
+# `.NAME.PID@HOST.tmp`; earlier versions did not write the host
+_TEMPORARY = re.compile(r"\..*\.(?P<pid>\d+)(?:@(?P<host>[A-Za-z0-9-]+))?\.tmp", re.DOTALL)
+_PROBE = re.compile(r"\.writable\.(?P<pid>\d+)")
+
+
+def temporary_of(path: Path) -> Path:
+    """The neighbour of `path` into which this process writes it, before it is renamed into place."""
+    return path.with_name(f".{path.name}.{os.getpid()}@{_HOST}.tmp")
+
+
+def remove_leftovers(root: Path) -> list[Path]:
+    """Remove temporary files and folders of processes that live no more, and end servers that outlived theirs.
+
+    Args:
+        root: a results root; links in it are not followed.
+
+    Returns:
+        What was removed. What cannot be removed is left.
+    """
+    removed = [path for path in sorted(root.glob(SERVERS)) if _end_left_server(path)]
+    for folder, folders, files in os.walk(root):
+        for name in [*files, *folders]:
+            path = Path(folder, name)
+            if name.startswith(".") and is_left_over(path):
+                with suppress(OSError):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    removed.append(path)
+        folders[:] = [name for name in folders if not _TEMPORARY.fullmatch(name)]
+    return removed
+
+
+def server_record(owner: int, leader: int) -> dict[str, Any]:
+    """What is kept of a server that a process started.
+
+    Args:
+        owner: that process.
+        leader: the first process of the server's own group.
+    """
+    return {"host": _HOST, "owner": owner, "owner_start": process_start(owner), "leader": leader}
+
+
+def _end_left_server(record: Path) -> bool:
+    """End a server whose owner was killed; whether that was so."""
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+        host, owner, start, leader = (found[name] for name in ("host", "owner", "owner_start", "leader"))
+        if host != _HOST or process_start(int(owner)) == start:
+            return False
+        end_group(int(leader))
+    except (OSError, ValueError, LookupError, TypeError):  # damaged: nobody knows what it was about
+        pass
+    with suppress(OSError):
+        record.unlink()
+    return True
+
+
+def end_group(leader: int, reap: Callable[[], object] = lambda: None) -> None:
+    """End a server's process group, gently at first.
+
+    Args:
+        leader: its first process, after which it is named; it need not live any more.
+        reap: takes note of the leader's end, where it is a child of this process.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + STOP_SECONDS
+        if members := _members(leader):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(leader, number)
+        while members and time.monotonic() < deadline:
+            time.sleep(0.1)
+            reap()
+            members = _members(leader)
+
+
+def _members(leader: int) -> list[int]:
+    """The processes of a server's group; none if its number has been given to something else since."""
+    if not Path("/proc/self/stat").exists():
+        return [leader] if process_start(leader) else []
+    found, names = [], []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError):
+            state, _, group, *_ = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if int(group) == leader and state not in ("Z", "X"):
+                found.append(int(stat.parent.name))
+                names.append((stat.parent / "cmdline").read_bytes())
+    return found if any(SERVER_WORD in name for name in names) else []
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a file is an unfinished one of a process that lives no more."""
+    match = _TEMPORARY.fullmatch(path.name) or _PROBE.fullmatch(path.name)
+    if match is None:
+        return False
+    if (match.groupdict().get("host") or _HOST) == _HOST:
+        return not process_start(int(match["pid"]))
+    try:
+        return time.time() - path.stat().st_mtime > ELSEWHERE_SECONDS
+    except OSError:
+        return False
