@@ -7,7 +7,8 @@ from PIL import Image
 from rich.console import Console
 
 from bench.base.errors import UsageError
-from bench.commands.score import print_scored, published_scores, score_images, score_weights
+from bench.commands.score import score_images, score_weights
+from bench.commands.scored import print_scored, published_scores
 from bench.data.transforms import quantise, test_transform
 from bench.schema.protocol import load_protocol
 from methods.networks.resnet_generator import ResnetGenerator

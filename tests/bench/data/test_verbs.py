@@ -1,4 +1,3 @@
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -34,15 +33,15 @@ def test_state_of_a_data_set_that_is_present_absent_or_damaged(make_folders: Mak
 def test_verify_lists_every_unreadable_image(make_folders: Make, tmp_path: Path) -> None:
     root, cache = make_folders(), tmp_path / "cache"
     sound = verify(TOYS, root, cache)
-    assert sound["problems"] == []
-    assert sound["raw_files"] == 17
-    assert sound["fingerprint"] == open_dataset(TOYS, root, cache).fingerprint()
+    assert sound.problems == []
+    assert sound.raw_files == 17
+    assert sound.fingerprint == open_dataset(TOYS, root, cache).fingerprint()
     for name in ("trainA/im01.png", "testB/im00.png"):
         (root / "toys" / name).write_bytes(b"")
     broken = verify(TOYS, root, cache)
-    assert broken["fingerprint"] == ""
-    assert len(broken["problems"]) == 2
-    assert "im01.png" in broken["problems"][0]
+    assert broken.fingerprint == ""
+    assert len(broken.problems) == 2
+    assert "im01.png" in broken.problems[0]
 
 
 def test_verify_notices_pixels_that_changed_behind_the_cache(make_folders: Make, tmp_path: Path) -> None:
@@ -53,15 +52,14 @@ def test_verify_notices_pixels_that_changed_behind_the_cache(make_folders: Make,
     before = path.stat()
     Image.new("RGB", (4, 4), "blue").save(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    [problem] = verify(TOYS, root, cache)["problems"]
+    [problem] = verify(TOYS, root, cache).problems
     assert "files changed while keeping names, sizes and times" in problem
 
 
 def test_every_protocol_has_a_row(earth_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = {row["protocol"]: row for row in data_rows(earth_cache, tmp_path)}
-    assert rows["earth-relief2sat"]["state"] == "present"
-    assert rows["horse2zebra"]["state"] == "not here"
-    assert json.loads(json.dumps(rows)) == rows
+    rows = {row.protocol: row for row in data_rows(earth_cache, tmp_path)}
+    assert rows["earth-relief2sat"].state == "present"
+    assert rows["horse2zebra"].state == "not here"
     print_data(list(rows.values()))
     printed = capsys.readouterr().out
     assert "earth-relief2sat" in printed
