@@ -52,6 +52,7 @@ class RunRow(Strict):
 def run_row(folder: RunFolder, spec: RunSpec) -> RunRow:
     """Raises BenchError if a record of the run holds something else than it should."""
     state, reason = run_state(folder)
+    reason = reason or spec.superseded
     result = read_result(folder) or {}
     progress = read_object(folder.progress) or {}
     try:

@@ -133,7 +133,7 @@ class Grid:
         spec = RunSpec(
             method=resolution.reference,
             label=label,
-            revisions=resolution.revisions(),
+            revisions={**resolution.revisions(), **dataset.revisions()},
             config=resolution.config.model_dump(mode="json"),
             data=resolution.ran.data,
             fingerprint=dataset.fingerprint(),

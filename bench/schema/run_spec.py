@@ -20,7 +20,7 @@ from bench.base.errors import BenchError
 from bench.base.storage import write_text
 from bench.base.validation import Strict, validation_line
 from bench.schema.cell import Checkpoint
-from bench.schema.data import DataConfig
+from bench.schema.data import DataConfig, FolderData
 from bench.schema.protocol import MetricUse
 
 FORMAT: Literal[2] = 2  # of spec.json: raised when an older version could not read it
@@ -141,6 +141,16 @@ class RunSpec(Strict):
         """Train keys of the runs that must have ended before this one starts."""
         segmenter = self.evaluation.segmenter
         return [*self.needs.values(), *([segmenter] if segmenter else [])]
+
+    @property
+    def superseded(self) -> str:
+        """Why this run is not asked for any more, though its method and data are; empty if nothing is known."""
+        if isinstance(self.data, FolderData) and self.data.direction == "BtoA" and "pairing" not in self.revisions:
+            return (
+                "by an earlier pairing rule, which went through the other folder in order (direction BtoA); the command "
+                "that asked for it trains it anew"
+            )
+        return ""
 
     def with_file(self, sha256: str, path: Path) -> RunSpec:
         """This run, for a place where the user's file of that content is `path`; its key stays."""
