@@ -74,7 +74,9 @@ def members(archive: Path, max_bytes: int) -> Iterator[Iterator[Member]]:
         with archive.open("rb") as file:
             kind = archive_kind(file.read(512))
             if kind is None:
-                raise BenchError(f"{archive}: is no zip or tar archive; give the file as its owner distributes it")
+                raise BenchError(
+                    f"{shown_path(archive)}: is no zip or tar archive; give the file as its owner distributes it"
+                )
             file.seek(0)
             if kind == "zip":
                 with zipfile.ZipFile(file) as opened:
@@ -83,9 +85,12 @@ def members(archive: Path, max_bytes: int) -> Iterator[Iterator[Member]]:
                 with tarfile.open(fileobj=file, tarinfo=_Header) as opened_tar:
                     yield _bounded(archive, _tar(archive, opened_tar, file), max_bytes)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise BenchError(f"{archive}: cannot be read ({error.strerror}); give the path of the archive") from error
+        raise BenchError(
+            f"{shown_path(archive)}: cannot be read ({error.strerror}); give the path of the archive"
+        ) from error
     except _DAMAGE as error:
-        raise Damaged(f"{archive}: is damaged or incomplete ({error}); download it again") from error
+        reason = str(error).strip().split("\n")[0].rstrip(":") or type(error).__name__
+        raise Damaged(f"{shown_path(archive)}: is damaged or incomplete ({reason}); download it again") from error
 
 
 class _Header(tarfile.TarInfo):
@@ -208,14 +213,16 @@ def _write(archive: Path, member: Member, path: Path) -> None:
     with explained(path, "--data"):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            raise BenchError(f"{archive}: holds {path.name} twice; it is not the data set as distributed")
+            raise BenchError(
+                f"{shown_path(archive)}: holds {shown_path(Path(path.name))} twice; it is not the data set as distributed"
+            )
         file = path.open("xb")
     with file, member.open() as content:
         while chunk := content.read(CHUNK):
             left -= len(chunk)
             if left < 0:
-                raise Damaged(f"{archive}: {member.path} is larger than it declares; download it again")
+                raise Damaged(_of(archive, str(member.path), "is larger than it declares; download it again"))
             with explained(path, "--data"):
                 file.write(chunk)
     if left:
-        raise Damaged(f"{archive}: {member.path} is shorter than it declares; download it again")
+        raise Damaged(_of(archive, str(member.path), "is shorter than it declares; download it again"))

@@ -296,3 +296,19 @@ def test_the_verb(root: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0
     assert json.loads(result.stdout)["counts"]["train A"] == 4
+
+
+def test_an_archive_that_came_unprotected_is_said_to(
+    site: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_zip(tmp_path / "site" / "h2z.zip", names())
+    found = prepare("horse2zebra", root, url=f"{site}/h2z.zip")
+    print_prepared(found)
+    assert "warning   it came over plain http" in capsys.readouterr().out
+
+
+def test_a_damaged_record_is_named(root: Path, make_folders: Callable[..., Path]) -> None:
+    data = make_folders("horse2zebra")
+    (data / "horse2zebra" / "prepared.json").write_text('{"data": 1}')
+    with pytest.raises(BenchError, match=r"prepared\.json: .*remove it, and the data set counts as put there by hand"):
+        prepare("horse2zebra", data)
