@@ -200,7 +200,8 @@ def _refuse_mixture(folder: Path, kinds: dict[str, list[Path]], total: int) -> N
     [paths] = kinds.values()
     if EXACT not in kinds and all(_NO_TRANSLATION.search(path.stem) for path in paths):
         raise UsageError(
-            f"{shown}: its {total} images are named as originals or reconstructions are ({paths[0].name}); if they are the "
+            f"{shown}: its {total} images are named as originals or reconstructions are ({_listed([paths[0].name])}); "
+            "if they are the "
             "translations, say so with --pattern '*'"
         )
 
