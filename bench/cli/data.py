@@ -20,7 +20,7 @@ def data_list(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOpt
     from bench.data.verbs import data_rows, print_data
 
     rows = data_rows(home.expanduser().absolute() / "cache", data.expanduser().absolute())
-    print(json.dumps(rows, indent=1)) if as_json else print_data(rows)
+    print(json.dumps([row.model_dump() for row in rows], indent=1)) if as_json else print_data(rows)
 
 
 @app.command("prepare", epilog=example("data prepare horse2zebra"))
@@ -44,7 +44,8 @@ def data_prepare(
     Filters: the script that made cityscapes left the filter to Pillow, which took nearest pixels then (before 7.0)
     and interpolates bicubically now, blending label colours.
     """
-    from bench.data.prepare import prepare, print_prepared
+    from bench.data.prepare import prepare
+    from bench.data.prepared import print_prepared
 
     found = prepare(
         name,
@@ -54,7 +55,7 @@ def data_prepare(
         label_filter=label_filter,
         photo_filter=photo_filter,
     )
-    print(json.dumps(found, indent=1)) if as_json else print_prepared(found)
+    print(found.model_dump_json(indent=1, by_alias=True)) if as_json else print_prepared(found)
 
 
 @app.command("verify", epilog=example("data verify earth-relief2sat"))
@@ -64,13 +65,16 @@ def data_verify(
     data: DataOption = DATA,
     as_json: JsonOption = False,
 ) -> None:
-    """Decode every image; check raw files, counts and the fingerprint of the pixels."""
+    """Decode every image and label map; list all problems, counts and the fingerprint of the pixels."""
+    from bench.commands.label_rules import label_rules
     from bench.data.verbs import verify
     from bench.schema.protocol import load_protocol
 
-    found = verify(load_protocol(name).data, data.expanduser().absolute(), home.expanduser().absolute() / "cache")
-    print(json.dumps(found, indent=1, default=str) if as_json else as_text(found))
-    if found["problems"]:
+    protocol = load_protocol(name)
+    cache = home.expanduser().absolute() / "cache"
+    found = verify(protocol.data, data.expanduser().absolute(), cache, label_rules(protocol))
+    print(found.model_dump_json(indent=1) if as_json else as_text(found.model_dump()))
+    if found.problems:
         raise typer.Exit(1)
 
 

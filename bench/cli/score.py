@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.threads import ONE_THREAD
 from bench.cli.options import (
     DATA,
     HOME,
@@ -37,6 +39,9 @@ def score(
     images: Annotated[
         Path | None, typer.Option("--images", help="a folder of translated test images, named after their inputs")
     ] = None,
+    pattern: Annotated[
+        str | None, typer.Option("--pattern", help="which files of the folder are meant, for example '*_fake_B.png'")
+    ] = None,
     method: Annotated[str | None, typer.Option("--method", help="or a method, with --weights")] = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="a generator's checkpoint of CUT's or CycleGAN's code")
@@ -52,12 +57,14 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score images made by any program, or an official checkpoint; nothing is trained unless you say so."""
+    os.environ.update(ONE_THREAD)  # before numpy is imported: how many threads it has changes digits
     from rich.progress import Progress
 
     from bench.base.device import chosen_device
     from bench.base.home import Home
     from bench.base.terminal import Terminal
-    from bench.commands.score import print_scored, score_images, score_weights
+    from bench.commands.score import score_images, score_weights
+    from bench.commands.scored import print_scored
     from bench.plugin.named import name_file
     from bench.schema.protocol import load_protocol
 
@@ -65,13 +72,15 @@ def score(
         raise UsageError("say what to score: --images DIR, or --method NAME with --weights FILE")
     for metric in metrics or []:
         name_file(metric)
+    if pattern is not None and images is None:
+        raise UsageError("--pattern goes with --images; a checkpoint translates the whole test set")
     results, asked, computing = Home.open(home, data), load_protocol(protocol), chosen_device(device)
     if train_segmenter:
         _train_segmenter(asked, results, computing)
     if images is not None:
         if sets:
             raise UsageError("--set goes with --weights; images are scored as they are")
-        found = score_images(asked, images.expanduser(), results, computing)
+        found = score_images(asked, images.expanduser(), results, computing, pattern)
     else:
         with Progress(console=Terminal(stderr=True), transient=True) as bar:
             task = bar.add_task("translating the test images")

@@ -7,7 +7,7 @@ nothing is renamed; `load_official` says what differs from file to file. No code
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.words import shown_path
 from bench.plugin.method import Method
 
 # A -> B's generator under the originals' names: G, or G_A where there are two
 GENERATORS = ("netG", "netG_A")
 # prefixes that a file may put before every key: DataParallel, torch.compile, a whole model's own name for its generator
 WRAPPERS = ("module", "_orig_mod", "netG", "netG_A", "G", "G_A")
+# where one file holds several networks that fit: A -> B's generator
+PREFERRED = (*GENERATORS, "G", "G_A", "generator")
+MAX_DEPTH = 8  # dictionaries in dictionaries
 # statistics that InstanceNorm2d of torch < 0.4 saved and never used; CycleGAN's loader drops them as well
 LEFTOVERS = ("running_mean", "running_var", "num_batches_tracked")
 NAMED = 3
@@ -51,11 +55,13 @@ def load_official(network: nn.Module, path: Path, method: str) -> None:
         method: the method's name, for messages.
 
     Raises:
-        UsageError: if the file is missing, no state dict, or of another network: the message names keys and shapes.
+        UsageError: if the file is missing, no state dict, of integers, or of another network: the message names keys,
+            shapes and the settings that would fit.
         BenchError: if weights are not finite.
     """
+    shown = shown_path(path)
     target = network.state_dict()
-    weights = _strip(_read(path), set(target))
+    weights = _chosen(path, _read(path), set(target))
     weights = {key: value for key, value in weights.items() if not _is_leftover(key, network)}
     missing = [key for key in target if key not in weights and not key.endswith(".filt")]
     unexpected = [key for key in weights if key not in target]
@@ -71,43 +77,91 @@ def load_official(network: nn.Module, path: Path, method: str) -> None:
     ]
     if problems:
         raise UsageError(
-            f"{path}: weights of another network than {method}'s generator: {'; '.join(problems)}; "
-            "choose the method it was trained with (--method) and its settings (--set ngf=...)"
+            f"{shown}: weights of another network than {method}'s generator: {'; '.join(problems)}; "
+            f"choose the method it was trained with (--method) and its settings ({_settings(weights, target)})"
+        )
+    if kinds := sorted({str(value.dtype) for value in weights.values() if not value.is_floating_point()}):
+        raise UsageError(
+            f"{shown}: its weights are of {', '.join(kinds)}, of which nothing here says the scale; save them as float32"
         )
     broken = [key for key, value in weights.items() if not bool(torch.isfinite(value).all())]
     if broken:
-        raise BenchError(f"{path}: {_listed(broken)}: not all weights are finite numbers; the file is damaged")
+        raise BenchError(f"{shown}: {_listed(broken)}: not all weights are finite numbers; the file is damaged")
     network.load_state_dict(target | {key: value.to(target[key].dtype) for key, value in weights.items()})
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path) -> Any:
+    shown = shown_path(path)
     if not path.is_file():
-        raise UsageError(f"{path}: no such file; give a generator's checkpoint such as latest_net_G.pth")
+        raise UsageError(f"{shown}: no such file; give a generator's checkpoint such as latest_net_G.pth")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UsageError(
-            f"{path}: holds more than weights (or is no checkpoint), and its code is not run; save netG.state_dict() alone"
+            f"{shown}: holds more than weights (or is no checkpoint), and its code is not run; save netG.state_dict() alone"
         ) from error
     except Exception as error:  # torch and safetensors raise many kinds for a damaged file
         reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise UsageError(f"{path}: cannot be read as a checkpoint: {reason}") from error
-    while isinstance(content, Mapping) and not any(isinstance(value, Tensor) for value in content.values()):
-        inner = [
-            value for key, value in content.items() if isinstance(value, Mapping) and key in (*WRAPPERS, "state_dict")
-        ]
-        if len(inner) != 1:
-            break
-        content = inner[0]
-    if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
+        raise UsageError(f"{shown}: cannot be read as a checkpoint: {reason}") from error
+
+
+def _chosen(path: Path, content: Any, expected: set[str]) -> dict[str, Tensor]:
+    """Of all state dicts in a file, the one that fits the network best, under whatever name it stands.
+
+    Raises:
+        UsageError: if there is none, or several that fit equally.
+    """
+    found = [(names, _strip(weights, expected)) for names, weights in _state_dicts(content, ())]
+    if not found:
         raise UsageError(
-            f"{path}: holds no weights of a network; give a generator's checkpoint such as latest_net_G.pth"
+            f"{shown_path(path)}: holds no weights of a network; give a generator's checkpoint such as latest_net_G.pth"
         )
-    return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    fits = [len(expected & set(weights)) for _, weights in found]
+    best = [entry for entry, fit in zip(found, fits, strict=True) if fit == max(fits)]
+    if len(best) == 1:
+        return best[0][1]
+    if max(fits) == 0:  # a network of another kind: its keys are named
+        return max(found, key=lambda entry: len(entry[1]))[1]
+    for preferred in PREFERRED:
+        named = [weights for names, weights in best if preferred in names]
+        if len(named) == 1:
+            return named[0]
+    places = _listed([".".join(names) for names, _ in best])
+    raise UsageError(
+        f"{shown_path(path)}: holds several networks that fit ({places}); save the one that is meant alone"
+    )
+
+
+def _state_dicts(content: Any, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
+    """Every dictionary with tensors in it, however deep, and the keys that lead to it."""
+    if not isinstance(content, Mapping) or len(names) > MAX_DEPTH:
+        return
+    weights = {str(key): value for key, value in content.items() if _is_weight(value)}
+    if weights:
+        yield names, weights
+    for key, value in content.items():
+        yield from _state_dicts(value, (*names, str(key)))
+
+
+def _is_weight(value: Any) -> bool:
+    """Whether it is a plain tensor with content, not one that is sparse, quantised or only announced."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized and not value.is_meta
+
+
+def _settings(weights: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> str:
+    """The settings of a ResNet generator that the weights were made with, where they differ."""
+    wanted = []
+    blocks, ours = (len({key.split(".")[1] for key in keys if ".conv_block." in key}) for keys in (weights, target))
+    if blocks and ours and blocks != ours:
+        wanted.append(f"--set n_blocks={blocks}")
+    first = "model.1.weight"
+    if first in weights and first in target and weights[first].shape[:1] != target[first].shape[:1]:
+        wanted.append(f"--set ngf={weights[first].shape[0]}")
+    return " ".join(wanted) or "--set ngf=..."
 
 
 def _strip(weights: dict[str, Tensor], expected: set[str]) -> dict[str, Tensor]:

@@ -2,85 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import platform
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-from rich.console import Console
-from rich.table import Table as RichTable
+import numpy as np
+import PIL
+import torch
 
 from bench.base.device import DeviceType, require
 from bench.base.errors import NotAvailable
 from bench.base.hashing import file_sha256
 from bench.base.home import Home
-from bench.base.storage import write_json
+from bench.base.storage import explained, read_object, write_json
 from bench.base.streams import one_line
-from bench.base.words import say
+from bench.base.words import shown_path
 from bench.commands.found_images import FoundImages, find_images
+from bench.commands.scored import Scored, Subject, published_scores
 from bench.data.dataset import DataSet
 from bench.data.images import Fitted, ImageSet
 from bench.data.opening import open_dataset
 from bench.features.cache import content_hash
 from bench.ledger.folders import read_result
 from bench.metrics.confusions import Segmentation
-from bench.metrics.metric import Score, ScoredImages, score_groups
-from bench.metrics.scored_images import GeneratorView
+from bench.metrics.metric import load_metric, score_groups
+from bench.metrics.scored_images import GeneratorView, ScoredImages
 from bench.plan.check_protocol import check_protocol
 from bench.plan.grid import Grid
+from bench.plugin.discovery import find_plugin
 from bench.run.segmenter import trained_segmenter
 from bench.schema.data import FolderData, PairedFolderData
 from bench.schema.protocol import Protocol
-from bench.schema.run_spec import digest
-from bench.schema.table import load_table, table_names
+from bench.schema.run_spec import code_hash, digest
 from bench.tasks.task import Group, Selection, load_task
 
 Progress = Callable[[int, int], None]
 SCALE = "paper"  # an existing model is scored on the whole test set, as published
 
 
-class PublishedScore(BaseModel):
-    """A printed number of the same protocol and metric."""
-
-    model_config = ConfigDict(frozen=True)
-
-    metric: str
-    row: str
-    value: float
-    source: str
-    note: str
-
-
-class Scored(BaseModel):
-    """The result of `score`, as `result.json` holds it.
-
-    Attributes:
-        key: names the folder; equal protocol, data and images give equal keys.
-        protocol, protocol_hash, fingerprint: what the images were scored against.
-        what: the images' folder, or the checkpoint.
-        sha256: of the decoded images, or of the checkpoint.
-        comparability, deviations: whether the scores may stand against published ones, and each difference.
-        scores: one per metric of the protocol.
-        published: printed numbers of the same protocol and metrics; others' models, for orientation.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    key: str
-    protocol: str
-    protocol_hash: str
-    fingerprint: str
-    what: str
-    sha256: str
-    config: dict[str, Any] = {}
-    comparability: Literal["as published", "deviating"]
-    deviations: list[str]
-    scores: list[Score]
-    published: list[PublishedScore]
-    folder: str
-
-
-def score_images(protocol: Protocol, folder: Path, home: Home, device: DeviceType = "cpu") -> Scored:
+def score_images(
+    protocol: Protocol, folder: Path, home: Home, device: DeviceType = "cpu", pattern: str | None = None
+) -> Scored:
     """Score a folder of images that any program made.
 
     Args:
@@ -88,21 +52,35 @@ def score_images(protocol: Protocol, folder: Path, home: Home, device: DeviceTyp
         folder: one image per test input, named after it.
         home: where data and caches are; the result goes to `scored/KEY/`.
         device: the device for feature extraction and segmentation.
+        pattern: which of the folder's files are meant; None: all, if they are of one kind.
 
     Raises:
-        UsageError: if the folder is missing, empty or ambiguous.
+        UsageError: if the folder is missing, empty, ambiguous, or holds several kinds of images and there is no pattern.
         BenchError: if an image cannot be read.
     """
+    threads = _pin(protocol)
     dataset = open_dataset(protocol.data, home.datasets, home.cache)
     task, side = load_task(protocol.task), _side(protocol)
-    scored, hashes, deviations = {}, [], []
+    scored, hashes, deviations, notices, matched = {}, [], [], [], {}
     for group in task.groups(dataset, Selection("test", side)):
-        images = find_images(folder / group.name, task.expected_files(group), task.expected_side(side))
+        images = find_images(folder / group.name, task.expected_files(group), task.expected_side(side), pattern)
         hashes.append(content_hash(images.images))
+        matched[group.name] = images.matched
         deviations += [f"{group.name}: {line}" if group.name else line for line in images.deviations]
+        notices += [f"{group.name}: {line}" if group.name else line for line in images.notices]
         scored[group.name] = _scored_group(protocol, dataset, group, images, home, device)
-    sha256 = hashes[0] if len(hashes) == 1 else digest(hashes)
-    return _finish(protocol, dataset, home, one_line(str(folder)), sha256, {}, deviations, scored)
+    subject = Subject(
+        protocol=protocol.content_hash(),
+        fingerprint=dataset.fingerprint(),
+        content=hashes[0] if len(hashes) == 1 else digest(hashes),
+        matched=matched,
+        deviations=[*deviations, *_test_counts(protocol, dataset)],
+        metrics=_metric_identities(protocol),
+        segmenter=_segmenter_name(scored),
+        device=device,
+        threads=threads,
+    )
+    return _finish(protocol, home, shown_path(folder), subject, notices, scored)
 
 
 def _scored_group(
@@ -144,6 +122,7 @@ def score_weights(
     from bench.commands.official_weights import generator_of, load_official
     from bench.plan.resolve import resolve
 
+    threads = _pin(protocol)
     check_protocol(protocol, SCALE, [method])
     resolution = resolve(method, protocol, SCALE, settings=settings)
     translator = resolution.method_class(resolution.config, Draws(0))
@@ -151,20 +130,63 @@ def score_weights(
     translator.eval().to(require(device))
 
     dataset = open_dataset(protocol.data, home.datasets, home.cache)
-    config = resolution.values
-    sha256 = file_sha256(weights)
-    folder = _folder(home, protocol, dataset, sha256, config, device) / "images"
     task = load_task(protocol.task)
     groups = task.groups(dataset, Selection("test", resolution.config.crop_size))
+    segmentations = {
+        group.name: _segmentation(protocol, dataset, group, range(len(group.files)), home, device) for group in groups
+    }
+    subject = Subject(
+        protocol=protocol.content_hash(),
+        fingerprint=dataset.fingerprint(),
+        content=file_sha256(weights),
+        method={
+            "name": resolution.plugin.name,
+            "revisions": resolution.revisions(),
+            "files": sorted(resolution.plugin_files().values()),
+        },
+        config=resolution.values,
+        deviations=[*resolution.deviations, *_test_counts(protocol, dataset)],
+        metrics=_metric_identities(protocol),
+        segmenter=_name_of(segmentations.values()),
+        device=device,
+        threads=threads,
+    )
+    folder = _folder(home, subject) / "images"
+    _discard_older(folder)
     task.sample(translator, dataset, groups, folder, progress)
     scored = {}
     for group in groups:
         fake, truth = task.compared(group, group.made(folder))
-        segmentation = _segmentation(protocol, dataset, group, range(len(fake)), home, device)
         generator = task.generator(translator, dataset, group)
-        scored[group.name] = _scored_images(home, fake, group.real, truth, segmentation, device, generator)
-    subject = one_line(f"{resolution.plugin.name} with {weights}")
-    return _finish(protocol, dataset, home, subject, sha256, config, resolution.deviations, scored)
+        scored[group.name] = _scored_images(home, fake, group.real, truth, segmentations[group.name], device, generator)
+    what = f"{resolution.plugin.name} with {shown_path(weights)}"
+    return _finish(protocol, home, what, subject, _flat_inputs(groups), scored)
+
+
+def _pin(protocol: Protocol) -> int:
+    """Compute as runs do: with the protocol's number of threads, and no TF32; both change digits."""
+    threads = protocol.scale(SCALE).threads
+    torch.set_num_threads(threads)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    return threads
+
+
+def _flat_inputs(groups: Sequence[Group]) -> list[str]:
+    """A line for inputs of one colour, whose translation depends on rounding."""
+    flat = {
+        name: None
+        for group in groups
+        for i, name in enumerate(group.given.names)
+        if not np.ptp(group.given.pixels(i), axis=(0, 1)).any()
+    }
+    if not flat:
+        return []
+    first = ", ".join(shown_path(Path(name)) for name in list(flat)[:3])
+    return [
+        f"{len(flat)} inputs are of one colour ({first}): instance norm enlarges rounding where nothing varies, so their "
+        "translations may differ much from the official program's"
+    ]
 
 
 def segmenter_grid(protocol: Protocol, home: Home, device: DeviceType = "cpu") -> tuple[Grid, str | None]:
@@ -228,38 +250,81 @@ def _side(protocol: Protocol) -> int:
     return int(protocol.scale(SCALE).overrides.get("crop_size", MethodConfig.model_fields["crop_size"].default))
 
 
-def _folder(home: Home, protocol: Protocol, dataset: DataSet, sha256: str, config: dict[str, Any], device: str) -> Path:
-    parts = [protocol.content_hash(), dataset.fingerprint(), sha256, config]
-    parts += [device] if device != "cpu" else []
-    return home.root / "scored" / digest(parts)[:16]
+def _metric_identities(protocol: Protocol) -> list[dict[str, Any]]:
+    """What of the protocol's metrics decides a number."""
+    found = []
+    for use in protocol.metrics:
+        metric, plugin = load_metric(use.metric), find_plugin("metric", use.metric)
+        found.append(
+            {
+                "metric": file_sha256(plugin.path) if plugin.is_user_file else use.metric,
+                "revision": metric.revision,
+                "settings": metric.resolve(use.settings).model_dump(mode="json"),
+                "extractor": metric.extractor.id if metric.extractor else None,
+            }
+        )
+    return found
+
+
+def _segmenter_name(images: Mapping[str, ScoredImages]) -> str:
+    return _name_of(group.segmentation for group in images.values())
+
+
+def _name_of(segmentations: Iterable[Segmentation | str]) -> str:
+    """The run of the segmentation network, empty if there is none."""
+    return next((one.name for one in segmentations if isinstance(one, Segmentation)), "")
+
+
+def _folder(home: Home, subject: Subject) -> Path:
+    return home.root / "scored" / subject.key
+
+
+def _discard_older(images: Path) -> None:
+    """Remove translations that other code or libraries made, and note who makes those to come."""
+    made_by = {"code": code_hash(), "versions": _versions()}
+    record = images.with_name("made_by.json")
+    if read_object(record) != made_by:
+        with explained(images):
+            shutil.rmtree(images, ignore_errors=True)
+    write_json(record, made_by)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "pillow": PIL.__version__,
+    }
 
 
 def _finish(
     protocol: Protocol,
-    dataset: DataSet,
     home: Home,
-    subject: str,
-    sha256: str,
-    config: dict[str, Any],
-    deviations: list[str],
+    what: str,
+    subject: Subject,
+    notices: list[str],
     images: Mapping[str, ScoredImages],
 ) -> Scored:
     """Measure, add the published numbers for comparison, and write `result.json`."""
     scores = score_groups([(use.metric, use.settings) for use in protocol.metrics], images)
-    folder = _folder(home, protocol, dataset, sha256, config, next(iter(images.values())).device)
-    lines = [*deviations, *_test_counts(protocol, dataset)]
+    folder = _folder(home, subject)
     scored = Scored(
-        key=folder.name,
+        key=subject.key,
         protocol=protocol.id,
-        protocol_hash=protocol.content_hash(),
-        fingerprint=dataset.fingerprint(),
-        what=subject,
-        sha256=sha256,
-        config=config,
-        comparability="deviating" if lines else "as published",
-        deviations=lines,
+        protocol_hash=subject.protocol,
+        fingerprint=subject.fingerprint,
+        what=what,
+        sha256=subject.content,
+        config=subject.config,
+        comparability="deviating" if subject.deviations else "as published",
+        deviations=subject.deviations,
+        notices=notices,
         scores=scores,
         published=published_scores(protocol),
+        code=code_hash(),
+        versions=_versions(),
+        threads=subject.threads,
         folder=one_line(str(folder)),
     )
     write_json(folder / "result.json", scored.model_dump(mode="json"))
@@ -282,53 +347,3 @@ def _test_counts(protocol: Protocol, dataset: DataSet) -> list[str]:
         for stream, count in published.items()
         if present[stream] != count
     ]
-
-
-def published_scores(protocol: Protocol) -> list[PublishedScore]:
-    """Every printed number of a protocol's metrics, from all tables."""
-    metrics = {use.metric for use in protocol.metrics}
-    published: dict[tuple[str, str, float], PublishedScore] = {}
-    for name in table_names():
-        for cell in load_table(name).cells():
-            if cell.protocol == protocol.id and cell.metric in metrics and cell.published is not None:
-                score = PublishedScore(
-                    metric=cell.metric,
-                    row=cell.row,
-                    value=cell.published,
-                    source=cell.published_source,
-                    note=cell.published_note,
-                )
-                published.setdefault((score.metric, score.row, score.value), score)
-    return list(published.values())
-
-
-def print_scored(scored: Scored, console: Console) -> None:
-    """Show the scores, then, apart from them, the published numbers."""
-    say(console, f"{scored.what} under {scored.protocol}: {scored.comparability}")
-    for line in scored.deviations:
-        say(console, f"  ≠ {line}")
-    table = RichTable(box=None, pad_edge=False)
-    ceilings = any(score.ceiling is not None for score in scored.scores)
-    for heading in ("metric", "score", "evaluation noise (95 %)", *(["real images"] if ceilings else []), "images"):
-        table.add_column(heading, overflow="fold", justify="left" if heading == "metric" else "right")
-    for score in scored.scores:
-        noise = f"{score.interval.low:.4g} … {score.interval.high:.4g}" if score.interval else ""
-        value = f"{score.value:.4g}" if score.value is not None else score.state
-        ceiling = [f"{score.ceiling:.4g}" if score.ceiling is not None else ""] if ceilings else []
-        table.add_row(score.metric, value, noise, *ceiling, f"{score.n_fake} against {score.n_real}")
-    console.print(table)
-    missing: dict[str, list[str]] = {}
-    for score in scored.scores:
-        if score.state != "done":
-            missing.setdefault(f"{score.state}: {score.reason}", []).append(score.metric)
-    for why, metrics in missing.items():
-        say(console, f"  {', '.join(metrics)}: {why}")
-    if scored.published:
-        say(console, "\npublished by the papers, for orientation; one model gives no verdict")
-        printed = RichTable(box=None, pad_edge=False)
-        for heading in ("metric", "method", "published", "where"):
-            printed.add_column(heading, overflow="fold")
-        for number in scored.published:
-            printed.add_row(number.metric, number.row, f"{number.value:g}", number.source)
-        console.print(printed)
-    say(console, f"\nwritten to {scored.folder}")

@@ -56,6 +56,7 @@ def run_row(folder: RunFolder, spec: RunSpec) -> RunRow:
     examined, progress = examine(folder), read_progress(folder)
     if examined.problems and state != "running":
         state, reason = "damaged", _joined(examined.problems)
+    reason = reason or spec.superseded
     result = examined.result
     return RunRow(
         key=folder.key,

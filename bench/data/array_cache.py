@@ -137,4 +137,5 @@ def _checksum_holds(path: Path) -> bool:
 def key_of(*parts: object) -> str:
     """A file name for everything that determines an array's content."""
     text = "\x1f".join(str(part) for part in parts)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    # file names may be no text: their bytes, then
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -25,8 +26,9 @@ from PIL import Image
 
 from bench.base.errors import BenchError
 from bench.base.storage import write_atomically
+from bench.data.image_file import decode
 from bench.data.meter import Meter
-from bench.data.unpack import Damaged
+from bench.data.unpack import MAX_FILES, Damaged
 
 FILTERS: dict[str, Image.Resampling] = {"nearest": Image.Resampling.NEAREST, "bicubic": Image.Resampling.BICUBIC}
 SIDE = 256
@@ -82,7 +84,7 @@ def convert(
 def _files(path: Path, stack: ExitStack) -> dict[str, Reader]:
     """The photographs and colour label maps of an archive or a folder, by their path in it."""
     if path.is_dir():
-        files = {file.relative_to(path.parent).as_posix(): file for file in path.rglob("*.png")}
+        files = {file.relative_to(path.parent).as_posix(): file for file in path.rglob("*.png") if file.is_file()}
         return {name: partial(io.FileIO, file) for name, file in files.items() if _NAME.search(name)}
     try:
         archive = stack.enter_context(zipfile.ZipFile(path))
@@ -90,6 +92,8 @@ def _files(path: Path, stack: ExitStack) -> dict[str, Reader]:
         raise Damaged(f"{path}: is no zip archive, or an incomplete one; download it again") from error
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror}); give the path of the archive") from error
+    if len(archive.namelist()) > MAX_FILES:
+        raise BenchError(f"{path}: holds more than {MAX_FILES} files, so it is not the data set")
     return {name: partial(archive.open, name) for name in archive.namelist() if _NAME.search(name)}
 
 
@@ -118,8 +122,8 @@ def _paired(readers: dict[str, dict[str, Reader]], split: str, part: str, given:
 
 def _convert(reader: Reader, path: Path, resampling: Image.Resampling) -> None:
     try:
-        with reader() as file, Image.open(file) as image:
-            small = image.convert("RGB").resize((SIDE, SIDE), resampling)
-    except (zipfile.BadZipFile, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with reader() as file:
+            small = decode(file, path.name).resize((SIDE, SIDE), resampling)
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, zlib.error, BenchError) as error:
         raise Damaged(f"cityscapes: the source of {path.name} cannot be read ({error}); download it again") from error
     write_atomically(path, lambda file: small.save(file, format="JPEG", quality=100, subsampling=0), "--data")

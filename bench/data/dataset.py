@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeGuard, get_args
 
@@ -12,11 +14,28 @@ import PIL
 
 from bench.base.errors import BenchError
 from bench.data.array_cache import ArrayCache, key_of
+from bench.data.image_file import RULES
+from bench.data.image_traits import trait_lines
 from bench.data.images import ImageSet
 from bench.data.labels import LabelMaps
 from bench.schema.data import DataConfig
 
+log = logging.getLogger(__name__)
+
 Split = Literal["train", "validation", "test"]
+
+
+class DataProblems(BenchError):
+    """Several things are wrong with a data set.
+
+    Args:
+        lines: one for each; the message is the first of them and how many there are.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = list(lines)
+        more = f" (and {len(lines) - 1} more like it: contrastbench data verify)" if len(lines) > 1 else ""
+        super().__init__(lines[0] + more)
 
 
 class DataSet(ABC):
@@ -31,10 +50,13 @@ class DataSet(ABC):
     Attributes:
         splits: those it has, in the order train, validation, test.
         streams: those it has: `("A", "B")`, `("B",)`, or the names of its domains.
+        ordered: the stream whose images the originals' loader goes through in a permutation, while it draws from the
+            others at random: its A, which is the stream B of a data set that is read from B to A.
     """
 
     splits: tuple[Split, ...]
     streams: tuple[str, ...] = ("A", "B")
+    ordered: str = "A"
 
     def __init__(self, config: DataConfig, cache: Path) -> None:
         self.config = config
@@ -98,16 +120,49 @@ class DataSet(ABC):
         """How the numbers of images differ from the published ones, one line each."""
         return []
 
+    def revisions(self) -> Mapping[str, int]:
+        """Revisions of rules by which this data set is read; they join the keys of runs."""
+        return {}
+
+    def image_files(self) -> Mapping[str, Sequence[Path]]:
+        """The image files it is read from, by the name of their folder or split; none where there are no such files."""
+        return {}
+
+    def notices(self) -> list[str]:
+        """What its folders hold that a reader may not expect, one line each."""
+        return []
+
+    def problems(self) -> list[str]:
+        """What of its folders cannot be looked at, one line each."""
+        return []
+
+    def traits(self) -> list[str]:
+        """How its image files differ from plain 8-bit RGB, from their headers: one line for each kind and folder."""
+        return [line for place, paths in self.image_files().items() for line in trait_lines(place, paths)]
+
     def fingerprint(self) -> str:
         """sha256 over the decoded pixels, names and sizes of all splits and streams in order, as 64 hex digits.
 
         Remembered in the cache under `raw_state`; `compute_fingerprint` reads the pixels.
         """
+
+        def compute() -> str:
+            digest = self.compute_fingerprint()
+            for line in self.traits():  # said once: the fingerprint is remembered
+                log.warning("data set %s: %s", self.name, line)
+            return digest
+
+        return self.remembered_fingerprint(compute)
+
+    def remembered_fingerprint(self, compute: Callable[[], str]) -> str:
+        """The fingerprint in the cache; where there is none for the files as they are, what `compute` gives is kept."""
         digest = ArrayCache(self.cache / "fingerprints").get(
-            self.cache_key("fingerprint"),
-            lambda: np.frombuffer(bytes.fromhex(self.compute_fingerprint()), dtype=np.uint8),
+            self._fingerprint_key(), lambda: np.frombuffer(bytes.fromhex(compute()), dtype=np.uint8)
         )
         return bytes(digest).hex()
+
+    def _fingerprint_key(self) -> str:
+        return self.cache_key("fingerprint", RULES)
 
     def compute_fingerprint(self) -> str:
         """The fingerprint, computed from the pixels."""
@@ -117,7 +172,7 @@ class DataSet(ABC):
                 images = self.images(split, stream)
                 for i, name in enumerate(images.names):
                     pixels = images.pixels(i)
-                    digest.update(f"{split}/{stream}/{name}/{pixels.shape}\n".encode())
+                    digest.update(f"{split}/{stream}/{name}/{pixels.shape}\n".encode("utf-8", "surrogateescape"))
                     digest.update(np.ascontiguousarray(pixels).tobytes())
         return digest.hexdigest()
 

@@ -22,7 +22,7 @@ class DomainFolderDataSet(StreamFolders):
 
     Raises:
         NotAvailable: if the data set or one of its folders is missing.
-        BenchError: if a folder holds no image, or too few to hold some out.
+        DataProblems: if folders hold no image, or too few to hold some out.
     """
 
     config: DomainFolderData

@@ -8,6 +8,7 @@ whole file instead if it changed meanwhile; a server without ranges sends the wh
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import time
@@ -25,6 +26,8 @@ from bench.data.unpack import archive_kind
 
 if TYPE_CHECKING:
     import requests
+
+log = logging.getLogger(__name__)
 
 CHUNK = 1 << 16
 MAX_REDIRECTS = 5
@@ -67,6 +70,10 @@ def download_archive(
 
     if urlsplit(url).scheme not in ("http", "https"):
         raise BenchError(f"{url}: only http and https can be downloaded; give a file you have with --from FILE")
+    if url.startswith("http://") and sha256 is None:
+        log.warning(
+            "%s: comes over plain http, and its owner publishes no checksum: nothing shows what was changed", url
+        )
     pooch.get_logger().setLevel("ERROR")  # it announces paths and unpublished hashes, which we say ourselves
     with explained(path, "--data"):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,11 +6,11 @@ Source: taesungp/contrastive-unpaired-translation b3ac297, data/image_folder.py 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.base.errors import BenchError, NotAvailable
-from bench.data.images import ImageSet
 from bench.data.labels import LabelMaps
 from bench.data.paired_folder import FileLabels
 from bench.data.sources import sources
@@ -30,7 +30,7 @@ class FolderDataSet(StreamFolders):
 
     Raises:
         NotAvailable: if the data set or one of its folders is missing.
-        BenchError: if a folder holds no image, or too few to hold some out.
+        DataProblems: if folders hold no image, or too few to hold some out.
     """
 
     config: FolderData
@@ -48,11 +48,15 @@ class FolderDataSet(StreamFolders):
         prefixes = {"train": "train", "test": test}
         folders = {(split, side): f"{prefix}{side}" for split, prefix in prefixes.items() for side in ("A", "B")}
         super().__init__(config, root, folders, config.validation, cache)
+        self.ordered = "B" if config.direction == "BtoA" else "A"
 
-    def _images(self, split: str, stream: str) -> ImageSet:
-        """The images of a split and stream, oriented by the configured direction."""
-        swapped = {"A": "B", "B": "A"}
-        return super()._images(split, swapped[stream] if self.config.direction == "BtoA" else stream)
+    def _side(self, stream: str) -> str:
+        """The folders' letter of a stream, by the configured direction."""
+        return {"A": "B", "B": "A"}[stream] if self.config.direction == "BtoA" else stream
+
+    def revisions(self) -> Mapping[str, int]:
+        """Read from B to A, which stream is drawn at random was another one before (revision 1, in no key)."""
+        return {"pairing": 2} if self.config.direction == "BtoA" else {}
 
     def labels(self, split: str) -> LabelMaps:
         """See `DataSet.labels`; only test images have any, and only where the configuration says where they are."""

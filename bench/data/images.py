@@ -1,4 +1,4 @@
-"""Sequences of named RGB images: in memory, in files, chosen, resized, fitted to others."""
+"""Sequences of named 8-bit RGB images: in memory, in files, chosen, resized, fitted to others."""
 
 from __future__ import annotations
 
@@ -9,26 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.base.errors import BenchError
+from bench.data.image_file import read_image
 from bench.data.transforms import resize
-
-
-def read_image(path: Path) -> Image.Image:
-    """Open an image file as RGB, as the originals do: `Image.convert("RGB")`.
-
-    Grey becomes three equal channels; alpha is dropped, not composited, so hidden colours of transparent pixels show.
-
-    Raises:
-        BenchError: if the file is missing, truncated or no image.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except FileNotFoundError as error:
-        raise BenchError(f"{path}: is gone; put it back or open the data set again") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).split("\n")[0].replace(f" '{path}'", "")
-        raise BenchError(f"{path}: cannot be read as an image ({reason}); replace or remove the file") from error
 
 
 def evenly_spaced(total: int, count: int | None) -> list[int]:

@@ -8,16 +8,53 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from bench.data.array_cache import ArrayCache, key_of
 
+if TYPE_CHECKING:  # `data list` must not import torch
+    from bench.plugin.config import PairedConfig
+
 log = logging.getLogger(__name__)
 
 BUDGET_BYTES = 4 << 30  # as for resized images; 2,975 Cityscapes maps with instances at 512 x 256 take 1.6 GB
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """Which numbers a method takes in label maps.
+
+    Attributes:
+        classes: it knows 0..classes-1.
+        unlabelled: whether pixels may be unknown.
+        method: whose rule it is, for messages.
+    """
+
+    classes: int
+    unlabelled: bool
+    method: str = ""
+
+    @classmethod
+    def of(cls, config: PairedConfig, method: str = "") -> LabelRule:
+        """The rule of a method's configuration."""
+        return cls(config.label_nc, config.contain_dontcare_label, method)
+
+    def problem(self, labels: np.ndarray) -> str | None:
+        """What in a label map, uint16 (H, W, 1 or 2), is against this rule; None: nothing."""
+        from bench.plugin.config import UNKNOWN
+
+        unknown = labels[..., 0] == UNKNOWN
+        highest = int(np.where(unknown, 0, labels[..., 0]).max())
+        if highest >= self.classes:
+            return f"has class {highest}, but label_nc is {self.classes}; set label_nc"
+        if unknown.any() and not self.unlabelled:
+            return "has unlabelled pixels; set contain_dontcare_label"
+        return None
 
 
 class LabelMaps(ABC):
@@ -35,6 +72,10 @@ class LabelMaps(ABC):
     @abstractmethod
     def labels(self, i: int) -> np.ndarray:
         """Map i as uint16 (H, W, channels); class 255 is unknown. Not to be written to."""
+
+    def name(self, i: int) -> str:
+        """Map i for messages: its file, where it has one."""
+        return str(i)
 
     def subset(self, indices: Sequence[int]) -> LabelMaps:
         """Some of these maps, in the order given."""

@@ -6,6 +6,7 @@ itself and not with a held-out part of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -13,9 +14,12 @@ import numpy as np
 
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.hashing import file_sha256
+from bench.base.words import shown_path
 from bench.data.dataset import DataSet, Split
+from bench.data.image_file import EXTENSIONS
+from bench.data.image_walk import walk_images
 from bench.data.images import FileImages, ImageSet
-from bench.data.stream_folders import EXTENSIONS, image_files
+from bench.data.stream_folders import file_state
 from bench.schema.data import ImageFolderData
 
 
@@ -43,14 +47,15 @@ class ImageFolderDataSet(DataSet):
         root = data_root / config.name
         if not root.is_dir():
             raise NotAvailable(f"data set {config.name} is not here; put its images under {root}")
-        files = image_files(root)
+        self._found = walk_images(root)
+        files = self._found.files
         if not files:
             raise BenchError(
-                f"{root}: holds no image ({' '.join(sorted(EXTENSIONS))}); put the data set's images there"
+                f"{shown_path(root)}: holds no image ({' '.join(sorted(EXTENSIONS))}); put the data set's images there"
             )
         if config.subset is not None and len(files) < config.subset:
             raise NotAvailable(
-                f"{root}: holds {len(files)} images, fewer than the subset of {config.subset}; add the rest"
+                f"{shown_path(root)}: holds {len(files)} images, fewer than the subset of {config.subset}; add the rest"
             )
         order = np.random.default_rng(0).permutation(len(files))
         self._files = FileImages([files[i] for i in order], [files[i].relative_to(root).as_posix() for i in order])
@@ -69,13 +74,25 @@ class ImageFolderDataSet(DataSet):
         """False: there is nothing to be aligned with."""
         return False
 
+    def image_files(self) -> dict[str, Sequence[Path]]:
+        """See `DataSet.image_files`."""
+        return {self.name: self._found.files}
+
+    def notices(self) -> list[str]:
+        """See `DataSet.notices`."""
+        return self._found.notices
+
+    def problems(self) -> list[str]:
+        """See `DataSet.problems`."""
+        return self._found.problems
+
     def raw_files(self) -> list[tuple[Path, str]]:
         """Every image file with its sha256."""
         return [(path, file_sha256(path)) for path in sorted(self._files.paths, key=str)]
 
     def raw_state(self) -> str:
         """Names, sizes and modification times of all files; a change that keeps all three is not noticed."""
-        states = zip(self._files.names, (path.stat() for path in self._files.paths), strict=True)
+        states = zip(self._files.names, (file_state(path) for path in self._files.paths), strict=True)
         return "\n".join(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)
 
     def count_deviations(self) -> list[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from bench.data.dataset import DataSet
 from bench.schema.data import DataConfig, DomainFolderData, EarthData, ImageFolderData, PairedFolderData
 
+log = logging.getLogger(__name__)
+_said: set[str] = set()
+
 
 def open_dataset(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
-    """Open a data set.
+    """Open a data set; what its folders hold that a reader may not expect is said, once.
 
     Args:
         config: which one, and how it is cut and oriented.
@@ -20,6 +24,15 @@ def open_dataset(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
         NotAvailable: if this machine lacks it; says how to get it.
         BenchError: if it is there but empty or damaged.
     """
+    dataset = _opened(config, data_root, cache)
+    for line in (*dataset.problems(), *dataset.notices()):
+        if line not in _said:
+            _said.add(line)
+            log.warning("data set %s: %s", dataset.name, line)
+    return dataset
+
+
+def _opened(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
     if isinstance(config, EarthData):
         from bench.data.earth import EarthDataSet
 

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import colorsys
 import hashlib
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.hashing import file_sha256
-from bench.data.dataset import DataSet, Split
+from bench.base.words import shown_path
+from bench.data.dataset import DataProblems, DataSet, Split
+from bench.data.image_file import read_values
 from bench.data.images import FileImages, ImageSet
 from bench.data.labels import LabelMaps
+from bench.data.stream_folders import file_state
 from bench.plugin.config import UNKNOWN
 from bench.schema.data import PairedFolderData
 
@@ -48,6 +52,10 @@ class FileLabels(LabelMaps):
     def __len__(self) -> int:
         return len(self.classes)
 
+    def name(self, i: int) -> str:
+        """Its file."""
+        return shown_path(self.classes[i])
+
     def labels(self, i: int) -> np.ndarray:
         """Map i as uint16 (H, W, channels).
 
@@ -60,7 +68,9 @@ class FileLabels(LabelMaps):
         if self.instances is not None:
             planes.append(_read(self.instances[i]))
             if planes[1].shape != planes[0].shape:
-                raise BenchError(f"{self.instances[i]}: its size differs from {self.classes[i].name}; replace it")
+                raise BenchError(
+                    f"{shown_path(self.instances[i])}: its size differs from {shown_path(self.classes[i])}; replace it"
+                )
         return np.stack(planes, axis=-1).astype(np.uint16)
 
 
@@ -111,26 +121,43 @@ class PairedFolderDataSet(DataSet):
             for kind, pattern in patterns.items()
             if pattern is not None
         }
-        for kind, files in scenes.items():
-            if unpaired := sorted(files.keys() ^ scenes["images"].keys()):
-                has, lacks = (kind, "images") if unpaired[0] in files else ("images", kind)
-                raise BenchError(
-                    f"data set {self.name}: {folder}: scene '{unpaired[0]}' is among the {has} but not among the {lacks}; "
-                    "put the missing file there or remove the other"
-                )
-        return {kind: [files[name] for name in sorted(files)] for kind, files in scenes.items()}
+        problems = [line for kind in scenes for line in self._unpaired(folder, kind, scenes[kind], scenes["images"])]
+        if problems:
+            raise DataProblems(problems)
+        return {kind: [files[name] for name in scenes["images"]] for kind, files in scenes.items()}
+
+    def _unpaired(self, folder: str, kind: str, files: dict[str, Path], images: dict[str, Path]) -> list[str]:
+        """The scenes that one kind of file has and the photographs have not, or the reverse."""
+        lines = []
+        for scene in sorted(files.keys() ^ images.keys()):
+            has, lacks = (kind, "images") if scene in files else ("images", kind)
+            lines.append(
+                f"data set {self.name}: {folder}: scene '{shown_path(Path(scene))}' is among the {has} but not among the "
+                f"{lacks}; put the missing file there or remove the other"
+            )
+        return lines
 
     def _scenes(self, pattern: str) -> dict[str, Path]:
-        """Files by the part of their name that the pattern leaves open."""
+        """Files by the part of their name that the pattern leaves open, in the order of their names.
+
+        Composed and decomposed letters (Linux, Mac) make no difference.
+        """
         suffix = pattern.rpartition("*")[2]
+        paths = sorted(self.root.glob(pattern), key=lambda path: path.name.removesuffix(suffix))
         files: dict[str, Path] = {}
-        for path in sorted(self.root.glob(pattern)):
-            other = files.setdefault(path.name.removesuffix(suffix), path)
+        twice = []
+        for path in paths:
+            other = files.setdefault(unicodedata.normalize("NFC", path.name.removesuffix(suffix)), path)
             if other != path:
-                raise BenchError(f"data set {self.name}: {path} and {other} name the same scene; rename one")
+                twice.append(
+                    f"data set {self.name}: {shown_path(other)} and {shown_path(path)} name the same scene; rename one"
+                )
+        if twice:
+            raise DataProblems(twice)
         if not files:
             raise NotAvailable(
-                f"data set {self.name} is not here: no {self.root / pattern}; put the published folders under {self.root}"
+                f"data set {self.name} is not here: no {shown_path(self.root / pattern)}; put the published folders under "
+                f"{shown_path(self.root)}"
             )
         return files
 
@@ -157,13 +184,17 @@ class PairedFolderDataSet(DataSet):
     def _paths(self) -> list[Path]:
         return [path for files in self._files.values() for paths in files.values() for path in paths]
 
+    def image_files(self) -> dict[str, Sequence[Path]]:
+        """See `DataSet.image_files`: the photographs."""
+        return {f"{self.name} {split}": files["images"] for split, files in self._files.items()}
+
     def raw_files(self) -> list[tuple[Path, str]]:
         """Every file with its sha256."""
         return [(path, file_sha256(path)) for path in self._paths()]
 
     def raw_state(self) -> str:
         """Names, sizes and modification times of all files; a change that keeps all three is not noticed."""
-        states = [(path.relative_to(self.root).as_posix(), path.stat()) for path in self._paths()]
+        states = [(path.relative_to(self.root).as_posix(), file_state(path)) for path in self._paths()]
         return "\n".join(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)
 
     def count_deviations(self) -> list[str]:
@@ -189,11 +220,9 @@ class PairedFolderDataSet(DataSet):
 
 def _read(path: Path) -> np.ndarray:
     """A single-channel image of whole numbers as int32 (H, W)."""
-    try:
-        with Image.open(path) as image:
-            values = np.asarray(image)  # palette images give their indices
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BenchError(f"{path}: cannot be read as an image ({str(error).splitlines()[0]}); replace it") from error
+    values = read_values(path)
     if values.ndim != 2 or values.dtype.kind not in "iub" or int(values.min()) < 0 or int(values.max()) > 0xFFFF:
-        raise BenchError(f"{path}: is no label map: one channel of whole numbers from 0 to 65535; replace it")
+        raise BenchError(
+            f"{shown_path(path)}: is no label map: one channel of whole numbers from 0 to 65535; replace it"
+        )
     return values.astype(np.int32)

@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import PIL
 from filelock import FileLock, Timeout
@@ -19,17 +19,17 @@ from filelock import FileLock, Timeout
 from bench import __version__
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.storage import explained, read_json, write_json
-from bench.base.streams import one_line
+from bench.base.words import shown_path
 from bench.data.cityscapes import FILTERS, convert
 from bench.data.download import download_archive
 from bench.data.folder import FolderDataSet
+from bench.data.image_file import EXTENSIONS
 from bench.data.meter import Meter
+from bench.data.prepared import RECORD, Archive, Prepared, Record, read_record
 from bench.data.sources import Source, source, sources
-from bench.data.stream_folders import EXTENSIONS
 from bench.data.unpack import Damaged, unpack
 from bench.schema.data import FolderData
 
-RECORD = "prepared.json"
 WORK = ".preparing"
 JUNK = ("._", ".DS_Store", "__MACOSX")  # what macOS puts into archives; `._x.jpg` is no image
 
@@ -42,7 +42,7 @@ def prepare(
     url: str | None = None,
     label_filter: str | None = None,
     photo_filter: str | None = None,
-) -> dict[str, Any]:
+) -> Prepared:
     """Put a data set under the data root; what is there already is left alone.
 
     Args:
@@ -53,24 +53,13 @@ def prepare(
         label_filter: cityscapes only, see bench/data/cityscapes.py; None is `nearest`.
         photo_filter: likewise.
 
-    Returns:
-        `data`, `state` (`prepared`, `here already` or `embedded`), `folder`, `counts`, `deviations`, and `record`: the
-        content of prepared.json, None if the data set was put there by hand.
-
     Raises:
         UsageError: for an unknown name, or options that do not fit the data set.
         NotAvailable: if its owner wants a login and no archive was given; says where to get it.
         BenchError: if it is not available or not what it should be; one line with the way out.
     """
     if _embedded(name):
-        return {
-            "data": name,
-            "state": "embedded",
-            "folder": None,
-            "counts": {},
-            "deviations": [],
-            "record": None,
-        }
+        return Prepared(data=name, state="embedded")
     name = name.partition("@")[0]
     entry = source(name)
     filters = _filters(name, entry, label_filter, photo_filter)
@@ -78,6 +67,9 @@ def prepare(
         raise UsageError(f"--url {url}: {name} is made from the files given with --from; leave --url out")
     if entry.url and len(archives) > 1:
         raise UsageError(f"{name} is one archive; give one file with --from")
+    for path in archives:
+        if path.exists() and not (path.is_file() or (entry.archives and path.is_dir())):
+            raise UsageError(f"{shown_path(path)}: is no file; give the path of the archive with --from")
     folder = data_root / name
     chosen_filters = {
         key: value for key, value in (("label_filter", label_filter), ("photo_filter", photo_filter)) if value
@@ -94,10 +86,10 @@ def prepare(
             if folder.exists():  # another process made it a moment ago
                 return _already_there(name, entry, folder, chosen_filters)
             if entry.url:
-                record = _from_archive(name, entry, work, archives, url or entry.url)
+                made: dict[str, Any] = {"archives": [_from_archive(name, entry, work, archives, url or entry.url)]}
             else:
-                record = _from_cityscapes(name, work, archives, filters)
-            return _finish(name, entry, work, folder, record)
+                made = _from_cityscapes(name, work, archives, filters)
+            return _finish(name, entry, work, folder, made)
     except Timeout as error:
         raise BenchError(f"data set {name}: another process is preparing it; wait for it") from error
 
@@ -125,44 +117,38 @@ def _config(name: str, entry: Source) -> FolderData:
     return FolderData(name=name, counts=entry.counts or None, validation=0)
 
 
-def _already_there(name: str, entry: Source, folder: Path, filters: dict[str, str]) -> dict[str, Any]:
+def _already_there(name: str, entry: Source, folder: Path, filters: dict[str, str]) -> Prepared:
     try:
         dataset = FolderDataSet(_config(name, entry), folder.parent, folder.parent / WORK)
     except BenchError as error:
         raise BenchError(
             f"{folder} is there already but cannot be used ({error}); move it away and run the same command again"
         ) from error
-    record = read_json(folder / RECORD)
+    record = read_record(folder / RECORD)
     for key, value in filters.items():
-        if record and record.get(key) != value:
+        if record and getattr(record, key) != value:
             raise UsageError(
-                f"{folder} was prepared with --{key.replace('_', '-')} {record.get(key)}, not {value}; move it away to "
-                "prepare it anew"
+                f"{folder} was prepared with --{key.replace('_', '-')} {getattr(record, key)}, not {value}; move it away "
+                "to prepare it anew"
             )
     return _result(name, "here already", folder, dataset, record)
 
 
 def _result(
-    name: str, state: str, folder: Path, dataset: FolderDataSet, record: dict[str, Any] | None
-) -> dict[str, Any]:
+    name: str, state: Literal["prepared", "here already"], folder: Path, dataset: FolderDataSet, record: Record | None
+) -> Prepared:
     counts = {f"{split} {s}": len(dataset.images(split, s)) for split in dataset.splits for s in dataset.streams}
-    return {
-        "data": name,
-        "state": state,
-        "folder": str(folder),
-        "counts": counts,
-        "deviations": dataset.count_deviations(),
-        "record": record,
-    }
+    deviations = dataset.count_deviations()
+    return Prepared(data=name, state=state, folder=str(folder), counts=counts, deviations=deviations, record=record)
 
 
-def _from_archive(name: str, entry: Source, work: Path, archives: Sequence[Path], url: str) -> dict[str, Any]:
+def _from_archive(name: str, entry: Source, work: Path, archives: Sequence[Path], url: str) -> Archive:
     """Fill the working folder from a downloaded or given archive."""
     given = bool(archives)
     archive = archives[0] if given else download_archive(url, work / "archive", entry.sha256, entry.max_bytes)
     try:
         described = _describe(archive, entry.sha256, url if not given else archive.name)
-        if given and entry.sha256 and not described["verified"]:
+        if given and entry.sha256 and not described.verified:
             raise BenchError(f"{archive}: its sha256 is not the published {entry.sha256}; get it from {entry.url}")
         staging = work / name
         with explained(staging, "--data"):
@@ -188,7 +174,7 @@ def _from_archive(name: str, entry: Source, work: Path, archives: Sequence[Path]
         raise BenchError(
             f"{archive}: holds no images in {', '.join(entry.folders[missing[0]])}; is it the archive of {name}?"
         )
-    return {"archives": [described]}
+    return described
 
 
 def _place(path: PurePosixPath, name: str, entry: Source, archive: Path) -> PurePosixPath | None:
@@ -205,7 +191,7 @@ def _place(path: PurePosixPath, name: str, entry: Source, archive: Path) -> Pure
     return None
 
 
-def _describe(archive: Path, published: str | None, origin: str) -> dict[str, Any]:
+def _describe(archive: Path, published: str | None, origin: str) -> Archive:
     """Size and sha256 of an archive, and whether it has the sha256 that its owner publishes."""
     digest = hashlib.sha256()
     try:
@@ -217,13 +203,8 @@ def _describe(archive: Path, published: str | None, origin: str) -> dict[str, An
     except OSError as error:
         raise BenchError(f"{archive}: cannot be read ({error.strerror}); give the path of the archive") from error
     sha256 = digest.hexdigest()
-    return {
-        "from": origin,
-        "bytes": size,
-        "sha256": sha256,
-        "published_sha256": published,
-        "verified": sha256 == published,
-    }
+    found = {"from": origin, "bytes": size, "sha256": sha256, "published_sha256": published}
+    return Archive.model_validate({**found, "verified": sha256 == published})
 
 
 def _login_instructions(name: str, entry: Source) -> str:
@@ -252,43 +233,13 @@ def _from_cityscapes(name: str, work: Path, archives: Sequence[Path], filters: d
     return {"archives": described, **filters, "pillow": PIL.__version__}
 
 
-def _finish(name: str, entry: Source, work: Path, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+def _finish(name: str, entry: Source, work: Path, folder: Path, made: dict[str, Any]) -> Prepared:
     """Count, write the record, rename the working folder to its place and remove the download."""
     staging = work / name
     dataset = FolderDataSet(_config(name, entry), work, work)
-    about = {"data": name, "owner": entry.owner, "licence": entry.licence, "contrastbench": __version__}
-    record = {**about, **record}
-    write_json(staging / RECORD, record)
+    record = Record(data=name, owner=entry.owner, licence=entry.licence, contrastbench=__version__, **made)
+    write_json(staging / RECORD, record.model_dump(mode="json", by_alias=True))
     with explained(folder, "--data"):
         staging.rename(folder)
     shutil.rmtree(work, ignore_errors=True)
     return _result(name, "prepared", folder, dataset, record)
-
-
-def print_prepared(result: dict[str, Any]) -> None:
-    """Show what `prepare` returned to people."""
-    from bench.schema.protocol import protocol_names
-
-    name = result["data"]
-    if result["state"] == "embedded":
-        print(f"{name}: embedded, there is nothing to prepare")
-        return
-    print(f"{name}: {result['state']}")
-    print(f"  folder    {one_line(str(result['folder']))}")
-    print(f"  images    {', '.join(f'{place} {count}' for place, count in result['counts'].items())}")
-    for line in result["deviations"]:
-        print(f"  deviation {line}")
-    record = result["record"]
-    if record is None:
-        print(f"  origin    not known: it has no {RECORD}, so it was put there by hand")
-    else:
-        for archive in record["archives"]:
-            checked = "as published" if archive["verified"] else "not verified: its owner publishes no checksum"
-            print(f"  archive   {archive['from']}, {archive['bytes'] / 1e6:.1f} MB")
-            print(f"  sha256    {archive['sha256']}, {checked}")
-        if "label_filter" in record:
-            print(f"  resized   label maps {record['label_filter']}, photographs {record['photo_filter']}")
-        print(f"  owner     {record['owner']}")
-        print(f"  licence   {record['licence']}")
-    if name in protocol_names():
-        print(f"check the pixels: contrastbench data verify {name}")

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.base.errors import BenchError, NotAvailable
 from bench.base.hashing import file_sha256
-from bench.data.dataset import DataSet, Split
+from bench.base.words import shown_path
+from bench.data.dataset import DataProblems, DataSet, Split
+from bench.data.image_file import EXTENSIONS
+from bench.data.image_walk import ImageFolder, walk_images
 from bench.data.images import FileImages, ImageSet, Subset
 from bench.schema.data import DataConfig
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff"})
-
-
-def image_files(folder: Path) -> list[Path]:
-    """Every image file below a folder, links followed, extensions in either case, sorted by path as text."""
-    paths = [
-        Path(parent) / file
-        for parent, _, files in os.walk(folder, followlinks=True)
-        for file in files
-        if Path(file).suffix.lower() in EXTENSIONS
-    ]
-    return sorted(paths, key=str)
+ODD_SHARE = 0.2  # of a training folder, held out for validation, above which it is said to be a large one
 
 
 class StreamFolders(DataSet):
@@ -41,7 +33,7 @@ class StreamFolders(DataSet):
 
     Raises:
         NotAvailable: if a folder is missing.
-        BenchError: if a folder holds no image, or too few to hold some out.
+        DataProblems: if folders hold no image, or too few to hold some out.
     """
 
     def __init__(
@@ -51,28 +43,59 @@ class StreamFolders(DataSet):
         self.root = root
         self._folders = dict(folders)
         self._validation = validation
-        self.files = {place: self._read_folder(root / folder) for place, folder in folders.items()}
+        if missing := [shown_path(root / folder) for folder in folders.values() if not (root / folder).is_dir()]:
+            be = "is" if len(missing) == 1 else "are"
+            raise NotAvailable(
+                f"data set {self.name} is incomplete: {', '.join(missing)} {be} missing; put its images there"
+            )
+        self._found = {place: walk_images(root / folder) for place, folder in folders.items()}
+        if empty := [line for place, found in self._found.items() for line in self._too_few(place, found)]:
+            raise DataProblems(empty)
+        self.files = {
+            place: FileImages(
+                found.files, [file.relative_to(root / self._folders[place]).as_posix() for file in found.files]
+            )
+            for place, found in self._found.items()
+        }
         self.splits: tuple[Split, ...] = ("train", "validation", "test") if validation else ("train", "test")
-        for (split, stream), images in self.files.items():
-            if split == "train" and validation >= len(images):
-                raise BenchError(
-                    f"data set {self.name}: validation: {validation} leaves nothing of the {len(images)} images in "
-                    f"{self._folders[split, stream]}; hold out fewer"
-                )
 
-    def _read_folder(self, folder: Path) -> FileImages:
-        if not folder.is_dir():
-            raise NotAvailable(f"data set {self.name} is incomplete: {folder} is missing; put its images there")
-        files = image_files(folder)
-        if not files:
+    def _too_few(self, place: tuple[str, str], found: ImageFolder) -> list[str]:
+        folder, count = self._folders[place], len(found.files)
+        if not count:
             known = " ".join(sorted(EXTENSIONS))
-            raise BenchError(f"{folder}: holds no image ({known}); put the data set's images there")
-        return FileImages(files, [file.relative_to(folder).as_posix() for file in files])
+            return [f"{shown_path(self.root / folder)}: holds no image ({known}); put the data set's images there"]
+        if place[0] == "train" and self._validation >= count:
+            return [
+                f"data set {self.name}: validation: {self._validation} leaves nothing of the {count} images in {folder}; "
+                "hold out fewer"
+            ]
+        return []
+
+    def image_files(self) -> dict[str, Sequence[Path]]:
+        """See `DataSet.image_files`."""
+        return {f"{self.name}/{self._folders[place]}": images.paths for place, images in self.files.items()}
+
+    def notices(self) -> list[str]:
+        """See `DataSet.notices`."""
+        return [
+            f"{split} {stream}: {line}"
+            for split in ("train", "test")
+            for stream in self.streams
+            for line in self._found[split, self._side(stream)].notices
+        ]
+
+    def problems(self) -> list[str]:
+        """See `DataSet.problems`."""
+        return [line for found in self._found.values() for line in found.problems]
+
+    def _side(self, stream: str) -> str:
+        """Under which name `files` has a stream."""
+        return stream
 
     def _images(self, split: str, stream: str) -> ImageSet:
         if split == "test":
-            return self.files["test", stream]
-        images = self.files["train", stream]
+            return self.files["test", self._side(stream)]
+        images = self.files["train", self._side(stream)]
         if not self._validation:
             return images
         kept = len(images) - self._validation
@@ -91,7 +114,7 @@ class StreamFolders(DataSet):
         lines = []
         for (split, stream), images in self.files.items():
             for path, name in zip(images.paths, images.names, strict=True):
-                state = _stat(path)
+                state = file_state(path)
                 lines.append(f"{split}{stream}/{name} {state.st_size} {state.st_mtime_ns}")
         return "\n".join(lines)
 
@@ -108,13 +131,30 @@ class StreamFolders(DataSet):
         ]
         if self._validation:
             deviations.append(f"the last {self._validation} images of each training folder are held out for validation")
+            shares = {
+                self._folders[place]: (self._validation / len(images), len(images))
+                for place, images in self.files.items()
+                if place[0] == "train"
+            }
+            deviations += [
+                f"validation holds out {self._validation} of the {total} images in {self.name}/{folder} ({share:.0%}, more "
+                f"than {ODD_SHARE:.0%})"
+                for folder, (share, total) in shares.items()
+                if share > ODD_SHARE
+            ]
         return deviations
 
 
-def _stat(path: Path) -> os.stat_result:
+def file_state(path: Path) -> os.stat_result:
+    """What the file system says of a file.
+
+    Raises:
+        BenchError: if that is nothing; the file is gone, or a link that leads nowhere.
+    """
     try:
         return path.stat()
     except OSError as error:
         raise BenchError(
-            f"{path}: cannot be read ({error.strerror}); put it back or open the data set again"
+            f"{shown_path(path)}: cannot be read ({error.strerror}); put it back or remove it; contrastbench data verify "
+            "lists all such files"
         ) from error

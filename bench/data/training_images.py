@@ -96,11 +96,12 @@ class TrainingImages(TrainingBatches):
     """The training batches of one run, as CUT's code base makes them.
 
     An item is one image of each stream. With L = max(|A|, |B|), a pass is a random permutation of 0..L-1; the item at
-    entry k takes image k mod |A| of the first stream and, of every other stream, an image drawn uniformly with
-    replacement. Resize, crop and flip are drawn for each stream on its own.
+    entry k takes image k mod |A| of the data set's ordered stream and, of every other stream, an image drawn uniformly
+    with replacement. The ordered stream is that of folder A, also where the model swaps the two (direction BtoA):
+    the loader does not know the direction. Resize, crop and flip are drawn for each stream on its own.
 
     If `images_per_epoch` is None an epoch is one pass, cut off to whole batches. Otherwise an epoch is that many items,
-    cut off to whole batches, and passes run on across epochs, so that every image of the first stream is visited
+    cut off to whole batches, and passes run on across epochs, so that every image of the ordered stream is visited
     however short the epochs are.
 
     A stream `B.NAME` holds more images of B, drawn independently of the stream B.
@@ -133,6 +134,7 @@ class TrainingImages(TrainingBatches):
         self._read: Callable[[str, int], Callable[[int], np.ndarray]] = lru_cache(maxsize=None)(
             lambda stream, size: resized_images(dataset, "train", domains[stream], size, cache)
         )
+        self._ordered = dataset.ordered if dataset.ordered in self._sizes else next(iter(self._sizes))
         longest = max(self._sizes.values())
         super().__init__(config, draws, longest, device)
         self._permuted = longest
@@ -153,9 +155,12 @@ class TrainingImages(TrainingBatches):
         batch = self.config.batch_size
         items = range(draws.step * batch, (draws.step + 1) * batch)
         entries = np.array([self._order(item // self._pass_length)[item % self._pass_length] for item in items])
-        first, *others = self._sizes
-        drawn = {s: draws.stream(f"data.{s}").integers(self._sizes[s], size=batch) for s in others}
-        return {first: entries % self._sizes[first], **drawn}
+        return {
+            stream: entries % size
+            if stream == self._ordered
+            else draws.stream(f"data.{stream}").integers(size, size=batch)
+            for stream, size in self._sizes.items()
+        }
 
     def _draw_order(self, number: int) -> np.ndarray:
         """The permutation of a pass."""

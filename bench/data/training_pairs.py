@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
-from bench.data.labels import resized_labels
+from bench.data.labels import LabelRule, resized_labels
 from bench.data.resized_cache import resized_images
 from bench.data.training_images import TrainingImages
 from bench.data.transforms import to_tensor
@@ -44,11 +44,8 @@ def condition(labels: np.ndarray, config: PairedConfig, where: str) -> Tensor:
         raise BenchError(f"{where}: has no instance numbers; set no_instance")
     planes = labels[..., :channels].astype(np.float32)
     unknown = labels[..., 0] == UNKNOWN
-    highest = int(np.where(unknown, 0, labels[..., 0]).max())
-    if highest >= config.label_nc:
-        raise BenchError(f"{where}: has class {highest}, but label_nc is {config.label_nc}; set label_nc")
-    if unknown.any() and not config.contain_dontcare_label:
-        raise BenchError(f"{where}: has unlabelled pixels; set contain_dontcare_label")
+    if problem := LabelRule.of(config).problem(labels):
+        raise BenchError(f"{where}: {problem}")
     planes[..., 0][unknown] = config.label_nc
     return torch.from_numpy(np.ascontiguousarray(planes.transpose(2, 0, 1)))
 

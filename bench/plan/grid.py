@@ -138,7 +138,7 @@ class Grid:
         spec = RunSpec(
             method=resolution.reference,
             label=label,
-            revisions=resolution.revisions(),
+            revisions={**resolution.revisions(), **dataset.revisions()},
             config=resolution.values,
             data=resolution.ran.data,
             fingerprint=dataset.fingerprint(),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from io import StringIO
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.base.errors import UsageError, unknown_name
+from bench.base.errors import BenchError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +27,8 @@ PAPERS = {
     "dual_contrastive_attention_gan_iccv2021_supp": "Yu et al. 2021, supplement",
 }
 SECOND_HAND = "second-hand"
+COLUMNS = ("paper", "table", "row", "value", "higher_is_better", "note")  # that every file has
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
 class Printed(NamedTuple):
@@ -41,14 +47,49 @@ def published_files() -> list[str]:
     )
 
 
+def _rows(file: str) -> list[dict[str, str]]:
+    """The rows of a file as text.
+
+    Raises:
+        BenchError: naming the file and the line that holds something else than it should.
+    """
+    try:
+        text = files("results").joinpath("published", file).read_text(encoding="utf-8")
+        reader = csv.DictReader(StringIO(text, newline=""), strict=True)
+        rows = []
+        for row in reader:
+            if problem := _problem(row):
+                raise BenchError(f"{file}, line {reader.line_num}: {problem}; correct it")
+            rows.append(row)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise BenchError(f"{file}: is no table of printed numbers: {error}; correct it") from error
+    if not rows:
+        raise BenchError(f"{file}: holds no printed number; fill it or remove it")
+    return rows
+
+
+def _problem(row: Mapping[str, str]) -> str | None:
+    """What is wrong with a row; None: nothing."""
+    if missing := [name for name in COLUMNS if row.get(name) is None]:
+        return f"lacks the column {missing[0]}"
+    if None in row:  # where csv puts what is left over
+        return "has more cells than the file has columns"
+    if (value := row["value"]) and not (_NUMBER.fullmatch(value) and isfinite(float(value))):
+        return f"value '{value}' is no finite number"
+    if not str(row["row"]).isdecimal():
+        return f"row '{row['row']}' is no number"
+    if row["higher_is_better"] not in ("true", "false", ""):
+        return f"higher_is_better '{row['higher_is_better']}' is none of true, false and empty"
+    return None
+
+
 @cache
 def _read(file: str) -> pd.DataFrame:
     import pandas as pd
 
     if file not in (known := published_files()):
         raise unknown_name("file of printed numbers", file, known)
-    with files("results").joinpath("published", file).open(encoding="utf-8") as stream:
-        frame = pd.read_csv(stream, dtype=str, keep_default_na=False)
+    frame = pd.DataFrame(_rows(file), dtype=str)
     frame["text"] = frame["value"]
     frame["value"] = pd.to_numeric(frame["value"])  # an empty cell becomes NaN
     frame["row"] = frame["row"].astype(int)

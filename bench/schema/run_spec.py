@@ -21,7 +21,7 @@ from bench.base.sealed import Damaged, read_sealed, sealed, validated
 from bench.base.storage import explained, read_object, write_json
 from bench.base.validation import Strict
 from bench.schema.cell import Checkpoint
-from bench.schema.data import DataConfig
+from bench.schema.data import DataConfig, FolderData
 from bench.schema.protocol import MetricUse
 
 FORMAT: Literal[3] = 3  # of spec.json: raised when an older version could not read it
@@ -187,6 +187,16 @@ class RunSpec(Strict):
                 plans[place] = plans[place].with_metrics_of(plan)
         asked_by = self.asked_by + [name for name in other.asked_by if name not in self.asked_by]
         return self.model_copy(update={"evaluation": plans[0], "others": plans[1:], "asked_by": asked_by})
+
+    @property
+    def superseded(self) -> str:
+        """Why this run is not asked for any more, though its method and data are; empty if nothing is known."""
+        if isinstance(self.data, FolderData) and self.data.direction == "BtoA" and "pairing" not in self.revisions:
+            return (
+                "by an earlier pairing rule, which went through the other folder in order (direction BtoA); the command "
+                "that asked for it trains it anew"
+            )
+        return ""
 
     def with_file(self, sha256: str, path: Path) -> RunSpec:
         """This run, for a place where the user's file of that content is `path`; its key stays."""

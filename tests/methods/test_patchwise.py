@@ -15,10 +15,12 @@ from bench.checks.conformance import trained_by
 from bench.checks.conformance.subject import Subject
 from bench.plugin.discovery import plugins
 from bench.plugin.loss import LossContext, Pair
+from bench.plugin.named import name_file
 from methods.cut import CUT
 from methods.fastcut import FastCUT
 
 DUMMIES = Path(__file__).parent / "dummy_losses.py"
+name_file(f"{DUMMIES}:Adversarial")
 
 
 class CountingDraws(Draws):

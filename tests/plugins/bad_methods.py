@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+import toy
 from pydantic import ConfigDict
 from torch import Tensor, nn
 
 from bench.base.randomness import Draws
-from bench.plugin.discovery import load_method
 from bench.plugin.method import StepContext
 
-Toy: Any = load_method(f"{Path(__file__).with_name('toy.py')}:Toy")
 
-
-class Good(Toy):
+class Good(toy.Toy):
     name = "good"
     task = "unpaired_translation"
     citation = "nobody"
@@ -37,7 +34,7 @@ class WrongTask(Good):
 
 
 class OpenConfig(Good):
-    class Config(Toy.Config):
+    class Config(toy.Toy.Config):
         model_config = ConfigDict(extra="allow")
 
 

@@ -51,17 +51,17 @@ def data_findings(home: Path, data_root: Path) -> Iterator[Finding]:
 
     with tempfile.TemporaryDirectory() as temporary:
         rows = data_rows(home / "cache" if home.is_dir() else Path(temporary), data_root)
-    named = {row["name"]: row for row in rows}
-    sound = [name for name, row in named.items() if row["state"] == "present" and not row["deviations"]]
+    named = {row.name: row for row in rows}
+    sound = [name for name, row in named.items() if row.state == "present" and not row.deviations]
     if sound:
         yield Finding("data", "here and complete", "ok", ", ".join(sound))
-    absent = [name for name, row in named.items() if row["state"] == "not here"]
+    absent = [name for name, row in named.items() if row.state == "not here"]
     if absent:
         yield Finding("data", "not here", "none", f"{', '.join(absent)}; how to get them: contrastbench data list")
     for name, row in named.items():
-        if row["state"] == "damaged":
-            yield Finding("data", name, "FAIL", row["message"])
+        if row.state == "damaged":
+            yield Finding("data", name, "FAIL", row.message)
         elif name not in (*sound, *absent):
-            more = len(row["deviations"]) - 1
+            more = len(row.deviations) - 1
             others = f" and {more} more (contrastbench data list)" if more else ""
-            yield Finding("data", name, "note", f"deviation: {row['deviations'][0]}{others}")
+            yield Finding("data", name, "note", f"deviation: {row.deviations[0]}{others}")

@@ -21,6 +21,7 @@ from typing import Any
 
 from bench.base.device import cards, require
 from bench.base.home import Home, RunFolder
+from bench.base.threads import ONE_THREAD
 from bench.ledger.folders import is_owned, read_error, run_state
 from bench.plugin.named import named_files
 from bench.run.executors.executor import Executor, Outcome
@@ -32,8 +33,6 @@ ORPHANED = 255  # what multiprocessing tells of a run whose server was killed
 ORPHANED_TRIES = 3
 STOP_SECONDS = 60.0  # a stopped run saves its state after its current step; at 256 px on a CPU one step takes 15 s
 
-# The number of threads changes bits. torch is told each run's own number; what else computes (numpy, in scores) has one.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # without it Python looks for `bench` in the working directory first, where a user may have a folder of that name
 _OWN_PACKAGES = {"PYTHONSAFEPATH": "1"}
 # whoever asks the server's torch for cards must not wake the driver there: a fork of that process could not use it
@@ -191,7 +190,7 @@ def _start_server() -> None:
     on_main_thread = threading.current_thread() is threading.main_thread()  # only that one may change handlers
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if on_main_thread else None
     try:
-        with _environment(dict.fromkeys(_THREAD_VARIABLES, "1") | _OWN_PACKAGES | _SLEEPING_DRIVER):
+        with _environment(ONE_THREAD | _OWN_PACKAGES | _SLEEPING_DRIVER):
             forkserver.ensure_running()
     finally:
         if on_main_thread:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import socket
 from pathlib import Path
 
 import pytest

@@ -143,10 +143,9 @@ def test_what_fails_ends_with_status_1(cli, toys):
     assert err.endswith("fails on import: RuntimeError: this plugin is broken; mend it or leave it out\n")
     for file in (toys.home.datasets / "toys" / "testA").iterdir():
         file.unlink()
-    status, _, err = cli("data", "verify", str(toys.protocol_file), "--data", str(toys.home.datasets))
-    assert status == 1
-    assert "testA: holds no image" in err
-    assert len(err.splitlines()) == 1
+    status, out, err = cli("data", "verify", str(toys.protocol_file), "--data", str(toys.home.datasets))
+    assert (status, err) == (1, "")
+    assert "testA: holds no image" in out
 
 
 def test_damaged_images_are_all_named(cli, toys):
@@ -156,7 +155,7 @@ def test_damaged_images_are_all_named(cli, toys):
     status, out, err = cli("data", "verify", str(toys.protocol_file), "--data", str(toys.home.datasets), "--json")
     assert (status, err) == (1, "")
     problems = json.loads(out)["problems"]
-    assert [problem.split(":")[0] for problem in problems] == [str(name) for name in names]
+    assert [Path(problem.split(":")[0]).absolute() for problem in problems] == names
 
 
 def test_debug_shows_where_an_error_comes_from(cli):

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
@@ -214,3 +216,63 @@ def test_which_network_is_meant():
     assert generator_of(two) is two.netG_A
     with pytest.raises(UsageError, match="method holder has no netG"):
         generator_of(none)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda state: {"netG": state, "epoch": torch.tensor(5)},
+        lambda state: {"model": state},
+        lambda state: {"model_state_dict": state, "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}}},
+        lambda state: {"epoch": 5, "nets": {"params": state}},
+        lambda state: {"netG_A": state, "netG_B": {key: value + 1 for key, value in state.items()}},
+    ],
+    ids=["beside a tensor", "model", "beside an optimiser", "deep", "two generators"],
+)
+def test_the_fitting_network_is_found_under_any_key(tmp_path, form):
+    state, path = Official(True).state_dict(), tmp_path / "w.pth"
+    torch.save(form(state), path)
+    network = ours()
+    load_official(network, path, "cut")
+    assert torch.equal(network.model[1].weight, state["model.1.weight"])
+
+
+def test_several_networks_that_fit_are_named(tmp_path):
+    state, path = Official(True).state_dict(), tmp_path / "w.pth"
+    torch.save({"params": state, "params_ema": state}, path)
+    with pytest.raises(UsageError, match=r"several networks that fit \(params, params_ema\); save the one"):
+        load_official(ours(), path, "cut")
+
+
+def test_the_settings_that_would_fit_are_named(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save(Official(True, ngf=6, blocks=3).state_dict(), path)
+    with pytest.raises(UsageError, match=r"settings \(--set n_blocks=3 --set ngf=6\)"):
+        load_official(ours(), path, "cut")
+
+
+def test_integer_weights_are_refused(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save({key: (value * 100).to(torch.int8) for key, value in Official(True).state_dict().items()}, path)
+    with pytest.raises(UsageError, match=r"weights are of torch\.int8, of which nothing here says the scale"):
+        load_official(ours(), path, "cut")
+
+
+SMALL = Official(True, ngf=1, blocks=1).state_dict()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1), cut=st.integers(0, 40), new=st.binary(max_size=8), zipped=st.booleans())
+def test_damaged_checkpoints_are_said_in_one_line(tmp_path, place, cut, new, zipped):
+    path = tmp_path / "w.pth"
+    torch.save(SMALL, path, _use_new_zipfile_serialization=zipped)
+    content = bytearray(path.read_bytes())
+    start = int(place * len(content))
+    content[start : start + cut] = new
+    path.write_bytes(content)
+    said = ""
+    try:
+        load_official(ours(ngf=1, blocks=1), path, "cut")
+    except BenchError as error:
+        said = str(error)
+    assert "\n" not in said

@@ -7,9 +7,11 @@ from PIL import Image
 from rich.console import Console
 
 from bench.base.errors import UsageError
-from bench.commands.score import print_scored, published_scores, score_images, score_weights
+from bench.commands.score import score_images, score_weights
+from bench.commands.scored import Subject, print_scored, published_scores
 from bench.data.transforms import quantise, test_transform
 from bench.schema.protocol import load_protocol
+from bench.schema.run_spec import code_hash
 from methods.networks.resnet_generator import ResnetGenerator
 
 SMALL = {"ngf": 4, "ndf": 4, "n_blocks": 1, "netF_nc": 8, "load_size": 16, "crop_size": 16}
@@ -91,3 +93,63 @@ def test_published_numbers_stand_apart(toys, capsys):
     apart = next(i for i, line in enumerate(lines) if line.startswith("published by the papers"))
     assert any("45.5" in line for line in lines[apart:])
     assert not any("45.5" in line for line in lines[:apart])
+
+
+def test_equal_pixels_of_another_format_have_a_record_of_their_own(toys, tmp_path):
+    toys.edit(
+        scales={"smoke": {"why": "tests"}, "paper": {"why": "tests", "overrides": {"load_size": 20, "crop_size": 20}}}
+    )
+    for kind in ("png", "bmp"):
+        (tmp_path / kind).mkdir()
+        for i in range(3):
+            with Image.open(toys.home.datasets / "toys" / "testB" / f"00{i}.png") as image:
+                image.save(tmp_path / kind / f"00{i}.{kind}")
+    first = score_images(toys.protocol, tmp_path / "png", toys.home)
+    other = score_images(toys.protocol, tmp_path / "bmp", toys.home)
+    assert first.sha256 == other.sha256
+    assert (first.comparability, other.comparability) == ("as published", "deviating")
+    stored = {path.parent.name: json.loads(path.read_text()) for path in toys.home.root.glob("scored/*/result.json")}
+    assert {key: record["comparability"] for key, record in stored.items()} == {
+        first.key: "as published", other.key: "deviating",
+    }  # fmt: skip
+
+
+def test_the_record_says_what_computed_it_and_threads_are_pinned(toys):
+    torch.set_num_threads(2)
+    found = score_images(toys.protocol, toys.home.datasets / "toys" / "testB", toys.home)
+    assert torch.get_num_threads() == found.threads == 1
+    assert (found.code, found.versions["torch"]) == (code_hash(), torch.__version__)
+    assert found.scores[0].threads == 1
+
+
+def subject(**changes):
+    values = {"protocol": "p", "fingerprint": "f", "content": "c", "deviations": [], "metrics": [], "segmenter": "",
+              "device": "cpu", "threads": 1}  # fmt: skip
+    return Subject(**values | changes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"protocol": "q"}, {"fingerprint": "g"}, {"content": "d"}, {"deviations": ["x"]}, {"matched": {"": [0]}},
+     {"metrics": [{"metric": "FID", "revision": 2}]}, {"segmenter": "drn-1"}, {"device": "cuda"}, {"threads": 2},
+     {"config": {"ngf": 1}}, {"method": {"name": "cut"}}, {"rules": 0}],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_the_key_holds_everything_that_the_verdict_depends_on(change):
+    assert subject(**change).key != subject().key
+
+
+def test_inputs_of_one_colour_are_warned_of_and_older_translations_made_anew(toys, tmp_path):
+    toys.edit(recipe="horse2zebra")
+    Image.new("RGB", (20, 20), "white").save(toys.home.datasets / "toys" / "testA" / "001.png")
+    weights = tmp_path / "latest_net_G.pth"
+    torch.manual_seed(0)
+    torch.save(ResnetGenerator(ngf=4, n_blocks=1).state_dict(), weights)
+    made = []
+    ask = (toys.protocol, "cut", weights, SMALL, toys.home, lambda done, total: made.append(done))
+    found = score_weights(*ask)
+    assert "1 inputs are of one colour (001.png): instance norm enlarges rounding" in found.notices[0]
+    folder = toys.home.root / "scored" / found.key
+    (folder / "images" / "000.png").write_bytes(b"of other code")
+    (folder / "made_by.json").write_text("{}")
+    assert score_weights(*ask).scores[0].value == found.scores[0].value

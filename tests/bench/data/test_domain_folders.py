@@ -46,6 +46,8 @@ def test_held_out_images_and_other_counts_are_deviations(make_folders: Make) -> 
         "animals/train/dog holds 4 images, published 5153",
         "animals/val/dog holds 1 images, published 500",
         "the last 1 images of each training folder are held out for validation",
+        "validation holds out 1 of the 3 images in animals/train/cat (33%, more than 20%)",
+        "validation holds out 1 of the 4 images in animals/train/dog (25%, more than 20%)",
     ]
 
 

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 from PIL import Image
 
 from bench.base.errors import BenchError, NotAvailable
-from bench.data.dataset import DataSet
+from bench.data.dataset import DataProblems, DataSet
 from bench.data.opening import open_dataset
 from bench.schema.data import FolderData
 
@@ -150,3 +151,65 @@ def test_label_maps_go_to_test_images_by_number(make_folders: Make, tmp_path: Pa
     (root / "official" / "city_000099_labelIds.png").write_bytes(b"")
     with pytest.raises(BenchError, match="not numbered like the 13 label maps"):
         open_toys(root, test_labels="official/*_labelIds.png").labels("test")
+
+
+def test_only_data_read_from_b_to_a_has_a_pairing_rule_in_its_keys(make_folders: Make) -> None:
+    root = make_folders()
+    assert (open_toys(root).ordered, open_toys(root).revisions()) == ("A", {})
+    backward = open_toys(root, direction="BtoA")
+    assert (backward.ordered, backward.revisions()) == ("B", {"pairing": 2})
+
+
+def test_a_large_held_out_share_is_said(make_folders: Make) -> None:
+    deviations = open_toys(make_folders(), validation=2).count_deviations()
+    assert deviations[1:] == [
+        "validation holds out 2 of the 5 images in toys/trainA (40%, more than 20%)",
+        "validation holds out 2 of the 7 images in toys/trainB (29%, more than 20%)",
+    ]
+
+
+def test_all_missing_and_all_empty_folders_are_named(make_folders: Make) -> None:
+    root = make_folders(trainA=1, trainB=1)
+    with pytest.raises(NotAvailable, match=r"testA, .*testB are missing"):
+        open_toys(root)
+    for side in "AB":
+        (root / "toys" / f"test{side}").mkdir()
+    with pytest.raises(DataProblems) as caught:
+        open_toys(root)
+    assert len(caught.value.lines) == 2
+    assert "(and 1 more like it: contrastbench data verify)" in str(caught.value)
+
+
+def test_what_the_folders_hold_besides_is_said_once(make_folders: Make, caplog: pytest.LogCaptureFixture) -> None:
+    root = make_folders()
+    (root / "toys" / "testB" / "@eaDir").mkdir()
+    Image.new("RGB", (4, 4)).save(root / "toys" / "testB" / "@eaDir" / "x.png")
+    for _ in range(2):
+        dataset = open_toys(root)
+    assert len(dataset.images("test", "B")) == 4
+    assert [record.getMessage() for record in caplog.records] == [f"data set toys: {dataset.notices()[0]}"]
+    assert dataset.notices()[0].startswith("test B: ")
+    assert open_toys(root, direction="BtoA").notices()[0].startswith("test A: ")
+
+
+def test_rotations_are_said_when_the_pixels_are_first_read(
+    make_folders: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = make_folders()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (4, 4)).save(root / "toys" / "trainA" / "turned.jpg", exif=exif)
+    for _ in range(2):
+        open_toys(root).fingerprint()
+    [said] = [record.getMessage() for record in caplog.records]
+    assert "toys/trainA: 1 of 6 images note a rotation (EXIF), which is not applied" in said
+
+
+def test_names_that_are_no_text_end_nothing(make_folders: Make) -> None:
+    root = make_folders()
+    path = root / "toys" / "trainA" / os.fsdecode(b"\xff.png")
+    try:
+        Image.new("RGB", (4, 4)).save(path)
+    except OSError:
+        pytest.skip("this file system takes text only")
+    assert len(open_toys(root).fingerprint()) == 64

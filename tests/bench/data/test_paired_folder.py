@@ -107,3 +107,13 @@ def test_label_maps_of_other_sizes_are_refused(root):
     Image.fromarray(np.zeros((5, 8), np.uint8)).save(root / "cities/fine/train/x/a_1_ids.png")
     with pytest.raises(BenchError, match="size differs"):
         opened(root).labels("train").labels(0)
+
+
+def test_scenes_named_by_a_mac_are_those_named_by_linux(tmp_path: Path) -> None:
+    for kind, name in (("photo", "caf\u00e9"), ("label", "cafe\u0301")):
+        for split in ("train", "val"):
+            (tmp_path / "city" / kind / split).mkdir(parents=True)
+            Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "city" / kind / split / f"{name}.png")
+    config = PairedFolderData(name="city", images="photo/{split}/*.png", labels="label/{split}/*.png")
+    dataset = open_dataset(config, tmp_path, tmp_path / "cache")
+    assert len(dataset.images("train", "B")) == len(dataset.labels("train")) == 1

@@ -15,7 +15,8 @@ from PIL import Image
 
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.data import prepare as prepare_module
-from bench.data.prepare import prepare, print_prepared
+from bench.data.prepare import prepare
+from bench.data.prepared import print_prepared
 from bench.data.sources import Source, sources
 
 COUNTS = {"trainA": 4, "trainB": 3, "testA": 2, "testB": 2}
@@ -72,13 +73,13 @@ def test_from_a_file(top: str, root: Path, tmp_path: Path) -> None:
     ]
     archive = write_zip(tmp_path / "h2z.zip", names(top) + junk)
     found = prepare("horse2zebra", root, archives=[archive])
-    assert found["state"] == "prepared"
-    assert found["counts"] == {"train A": 4, "train B": 3, "test A": 2, "test B": 2}
-    assert found["deviations"][0] == "horse2zebra/trainA holds 4 images, published 1067"
+    assert found.state == "prepared"
+    assert found.counts == {"train A": 4, "train B": 3, "test A": 2, "test B": 2}
+    assert found.deviations[0] == "horse2zebra/trainA holds 4 images, published 1067"
     assert images(root / "horse2zebra") == sorted(names(""))
     assert archive.is_file()
     record = json.loads((root / "horse2zebra" / "prepared.json").read_text())
-    assert record == found["record"]
+    assert record == found.record.model_dump(by_alias=True)
     (described,) = record["archives"]
     assert (described["from"], described["bytes"]) == ("h2z.zip", archive.stat().st_size)
     assert (described["published_sha256"], described["verified"]) == (None, False)
@@ -89,13 +90,13 @@ def test_once_prepared_nothing_is_done(root: Path, tmp_path: Path) -> None:
     first = prepare("horse2zebra", root, archives=[archive])
     archive.unlink()
     again = prepare("horse2zebra@1", root)
-    assert again == first | {"state": "here already"}
+    assert again == first.model_copy(update={"state": "here already"})
 
 
 def test_downloads_and_removes_the_archive(site: str, root: Path, tmp_path: Path) -> None:
     write_zip(tmp_path / "site" / "h2z.zip", names())
     found = prepare("horse2zebra", root, url=f"{site}/h2z.zip")
-    assert found["record"]["archives"][0]["from"] == f"{site}/h2z.zip"
+    assert found.record.archives[0].source == f"{site}/h2z.zip"
     assert images(root / "horse2zebra") == sorted(names(""))
     assert [path.name for path in (root / ".preparing").iterdir()] == ["horse2zebra.lock"]
 
@@ -113,7 +114,7 @@ def test_a_damaged_download_is_removed_and_a_damaged_file_kept(site: str, root: 
         prepare("horse2zebra", root, archives=[served])
     assert served.is_file()
     served.write_bytes(sound)
-    assert prepare("horse2zebra", root, url=f"{site}/h2z.zip")["state"] == "prepared"
+    assert prepare("horse2zebra", root, url=f"{site}/h2z.zip").state == "prepared"
 
 
 def publish(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
@@ -128,8 +129,8 @@ def test_a_published_hash_vouches(root: Path, tmp_path: Path, monkeypatch: pytes
     with pytest.raises(BenchError, match="its sha256 is not the published 0000"):
         prepare("horse2zebra", root, archives=[archive])
     assert not (root / "horse2zebra").exists()
-    publish(monkeypatch, sha256=prepare_module._describe(archive, None, "x")["sha256"])
-    assert prepare("horse2zebra", root, archives=[archive])["record"]["archives"][0]["verified"]
+    publish(monkeypatch, sha256=prepare_module._describe(archive, None, "x").sha256)
+    assert prepare("horse2zebra", root, archives=[archive]).record.archives[0].verified
 
 
 def test_a_bomb(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +164,7 @@ def test_cat2dog_takes_two_domains_of_afhq(held_out: str, root: Path, tmp_path: 
     split = {"train": 3, held_out: 2}
     every = [f"afhq/{s}/{a}/{i}.png" for s, n in split.items() for a in ("cat", "dog", "wild") for i in range(n)]
     found = prepare("cat2dog", root, archives=[write_zip(tmp_path / "afhq.zip", every)])
-    assert found["counts"] == {"train A": 3, "train B": 3, "test A": 2, "test B": 2}
+    assert found.counts == {"train A": 3, "train B": 3, "test A": 2, "test B": 2}
     assert (root / "cat2dog" / "trainA" / "0.png").read_bytes() == picture(every.index("afhq/train/cat/0.png"))
     assert (root / "cat2dog" / "testB" / "1.png").read_bytes() == picture(every.index(f"afhq/{held_out}/dog/1.png"))
 
@@ -171,7 +172,7 @@ def test_cat2dog_takes_two_domains_of_afhq(held_out: str, root: Path, tmp_path: 
 def test_what_the_user_put_there_is_left_alone(root: Path, make_folders: Callable[..., Path], tmp_path: Path) -> None:
     data = make_folders("horse2zebra")
     found = prepare("horse2zebra", data)
-    assert (found["state"], found["record"]) == ("here already", None)
+    assert (found.state, found.record) == ("here already", None)
     (tmp_path / "datasets" / "horse2zebra" / "trainA").mkdir(parents=True)
     with pytest.raises(BenchError, match=r"is there already but cannot be used .*move it away"):
         prepare("horse2zebra", root)
@@ -187,9 +188,9 @@ def cityscapes_zips(folder: Path) -> list[Path]:
 
 def test_cityscapes(root: Path, tmp_path: Path) -> None:
     found = prepare("cityscapes", root, archives=cityscapes_zips(tmp_path), photo_filter="bicubic")
-    assert found["counts"] == {"train A": 2, "train B": 2, "test A": 1, "test B": 1}
-    assert (found["record"]["label_filter"], found["record"]["photo_filter"]) == ("nearest", "bicubic")
-    assert prepare("cityscapes", root)["state"] == "here already"
+    assert found.counts == {"train A": 2, "train B": 2, "test A": 1, "test B": 1}
+    assert (found.record.label_filter, found.record.photo_filter) == ("nearest", "bicubic")
+    assert prepare("cityscapes", root).state == "here already"
     with pytest.raises(UsageError, match="was prepared with --label-filter nearest, not bicubic; move it away"):
         prepare("cityscapes", root, label_filter="bicubic")
 
@@ -295,3 +296,19 @@ def test_the_verb(root: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0
     assert json.loads(result.stdout)["counts"]["train A"] == 4
+
+
+def test_an_archive_that_came_unprotected_is_said_to(
+    site: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_zip(tmp_path / "site" / "h2z.zip", names())
+    found = prepare("horse2zebra", root, url=f"{site}/h2z.zip")
+    print_prepared(found)
+    assert "warning   it came over plain http" in capsys.readouterr().out
+
+
+def test_a_damaged_record_is_named(root: Path, make_folders: Callable[..., Path]) -> None:
+    data = make_folders("horse2zebra")
+    (data / "horse2zebra" / "prepared.json").write_text('{"data": 1}')
+    with pytest.raises(BenchError, match=r"prepared\.json: .*remove it, and the data set counts as put there by hand"):
+        prepare("horse2zebra", data)

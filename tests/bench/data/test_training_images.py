@@ -248,3 +248,24 @@ def test_earth_batches(earth_cache: Path) -> None:
     batch = loader.batch(17)
     assert batch["A"].shape == batch["B"].shape == (4, 3, 64, 64)
     assert batch["A"].mean() > batch["B"].mean()  # maps are printed on light paper
+
+
+def test_read_from_b_to_a_it_is_still_folder_a_that_is_gone_through(
+    make_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The released loader orders folder A and draws from B before the model swaps the two."""
+    root = make_folders(trainA=5, trainB=7, testA=1, testB=1)
+    config = MethodConfig(load_size=16, crop_size=16, batch_size=1, images_per_epoch=7, n_epochs=10, n_epochs_decay=0)
+    taken = {}
+    for direction in ("AtoB", "BtoA"):
+        dataset = open_dataset(FolderData(name="toys", direction=direction), root, tmp_path / "cache")
+        images = TrainingImages(dataset, ("A", "B"), config, Draws(0), tmp_path / "cache", "cpu")
+        taken[direction] = [images._ids(Draws(0).at(step)) for step in range(70)]
+    folder_a = {"AtoB": "A", "BtoA": "B"}
+    for direction, ids in taken.items():
+        ordered = [int(step[folder_a[direction]][0]) for step in ids]
+        for first in range(0, 70, 7):  # a pass of 7 takes each of the 5 at least once
+            assert set(ordered[first : first + 7]) == set(range(5)), direction
+        other = "BA"[folder_a[direction] == "B"]
+        drawn = [int(step[other][0]) for step in ids]
+        assert any(len(set(drawn[first : first + 7])) < 7 for first in range(0, 70, 7))

@@ -1,10 +1,13 @@
 import io
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bench.base.errors import BenchError
 from bench.data.unpack import Damaged, archive_kind, unpack
@@ -147,3 +150,85 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "none.zip", tmp_path):
         with pytest.raises(BenchError, match="cannot be read"):
             unpack(path, tmp_path, lambda p: p, 1000, lambda position: None)
+
+
+def test_deep_archives_are_refused_in_one_line(tmp_path: Path) -> None:
+    name = "a/" * 1200 + "x.jpg"
+    for archive in (zip_of(tmp_path / "x.zip", {name: b"1"}), tar_of(tmp_path / "x.tar", {name: b"1"}, "w")):
+        with pytest.raises(BenchError, match="is more than 32 folders deep") as caught:
+            everything(archive, tmp_path / archive.suffix)
+        assert len(str(caught.value)) < 300
+
+
+def test_folders_count_as_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.data.unpack.MAX_FILES", 3)
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        for i in range(5):
+            info = tarfile.TarInfo(f"folder{i}")
+            info.type = tarfile.DIRTYPE
+            archive.addfile(info)
+    with pytest.raises(BenchError, match="holds more than 3 files"):
+        everything(tmp_path / "x.tar", tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_devices_pipes_and_links_are_refused(kind: bytes, tmp_path: Path) -> None:
+    info = tarfile.TarInfo("set/trainA/x.jpg")
+    info.type, info.linkname = kind, "/etc/passwd"
+    with pytest.raises(BenchError, match=r"x\.jpg is a link or a device"):
+        everything(tar_of(tmp_path / "x.tar", FILES, "w", extra=info), tmp_path / "out")
+
+
+def test_attributes_that_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, 1 << 32
+    (tmp_path / "x.tar").write_bytes(info.tobuf() + bytes(1024))
+    with pytest.raises(Damaged, match="is damaged or incomplete"):
+        everything(tmp_path / "x.tar", tmp_path / "out")
+
+
+def archived(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in FILES.items():
+                archive.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=buffer, mode=kind) as tar:  # type: ignore[call-overload]
+            for name, content in FILES.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+SEEDS = [archived(kind) for kind in ("zip", "w", "w:gz", "w:bz2", "w:xz")]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    content = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(content)))
+        content[place : place + draw(st.sampled_from([0, 1, 1, 4, 40]))] = draw(st.binary(max_size=8))
+    return bytes(content)
+
+
+def problem(archive: Path, target: Path) -> str:
+    """What is wrong with an archive, empty if nothing is."""
+    try:
+        unpack(archive, target, lambda path: path, 10_000, lambda position: None)
+    except BenchError as error:
+        return str(error)
+    return ""
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=damaged())
+def test_whatever_an_archive_holds_one_line_says_it(content: bytes, tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        archive, target = Path(folder, "x"), Path(folder, "out")
+        archive.write_bytes(content)
+        target.mkdir()
+        assert "\n" not in problem(archive, target)
+        assert sorted(path.name for path in Path(folder).iterdir()) == ["out", "x"]

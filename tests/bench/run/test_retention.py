@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 
 from bench.base.errors import BenchError
 from bench.base.home import Home
+from bench.base.leftovers import _HOST
 from bench.base.storage import read_json
 from bench.ledger.checkpoint_files import read_weights
 from bench.ledger.folders import scores_frame
@@ -213,13 +213,12 @@ def dead() -> int:
 
 def leave(folder) -> tuple[list[Path], list[Path]]:
     """Temporary files of a process that is gone, and of living ones."""
-    host = socket.gethostname()
     places = [folder.path, folder.checkpoints, folder.scores, folder.tickets]
     gone, living = [], []
     for place in places:
         place.mkdir(exist_ok=True, parents=True)
-        gone.append(place / f".x.json.{host}.{dead()}.tmp")
-        living += [place / f".x.json.{host}.{os.getpid()}.tmp", place / f".x.json.elsewhere.{dead()}.tmp"]
+        gone.append(place / f".x.json.{dead()}@{_HOST}.tmp")
+        living += [place / f".x.json.{os.getpid()}@{_HOST}.tmp", place / f".x.json.{dead()}@elsewhere.tmp"]
     for path in [*gone, *living]:
         path.write_text("half")
     return gone, living

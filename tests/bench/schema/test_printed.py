@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from bench.base.errors import UsageError
+from bench.base.errors import BenchError, UsageError
 from bench.schema.printed import PAPERS, SECOND_HAND, printed_value, published, published_files
 
 MAIN = "src_hdce_main_comparison.csv"
@@ -82,3 +84,31 @@ def test_the_digits_are_the_papers() -> None:
     assert (whole.value, whole.text) == (6.0, "6.00")
     blank = printed_value(MAIN, {"method": "LSeSim", "dataset": "cityscapes", "metric": "mAP"})
     assert blank.text == ""
+
+
+HEADER = "paper,table,row,method,variant,dataset,metric,value,higher_is_better,note"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("Jung2022_SRC,1,1,CUT,,d,FID,inf,false,", "line 3: value 'inf' is no finite number"),
+        ("Jung2022_SRC,1,1,CUT,,d,FID,nan,false,", "line 3: value 'nan' is no finite number"),
+        ("Jung2022_SRC,1,1,CUT,,d,FID,1e999,false,", "line 3: value '1e999' is no finite number"),
+        ("Jung2022_SRC,1,1,CUT,,d,FID,about 3,false,", "line 3: value 'about 3' is no finite number"),
+        ("Jung2022_SRC,1,first,CUT,,d,FID,3,false,", "line 3: row 'first' is no number"),
+        ("Jung2022_SRC,1,1,CUT,,d,FID,3,maybe,", "line 3: higher_is_better 'maybe' is none of"),
+        ("Jung2022_SRC,1,1,CUT", "line 3: lacks the column value"),
+        ("Jung2022_SRC,1,1,CUT,,d,FID,3,false,,more", "line 3: has more cells"),
+        ('Jung2022_SRC,1,1,"CUT', "is no table of printed numbers"),
+    ],
+)
+def test_other_than_finite_numbers_are_refused_by_file_and_line(
+    line: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "published").mkdir()
+    sound = "Jung2022_SRC,1,1,CUT,,d,FID,3.5,false,"
+    (tmp_path / "published" / "own.csv").write_text("\n".join([HEADER, sound, line]) + "\n")
+    monkeypatch.setattr("bench.schema.printed.files", lambda package: tmp_path)
+    with pytest.raises(BenchError, match=rf"own\.csv.*{message}"):
+        published("own.csv")

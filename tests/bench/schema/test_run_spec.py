@@ -101,7 +101,14 @@ def test_the_pixels_decide_not_the_files(toys):
 def test_the_direction_decides_too(toys):
     first = spec_of(toys)
     toys.edit(data={"family": "folder", "name": "toys", "validation": 2, "direction": "BtoA"})
-    assert spec_of(toys).train_key != first.train_key
+    backward = spec_of(toys)
+    assert backward.train_key != first.train_key
+    # the pairing rule changed where data is read from B to A, and nowhere else
+    assert "pairing" not in first.revisions
+    assert backward.revisions["pairing"] == 2
+    assert (first.superseded, backward.superseded) == ("", "")
+    older = {name: number for name, number in backward.revisions.items() if name != "pairing"}
+    assert "by an earlier pairing rule" in backward.model_copy(update={"revisions": older}).superseded
 
 
 def test_two_protocols_with_one_stand_in_are_one_run(toys, tmp_path):

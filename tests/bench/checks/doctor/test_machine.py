@@ -101,14 +101,14 @@ def test_every_extractor_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     states = [
-        DataState("earth", "present", {"train A": 2}),
-        DataState("earth", "present", {"train A": 2}),
-        DataState("zebra", "present", {"train A": 2}, "", ["zebra/trainA holds 2 images, published 3", "another"]),
-        DataState("absent", "not here", {}, "get it"),
-        DataState("another", "not here", {}, "get it"),
-        DataState("broken", "damaged", {}, "is damaged"),
+        DataState(name="earth", state="present"),
+        DataState(name="earth", state="present"),
+        DataState(name="zebra", state="present", deviations=["zebra/trainA holds 2 images, published 3", "another"]),
+        DataState(name="absent", state="not here", message="get it"),
+        DataState(name="another", state="not here", message="get it"),
+        DataState(name="broken", state="damaged", message="is damaged"),
     ]
-    monkeypatch.setattr("bench.data.verbs.data_rows", lambda cache, root: [vars(state) for state in states])
+    monkeypatch.setattr("bench.data.verbs.data_rows", lambda cache, root: states)
     found = list(supplies.data_findings(tmp_path / "none", tmp_path))
     assert [(finding.name, finding.mark) for finding in found] == [
         ("here and complete", "ok"),

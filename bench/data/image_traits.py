@@ -1,0 +1,51 @@
+"""How the image files of a folder differ from plain 8-bit RGB, said with the rule by which they are read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.base.errors import BenchError
+from bench.data.image_file import Traits, read_traits
+
+_SCALED = {12: "scaled to 8, v * 255 / 4095 rounded", 16: "scaled to 8, v / 257 rounded"}
+_PLAIN = ("RGB", "L", "1")
+
+
+def trait_lines(place: str, paths: Sequence[Path]) -> list[str]:
+    """One line for each kind of unusual image; files that cannot be read are left to those who decode them.
+
+    Args:
+        place: the folder's or split's name.
+        paths: image files; only their headers are read.
+    """
+    rotated = 0
+    kinds: Counter[str] = Counter()
+    for path in paths:
+        try:
+            traits = read_traits(path)
+        except BenchError:
+            continue
+        rotated += traits.rotated
+        if kind := rule_of(traits):
+            kinds[kind] += 1
+    lines = [f"{place}: {count} of {len(paths)} images {kind}" for kind, count in kinds.most_common()]
+    if rotated:
+        lines.append(
+            f"{place}: {rotated} of {len(paths)} images note a rotation (EXIF), which is not applied, as in the originals"
+        )
+    return lines
+
+
+def rule_of(traits: Traits) -> str | None:
+    """What an image holds besides 8-bit RGB or grey, and what becomes of it; None for those two."""
+    if traits.mode.startswith("I;16") or (traits.mode == "I" and traits.bits <= 16):
+        return f"hold {traits.bits} bits of grey, {_SCALED.get(traits.bits, _SCALED[16])}"
+    if traits.bits == 16:
+        return f"hold 16 bits a channel ({traits.mode}), of which the upper 8 are read, as in the originals"
+    if traits.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        return f"have an alpha channel ({traits.mode}), which is dropped, as in the originals"
+    if traits.mode in _PLAIN:
+        return None
+    return f"are {traits.mode} and are converted to RGB, as in the originals"
