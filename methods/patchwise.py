@@ -19,7 +19,7 @@ from bench.base.randomness import Draws
 from bench.base.validation import validation_line
 from bench.loss import LayerPair, LayerShape, LossContext, Pair, PairLoss
 from bench.method import Method, MethodConfig, StepContext
-from bench.plugin.discovery import load_plugin
+from bench.plugin.discovery import load_loss
 from methods.key_paths.encoder_only import EncoderOnly
 from methods.key_paths.key_path import KeyPath
 from methods.key_paths.momentum import MomentumKeys
@@ -84,7 +84,7 @@ class PatchwiseConfig(MethodConfig):
         if "loss" not in info.data:
             return options  # `loss` itself is wrong, which pydantic reports
         try:
-            return load_plugin("loss", info.data["loss"], PairLoss).Config(**options).model_dump(mode="json")
+            return load_loss(info.data["loss"]).Config(**options).model_dump(mode="json")
         except ValidationError as error:
             raise ValueError(validation_line(f"loss {info.data['loss']}", error)) from error
 
@@ -132,7 +132,7 @@ class PatchwiseTranslation(Method):
             head = ProjectionHead(channels, self.config.netF_nc)
             return initialise(head, "xavier", draws.generator("init.loss.head"))
 
-        loss_class = load_plugin("loss", self.config.loss, PairLoss)
+        loss_class = load_loss(self.config.loss)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(draws.generator("init.loss").initial_seed())
             loss = loss_class(loss_class.Config(**self.config.loss_options))

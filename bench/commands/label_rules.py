@@ -5,7 +5,6 @@ from __future__ import annotations
 from bench.base.errors import BenchError
 from bench.data.labels import LabelRule
 from bench.plan.resolve import resolve
-from bench.plugin.config import PairedConfig
 from bench.plugin.discovery import plugins
 from bench.schema.protocol import Protocol, load_protocol
 
@@ -24,7 +23,6 @@ def label_rules(protocol: Protocol) -> list[LabelRule]:
             config = resolve(method, protocol if name == protocol.name else load_protocol(name), SCALE).config
         except BenchError:  # it has no settings for this protocol, so it makes no demands
             continue
-        if isinstance(config, PairedConfig):
-            rule = LabelRule.of(config, method)
+        if (rule := LabelRule.asked_by(config, method)) is not None:
             rules.setdefault((rule.classes, rule.unlabelled), rule)
     return list(rules.values())

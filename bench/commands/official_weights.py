@@ -140,11 +140,12 @@ def _state_dicts(content: Any, names: tuple[str, ...]) -> Iterator[tuple[tuple[s
     """Every dictionary with tensors in it, however deep, and the keys that lead to it."""
     if not isinstance(content, Mapping) or len(names) > MAX_DEPTH:
         return
-    weights = {str(key): value for key, value in content.items() if _is_weight(value)}
+    weights = {key: value for key, value in content.items() if isinstance(key, str) and _is_weight(value)}
     if weights:
         yield names, weights
     for key, value in content.items():
-        yield from _state_dicts(value, (*names, str(key)))
+        if isinstance(key, str | int):
+            yield from _state_dicts(value, (*names, str(key)))
 
 
 def _is_weight(value: Any) -> bool:

@@ -18,7 +18,7 @@ from PIL import Image
 from bench.data.array_cache import ArrayCache, key_of
 
 if TYPE_CHECKING:  # `data list` must not import torch
-    from bench.plugin.config import PairedConfig
+    from bench.plugin.config import MethodConfig, PairedConfig
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,13 @@ class LabelRule:
     def of(cls, config: PairedConfig, method: str = "") -> LabelRule:
         """The rule of a method's configuration."""
         return cls(config.label_nc, config.contain_dontcare_label, method)
+
+    @classmethod
+    def asked_by(cls, config: MethodConfig, method: str) -> LabelRule | None:
+        """The rule of a method, None if it reads no label maps."""
+        from bench.plugin.config import PairedConfig
+
+        return cls.of(config, method) if isinstance(config, PairedConfig) else None
 
     def problem(self, labels: np.ndarray) -> str | None:
         """What in a label map, uint16 (H, W, 1 or 2), is against this rule; None: nothing."""

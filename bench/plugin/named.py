@@ -54,6 +54,16 @@ class NotNamed(UsageError):
         )
 
 
+def require_named(kind: str, reference: str) -> None:
+    """Refuse a user's file that only a record names.
+
+    Raises:
+        NotNamed: naming the option that names it.
+    """
+    if is_file_reference(reference) and not is_named(Path(reference.rpartition(":")[0])):
+        raise NotNamed(kind, reference)
+
+
 @cache
 def say_left_out(kind: str, reference: str, what: str) -> None:
     """Say once, on standard error, which plugin of a record is not loaded.

@@ -24,7 +24,7 @@ def build_method(spec: RunSpec) -> Any:
     from bench.plugin.closure import content_sha256, only_covered
     from bench.plugin.discovery import load_plugin
     from bench.plugin.method import Method
-    from bench.plugin.named import name_file
+    from bench.plugin.named import name_file, require_named
 
     for reference, sha256 in spec.plugins.items():
         path = Path(reference.rpartition(":")[0])
@@ -33,6 +33,8 @@ def build_method(spec: RunSpec) -> Any:
                 f"{path}: changed since this run was planned, or a module or data file of it did; run the command again"
             )
     method_class = load_plugin("method", spec.method, Method)
+    for field, kind in method_class.Config.plugin_fields.items():  # whose code a configuration runs when it is checked
+        require_named(kind, str(spec.config.get(field)))
     try:
         config = method_class.Config.model_validate(spec.config)
     except ValidationError as error:

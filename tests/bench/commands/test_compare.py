@@ -29,10 +29,10 @@ def test_runs_are_made_once_and_everything_is_written(toys, capsys):
     assert written.pop("seal")
     assert found == written
     assert [c["label"] for c in found["contenders"]] == ["toy", "needs-teacher"]
-    files = {path.name for path in planned.folder.iterdir()}
+    files = {path.name for path in planned.folder.iterdir() if not path.name.startswith(".")}
     assert files == {
         "comparison.json", "table.md", "table.tex", "scores.csv", "differences.csv", "samples.png",
-        "intervals.png", "intervals.svg", "curves.png", "curves.svg",
+        "figures.json", "intervals.png", "intervals.svg", "curves.png", "curves.svg",
     }  # fmt: skip
     scores = pd.read_csv(planned.folder / "scores.csv")
     last = scores[scores["counts"]]

@@ -76,9 +76,9 @@ def test_weights_that_went_are_compared_by_their_checksums(toys, finished):
     record = read_weights(folder.checkpoints, 4, folder.key)
     drop_weights(folder.checkpoints, record, "--keep none")
     again = copy_of(folder, toys.home.root / "again" / folder.key)
-    assert compare_runs(folder, again, spec)["weights"] == {"epoch 2": "same", "epoch 4": "same"}
+    assert compare_runs(folder, again, spec).weights == {"epoch 2": "same", "epoch 4": "same"}
     write_record(again.checkpoints, record.model_copy(update={"sha256": "0" * 64}))
-    assert compare_runs(folder, again, spec)["weights"]["epoch 4"].startswith("other weights, by their checksums")
+    assert compare_runs(folder, again, spec).weights["epoch 4"].startswith("other weights, by their checksums")
 
 
 def copy_of(folder: RunFolder, place: Path) -> RunFolder:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.home import Home
-from bench.commands.score import print_scored, score_images
+from bench.commands.score import score_images
+from bench.commands.scored import print_scored
 from bench.data.opening import open_dataset
 from bench.ledger.folders import scores_frame
 from bench.ledger.scores import score_key

@@ -93,7 +93,7 @@ def test_a_plugin_file_that_changed_since_it_was_planned(toys, tmp_path, capfd):
     file.write_text((PLUGINS / "toy.py").read_text())
     folder = planned(toys, f"{file}:Toy")
     file.write_text(file.read_text() + "\n# another idea\n")
-    message = f"{file}: changed since this run was planned; run the command again"
+    message = f"{file}: changed since this run was planned, or a module or data file of it did; run the command again"
     assert failure(toys, folder, capfd) == message
     file.unlink()
     assert failure(toys, folder, capfd) == message

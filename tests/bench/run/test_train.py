@@ -129,9 +129,9 @@ def test_each_part_of_a_resumed_training_says_what_made_it(toys, monkeypatch):
 
 def test_a_session_tells_its_parts_and_the_seconds_where_no_state_is_left(toys, tmp_path):
     method = load_method(toys.method)(load_method(toys.method).Config(n_epochs=1, n_epochs_decay=0), Draws(0))
-    part = {"from_step": 0, "to_step": 4, "code": "x", "versions": {}, "device": "cpu", "threads": 1, "started": 1.0}
+    part = Part(from_step=0, to_step=4, code="x", versions={}, device="cpu", threads=1, started=1.0)
     checkpoints = Checkpoints(tmp_path, print, "toy-1")
-    checkpoints.save_weights(method, 1, Progress(seconds=2.5, parts=[Part(**part)]))
+    checkpoints.save_weights(method, 1, Progress(seconds=2.5, parts=[part]))
     images = SimpleNamespace(total_steps=4, steps_per_epoch=4)
     listener = SimpleNamespace(kept=lambda epoch: None)
     session = Session(method, images, Draws(0), checkpoints, LossLog(tmp_path / "log"), [1], listener)
