@@ -54,9 +54,10 @@ def artefacts(home, key):
     folder = home.run(key)
     files = [folder.metrics, *folder.checkpoints.glob("epoch-*.safetensors")]
     files += folder.samples("test", read_json(folder.result)["scored_epochs"][-1]).glob("*.png")
-    # why FID is not available names the home, which differs
+    # why FID is not available names the home, which differs, and with it the seal
     scores = {
-        path.name: {k: v for k, v in read_json(path).items() if k != "reason"} for path in folder.scores.iterdir()
+        path.name: {k: v for k, v in read_json(path).items() if k not in ("reason", "seal")}
+        for path in folder.scores.iterdir()
     }
     return scores | {path.name: path.read_bytes() for path in files}
 
