@@ -60,7 +60,8 @@ def test_a_server_that_is_down_neither_fails_nor_slows_the_runs_and_sync_catches
     said = capsys.readouterr().out
     assert said.count("does not answer") == 1
     assert said.count("does not show all of it") == 1
-    assert "nothing is lost: the runs go on, and `contrastbench sync" in said
+    assert "nothing is lost: the runs go on" in said
+    assert "contrastbench sync" in said
     assert f"browse them: {uri}" in said
     assert all(run_state(board.home.run(key))[0] == "done" for key in grid.runs)
 
