@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
 import torch
 
 from bench.base.device import DeviceType, require
@@ -36,6 +34,7 @@ from bench.run.segmenter import trained_segmenter
 from bench.schema.data import FolderData, PairedFolderData
 from bench.schema.protocol import Protocol
 from bench.schema.run_spec import code_hash, digest
+from bench.schema.versions import versions
 from bench.tasks.task import Group, Selection, load_task
 
 Progress = Callable[[int, int], None]
@@ -281,21 +280,12 @@ def _folder(home: Home, subject: Subject) -> Path:
 
 def _discard_older(images: Path) -> None:
     """Remove translations that other code or libraries made, and note who makes those to come."""
-    made_by = {"code": code_hash(), "versions": _versions()}
+    made_by = {"code": code_hash(), "versions": versions()}
     record = images.with_name("made_by.json")
     if read_object(record) != made_by:
         with explained(images):
             shutil.rmtree(images, ignore_errors=True)
     write_json(record, made_by)
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "pillow": PIL.__version__,
-    }
 
 
 def _finish(
@@ -323,7 +313,7 @@ def _finish(
         scores=scores,
         published=published_scores(protocol),
         code=code_hash(),
-        versions=_versions(),
+        versions=versions(),
         threads=subject.threads,
         folder=one_line(str(folder)),
     )

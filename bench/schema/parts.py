@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.device import made_on
 from bench.schema.run_spec import code_hash
+from bench.schema.versions import versions
 
 
 class Typed(BaseModel):
@@ -49,7 +50,7 @@ class Part(Typed):
             from_step=step,
             to_step=step,
             code=code_hash(),
-            versions=_versions(),
+            versions=versions(),
             device=f"{made['device']} ({card})" if card else made["device"],
             threads=made["threads"],
             started=now,
@@ -72,16 +73,3 @@ def with_part(parts: list[Part], part: Part) -> list[Part]:
     if parts and part.continues(parts[-1]):
         return [*parts[:-1], parts[-1].until(part.to_step)]
     return [*parts, part]
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version()}
-    for package in ("contrastbench", "numpy", "torch", "torchvision"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = ""
-    return found

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import platform
-from importlib.metadata import version
 from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench import __version__
 from bench.base.sealed import Record
 from bench.base.validation import Strict
 from bench.schema.parts import Part
 from bench.schema.run_spec import code_hash
+from bench.schema.versions import versions
 
 UNKNOWN = "unknown"  # the code of steps whose checkpoints do not say
 
@@ -37,18 +35,6 @@ class Made(Strict):
     def now(cls) -> Made:
         """Of what this process makes now."""
         return cls(code=code_hash(), versions=versions())
-
-
-def versions() -> dict[str, str]:
-    """The versions that a number may depend on, by name."""
-    import torch
-
-    return {
-        "contrastbench": __version__,
-        "numpy": version("numpy"),
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-    }
 
 
 class LossSeal(Strict):

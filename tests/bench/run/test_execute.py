@@ -52,7 +52,7 @@ def test_a_result_says_what_trained_it_and_what_its_losses_are(run):
     result = checked_result(folder)
     assert [(part.from_step, part.to_step) for part in result.parts] == [(0, 16)]
     assert (result.codes, result.parts[0].versions, result.parts[0].threads) == ({result.code}, result.versions, 1)
-    assert {"contrastbench", "numpy", "python", "torch", "torchvision"} == set(result.versions)
+    assert {"contrastbench", "numpy", "pillow", "python", "torch", "torchvision"} == set(result.versions)
     assert result.losses.rows == 16
     assert (result.seal == "", examine(folder).problems) == (False, [])
 
