@@ -43,12 +43,17 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
 
     stand_in = resolution.is_stand_in or cell.scored_as != cell.metric
     comparability = "stand-in" if stand_in else "deviating" if cell.deviations else "as published"
+    state, reason = _state(grid, planned, frames, chosen, str(cell.scored_as), cell.counts)
+    # some of the seeds are no verdict yet
+    judged_against = cell.published if state == "done" and comparability == "as published" else None
     measured: dict[Checkpoint, Measured] = {}
     for rule in CHECKPOINTS:
         measurement = over_seeds(planned.keys, frames, chosen, str(cell.scored_as), rule)
         if measurement is not None:
-            if comparability == "as published" and cell.published is not None:
-                judged = verdict(cell.published, list(measurement.values.values()), cell.higher_is_better)
+            if judged_against is not None and len(measurement.values) == len(
+                planned.keys
+            ):  # some seeds: no verdict yet
+                judged = verdict(judged_against, list(measurement.values.values()), cell.higher_is_better)
                 measurement = measurement.model_copy(update={"verdict": judged})
             measured[rule] = measurement
     extra = {}
@@ -58,7 +63,6 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
             if measurement is not None:
                 extra[use.metric] = measurement
 
-    state, reason = _state(grid, planned, frames, chosen, str(cell.scored_as), cell.counts)
     deviations = list(cell.deviations)
     deviations += _of_records(grid, planned, frames, str(cell.scored_as))
     return cell.model_copy(

@@ -169,6 +169,7 @@ def test_seeds_that_are_not_done_are_counted_and_named(as_published):
     assert (cell.state, cell.reason) == ("not run", "1 of 3 seeds not run; 3 of 24 steps are done")
     assert cell.comparability is None
     assert cell.measured["last"].values == {0: 5.0, 1: 5.5}
+    assert {measured.verdict for measured in cell.measured.values()} == {None}  # two of three seeds are no verdict
     write_json(folder.error, {"message": "loss G is not finite at step 3"})
     cell = filled(grid)
     assert (cell.state, cell.reason) == ("failed", "1 of 3 seeds failed; loss G is not finite at step 3")
