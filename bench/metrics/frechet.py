@@ -31,30 +31,8 @@ class Frechet:
     influence_y: np.ndarray
 
 
-def frechet_distance(features_x: np.ndarray, features_y: np.ndarray) -> float:
-    """Compute the Frechet distance between Gaussians fitted to two feature sets (unbiased covariances, float64).
-
-    Args:
-        features_x: (n1, D).
-        features_y: (n2, D).
-
-    Returns:
-        The squared 2-Wasserstein distance of the Gaussians, which the field calls Frechet distance.
-
-    Raises:
-        BenchError: if a set has fewer than two images, the dimensions differ or a value is not finite.
-    """
-    x, y = _checked(features_x), _checked(features_y)
-    _same_dimension(x, y)
-    shift = x.mean(axis=0) - y.mean(axis=0)
-    root_x, root_y = (_triangle(_deviations(side)) for side in (x, y))
-    trace_of_root = np.linalg.svd(root_x @ root_y.T, compute_uv=False).sum()
-    value = shift @ shift + np.square(root_x).sum() + np.square(root_y).sum() - 2 * trace_of_root
-    return max(0.0, float(value))
-
-
-def frechet_with_influence(features_x: np.ndarray, features_y: np.ndarray) -> Frechet:
-    """Compute the Frechet distance and every image's influence from one decomposition.
+def frechet_distance(features_x: np.ndarray, features_y: np.ndarray) -> Frechet:
+    """Compute the Frechet distance and every image's influence on it, from one decomposition in float64.
 
     With M = U S V' the scaled cross matrix and A = Y'V S^-1 V'Y the optimal transport from S1 to S2, the derivative of
     tr((S1 S2)^1/2) is tr(A dS1) / 2. Moving weight to image i adds n1 x_i x_i' to S1 (x_i its row of the scaled X),
@@ -65,10 +43,11 @@ def frechet_with_influence(features_x: np.ndarray, features_y: np.ndarray) -> Fr
         features_y: (n2, D).
 
     Returns:
-        Value and influences.
+        The squared 2-Wasserstein distance of Gaussians with unbiased covariances, which the field calls Frechet
+        distance, and its influences.
 
     Raises:
-        BenchError: as `frechet_distance`.
+        BenchError: if a set has fewer than two images, the dimensions differ or a value is not finite.
     """
     x, y = _checked(features_x), _checked(features_y)
     _same_dimension(x, y)
@@ -106,15 +85,8 @@ def _deviations(features: np.ndarray) -> np.ndarray:
     return (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
 
 
-def _triangle(deviations: np.ndarray) -> np.ndarray:
-    """A matrix with the same square and at most D rows."""
-    if deviations.shape[0] <= deviations.shape[1]:
-        return deviations
-    return np.asarray(np.linalg.qr(deviations, mode="r"))
-
-
 def _orthogonal_triangle(deviations: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-    """The same, with the orthogonal factor that leads back to the images; None if nothing was reduced."""
+    """A matrix with the same square and at most D rows, and the factor that leads back to the images, if it was reduced."""
     if deviations.shape[0] <= deviations.shape[1]:
         return None, deviations
     return np.linalg.qr(deviations, mode="reduced")

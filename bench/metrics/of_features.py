@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from bench.features.extractor import Extractor
-from bench.metrics.frechet import frechet_with_influence
+from bench.metrics.frechet import frechet_distance
 from bench.metrics.intervals import infinitesimal_jackknife, jackknife
 from bench.metrics.kernel import kernel_discrepancy
 from bench.metrics.metric import Metric, MetricSettings, ScoredImages
@@ -29,7 +29,7 @@ class FrechetMetric(FeatureMetric):
 
     def measure(self, inputs: tuple[np.ndarray, np.ndarray], settings: MetricSettings) -> tuple[float, Interval | None]:
         """The distance, and its interval from every image's influence."""
-        distance = frechet_with_influence(*inputs)
+        distance = frechet_distance(*inputs)
         influences = (distance.influence_x, distance.influence_y)
         return distance.value, infinitesimal_jackknife(distance.value, influences, at_least=0.0)
 

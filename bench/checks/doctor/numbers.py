@@ -57,7 +57,7 @@ def _distances(numbers: Numbers) -> float:
 
     x, y = numbers["frechet/x"], numbers["frechet/y"]
     return max(
-        relative_error(np.array([frechet_distance(x, y)]), numbers["frechet/value"]),
+        relative_error(np.array([frechet_distance(x, y).value]), numbers["frechet/value"]),
         relative_error(np.array(kernel_discrepancy(x, y).value), numbers["kernel/value"]),
     )
 
