@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -24,9 +24,6 @@ from bench.cli.options import (
     example,
     read_settings,
 )
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer()
 

@@ -17,7 +17,7 @@ from bench.schema.table import load_table, table_names
 
 
 class Subject(BaseModel):
-    """Everything that the scores and their verdict depend on; equal subjects have one record.
+    """Everything that the scores and their comparability depend on; equal subjects have one record.
 
     Attributes:
         protocol: content hash of the protocol.
@@ -70,12 +70,12 @@ class Scored(BaseModel):
     """The result of `score`, as `result.json` holds it.
 
     Attributes:
-        key: names the folder; a digest of all that the verdict depends on (`Subject`).
+        key: names the folder; a digest of all that they and their comparability depend on (`Subject`).
         protocol, protocol_hash, fingerprint: what the images were scored against.
         what: the images' folder, or the checkpoint.
         sha256: of the decoded images, or of the checkpoint.
         comparability, deviations: whether the scores may stand against published ones, and each difference.
-        notices: what a reader should know besides, though it changes no verdict.
+        notices: what a reader should know besides, though it changes no comparability.
         scores: one per metric of the protocol.
         published: printed numbers of the same protocol and metrics; others' models, for orientation.
         code, versions, threads: what computed it: this project's source, the libraries, and threads of the CPU.

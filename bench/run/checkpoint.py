@@ -319,7 +319,7 @@ def _load(method: Method, parts: Mapping[str, Any]) -> None:
 
 
 def _one_line(error: BaseException) -> str:
-    """An error's last line: torch's first only says that there was one, and the tensor is named after it."""
+    """The line of an error that says most: torch's first only says that there was one, its second names the tensor."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[1] if len(lines) > 1 else (lines or [type(error).__name__])[0]
 
