@@ -22,7 +22,15 @@ Result = dict[str, Any] | list[dict[str, Any]]
 
 def benchmarks(quick: bool) -> dict[str, tuple[str, Callable[[], Result]]]:
     """Name -> (title, what to run); imports happen when one runs."""
-    from tests.benchmarks import frechet, harness_overhead, instance_norm, key_features, start_up, training_step
+    from tests.benchmarks import (
+        convolutions,
+        frechet,
+        harness_overhead,
+        instance_norm,
+        key_features,
+        start_up,
+        training_step,
+    )
 
     if quick:
         return {
@@ -31,6 +39,7 @@ def benchmarks(quick: bool) -> dict[str, tuple[str, Callable[[], Result]]]:
             "frechet": ("Frechet distance", lambda: frechet.run(((120, 140),), 512)),
             "key_features": ("CUT, key features tapped or from a second pass", lambda: key_features.run(steps=2)),
             "harness_overhead": ("Share of the harness in training", lambda: harness_overhead.run(steps=6)),
+            "convolutions": ("Convolutions of a step", lambda: convolutions.run((64,), 1)),
             "training_step": ("Training steps", lambda: training_step.run((64,), (1,), 2)),
         }
     return {
@@ -39,6 +48,7 @@ def benchmarks(quick: bool) -> dict[str, tuple[str, Callable[[], Result]]]:
         "frechet": ("Frechet distance", frechet.run),
         "key_features": ("CUT, key features tapped or from a second pass", key_features.run),
         "harness_overhead": ("Share of the harness in training", harness_overhead.run),
+        "convolutions": ("Convolutions of a step", convolutions.run),
         "training_step": ("Training steps", training_step.run),
     }
 
