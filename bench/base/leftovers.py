@@ -9,8 +9,8 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,17 @@ _PROBE = re.compile(r"\.writable\.(?P<pid>\d+)")
 def temporary_of(path: Path) -> Path:
     """The neighbour of `path` into which this process writes it, before it is renamed into place."""
     return path.with_name(f".{path.name}.{os.getpid()}@{_HOST}.tmp")
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` for as long as the block runs; the next command removes it if this process is killed."""
+    folder = temporary_of(path)
+    folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_leftovers(root: Path) -> list[Path]:

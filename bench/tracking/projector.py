@@ -9,19 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import socket
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from bench.base.errors import BenchError
 from bench.base.home import Home
-from bench.base.leftovers import temporary_of
+from bench.base.leftovers import scratch_folder
 from bench.base.processes import process_start
 from bench.tracking.address import TrackingDown, mark_path
 from bench.tracking.last_pass import LastPass, asked, database_stamp, read_last_pass
@@ -259,7 +257,7 @@ class Projector:
                 label = record.name.split(", ")[0]
                 sheet = sample_sheet(self.home, folder, spec, label)
                 if sheet is not None:
-                    with _scratch(self.home) as scratch:
+                    with scratch_folder(self.home.root / "samples") as scratch:
                         path = scratch / "samples.png"
                         sheet.save(path)
                         self.client.log_artifact(shown.run_id, str(path))
@@ -280,17 +278,6 @@ class Projector:
         in_mlflow = self._ask(self.client)
         if identity in in_mlflow:
             self.shown[identity] = in_mlflow[identity]
-
-
-@contextmanager
-def _scratch(home: Home) -> Iterator[Path]:
-    """A folder for a moment, which the next command removes if this process is killed."""
-    folder = temporary_of(home.root / "samples")
-    folder.mkdir(exist_ok=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_news(shown: InMlflow, point: Point, name: str) -> bool:
