@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from multiprocessing.forkserver import _forkserver
@@ -136,6 +137,44 @@ def test_ctrl_c_while_the_server_still_imports_prints_no_traceback(toys, tmp_pat
     os.killpg(child.pid, signal.SIGINT)
     told = child.communicate(timeout=120)[0]
     assert told == "stopped; every run has saved its state: run the same command to go on\n"
+
+
+SOCKETS = """
+import os, signal, sys, tempfile
+from pathlib import Path
+from bench.run.executors.local import _start_server
+place = Path(tempfile.gettempdir())
+for _ in range(2):
+    _start_server()
+print(*(str(path.relative_to(place).parts[0]) for path in place.rglob("listener-*")), tempfile.gettempdir() == str(place))
+if sys.argv[1:] == ["killed"]:
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_socket_of_a_killed_command_is_removed_by_the_next_one():
+    place = tempfile.mkdtemp(dir="/tmp")  # with room for a socket's path
+
+    def start(*how):
+        command = [sys.executable, "-c", SOCKETS, *how]
+        return subprocess.run(
+            command,
+            env={**os.environ, "TMPDIR": place},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    killed = start("killed")
+    assert (killed.returncode, killed.stderr) == (-9, "")
+    (left,) = Path(place).iterdir()
+    assert killed.stdout.split() == [left.name, "True"]
+    ended = start()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(ended.stdout.split()) == 2  # its own socket alone
+    Path(place).rmdir()  # empty
 
 
 def test_folders_of_the_same_names_in_the_working_directory_are_not_imported(tmp_path, monkeypatch):
