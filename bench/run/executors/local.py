@@ -144,7 +144,7 @@ class LocalExecutor(Executor):
             reason = f"run {folder.key} was killed by {name}{hint}; run the same command to go on"
         else:
             reason = f"run {folder.key} ended with status {status}; see {folder.log}"
-        say_dead(folder, reason)
+        say_dead(folder, reason, was_killed=status == -signal.SIGKILL)
         return Outcome("failed", reason)
 
     def cancel(self, tickets: Mapping[str, Ticket]) -> None:

@@ -8,19 +8,20 @@ import threading
 import time
 from multiprocessing.forkserver import _forkserver
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
 from bench.base.errors import NotAvailable
 from bench.base.storage import read_json
-from bench.ledger.folders import run_state
+from bench.ledger.folders import read_error, run_state
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run import process
 from bench.run.executors.executor import Interrupted
-from bench.run.executors.local import LocalExecutor, _start_server
-from bench.run.ticket import read_tickets
+from bench.run.executors.local import Job, LocalExecutor, _start_server
+from bench.run.ticket import process_ticket, read_tickets
 from bench.tracking.store import ENVIRONMENT
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
@@ -294,6 +295,15 @@ def test_a_process_that_finds_the_run_owned_leaves_everything_as_it_is(toys, cap
     assert folder.error.exists()
     assert not folder.tickets.exists()
     assert f"another process does run {key}" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "was_killed"), [(signal.SIGKILL, True), (signal.SIGSEGV, False)])
+def test_the_record_of_a_dead_run_says_whether_it_was_killed_from_outside(toys, number, was_killed):
+    _, (key,) = grid_of(toys, ("Toy", {}))
+    executor = LocalExecutor(toys.home)
+    executor.jobs[key] = Job(SimpleNamespace(pid=1, exitcode=-number), "")
+    assert executor.poll({key: process_ticket(key, 1)})[key].state == "failed"
+    assert read_error(toys.home.run(key)).was_killed == was_killed
 
 
 def test_a_killed_fork_server_costs_no_run(toys):
