@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -43,6 +44,14 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes began of one file, for places that no command looks through."""
+    for begun in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if is_left_over(begun):
+            with suppress(OSError):
+                begun.unlink()
 
 
 def own_folder() -> Path | None:

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from bench.base.home import Home
-from bench.base.leftovers import ELSEWHERE_SECONDS, own_folder, remove_leftovers, scratch_folder, temporary_of
+from bench.base.leftovers import (
+    ELSEWHERE_SECONDS,
+    own_folder,
+    remove_leftovers,
+    remove_unfinished,
+    scratch_folder,
+    temporary_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +75,19 @@ def test_a_mistyped_home_makes_nothing(tmp_path):
     with pytest.raises(UsageError, match=r"--home .*rnus: no such folder"):
         Home.existing(tmp_path / "rnus", Path("datasets"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_begun_of_one_file_is_removed_alone(tmp_path, monkeypatch, dead):
+    path = tmp_path / "report [1].html"
+    mine = temporary_of(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: dead)
+        begun, other = temporary_of(path), temporary_of(tmp_path / "report 1.html")
+    for file in (mine, begun, other):
+        file.touch()
+    remove_unfinished(path)
+    assert sorted(tmp_path.iterdir()) == sorted([mine, other])
+    remove_unfinished(tmp_path / "no folder" / "a")
 
 
 def test_a_scratch_folder_of_a_killed_process_goes(tmp_path, monkeypatch, dead):
