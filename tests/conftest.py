@@ -49,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=500,
         help="how many single bits of records to flip (tests/bench/test_flipped_bits.py)",
     )
+    parser.addoption("--kills", type=int, default=10, help="how many commands to kill, of all verbs (tests/kills)")
+    parser.addoption("--seed", type=int, default=0, help="which moments and processes these are")
+    parser.addoption("--chain", type=int, help="only the kills of this number's home, to repeat a failure")
 
 
 @dataclass

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import json
 import os
 import re
 import shutil
 import signal
 import socket
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from bench.base.processes import process_start
 SERVERS = ".server-*.json"  # records of servers
 SERVER_WORD = b"mlflow"  # in the command line of every server that is started here
 STOP_SECONDS = 10.0
+SOCKET_PATH = 103  # bytes, on the system that allows the fewest
 ELSEWHERE_SECONDS = 86400.0  # an unfinished file of another machine's process is left alone for a day
 _HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:32]
 # `.NAME.PID@HOST.tmp`; earlier versions did not write the host
@@ -29,6 +33,47 @@ _PROBE = re.compile(r"\.writable\.(?P<pid>\d+)")
 def temporary_of(path: Path) -> Path:
     """The neighbour of `path` into which this process writes it, before it is renamed into place."""
     return path.with_name(f".{path.name}.{os.getpid()}@{_HOST}.tmp")
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` for as long as the block runs; the next command removes it if this process is killed."""
+    folder = temporary_of(path)
+    folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes began of one file, for places that no command looks through."""
+    for begun in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if is_left_over(begun):
+            with suppress(OSError):
+                begun.unlink()
+
+
+def own_folder() -> Path | None:
+    """Make this process's folder among the machine's temporary files, without those of processes that live no more.
+
+    Its name is short, since sockets' paths are, and says which machine or container it is of.
+
+    Returns:
+        The folder, empty; None where it exists already, cannot be made, or would be too deep for a socket.
+    """
+    place, name = Path(tempfile.gettempdir()), f".cb-{hashlib.sha256(_HOST.encode()).hexdigest()[:4]}"
+    for path in place.glob(f"{name}.*.tmp"):
+        if is_left_over(path):
+            shutil.rmtree(path, ignore_errors=True)
+    folder = place / f"{name}.{os.getpid()}.tmp"
+    if len(os.fsencode(folder)) > SOCKET_PATH - len("/pymp-12345678/listener-12345678"):
+        return None
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError:
+        return None
+    return folder
 
 
 def remove_leftovers(root: Path) -> list[Path]:

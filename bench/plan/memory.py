@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from bench.base.errors import BenchError
+from bench.base.leftovers import remove_unfinished
 from bench.base.storage import write_text
 from bench.schema.run_spec import code_hash, digest
 
@@ -35,6 +36,7 @@ def remembered(question: dict[str, Any], model: type[Answer], ask: Callable[[], 
     except (OSError, ValidationError):
         answer, is_ours = ask()
     if is_ours:
+        remove_unfinished(path)
         with suppress(BenchError):  # what cannot be kept is asked again
             write_text(path, answer.model_dump_json())
     return answer

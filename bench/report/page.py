@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench import __version__
 from bench.base.errors import UsageError
 from bench.base.home import Home
+from bench.base.leftovers import remove_unfinished
 from bench.base.storage import write_text
 from bench.report.anchors import Anchors
 from bench.report.contents import Contents, read_contents
@@ -58,6 +59,7 @@ def write_report(
     """
     if output.is_dir():
         raise UsageError(f"--output {output}: is a folder; name a file in it, for example {output / 'report.html'}")
+    remove_unfinished(output)
     contents = read_contents(home, names, scale)
     text, data = render(home, contents, everything=not names and scale is None, say=say)
     write_text(output, text, "--output")

@@ -156,17 +156,18 @@ def _fail(folder: RunFolder, message: str) -> int:
     return 1
 
 
-def say_dead(folder: RunFolder, message: str) -> None:
+def say_dead(folder: RunFolder, message: str, was_killed: bool) -> None:
     """Say in `error.json` why a process ended that could not say it itself; not of a run that goes on by now.
 
     Args:
         folder: the run's.
         message: in one line.
+        was_killed: whether that came from outside.
     """
     if is_owned(folder) or read_result(folder) is not None:
         return
     try:
-        RunError(message=message, time=time.time()).write(folder.error, folder.key)
+        RunError(message=message, time=time.time(), was_killed=was_killed).write(folder.error, folder.key)
     except BenchError as error:  # the outcome is said on the terminal in any case
         print(error, file=sys.stderr, flush=True)
 

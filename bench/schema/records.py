@@ -104,6 +104,7 @@ class RunError(Record):
         message: in one line.
         traceback: of the exception.
         time: when, in seconds since 1970.
+        was_killed: from outside, which says nothing of the run: another command that wants it goes on with it.
     """
 
     kind: ClassVar[str] = "error"
@@ -113,6 +114,7 @@ class RunError(Record):
     message: str
     traceback: str = ""
     time: float | None = None
+    was_killed: bool = False
 
 
 class RunProgress(BaseModel):

@@ -9,19 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import socket
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from bench.base.errors import BenchError
 from bench.base.home import Home
-from bench.base.leftovers import temporary_of
+from bench.base.leftovers import scratch_folder
 from bench.base.processes import process_start
 from bench.tracking.address import TrackingDown, mark_path
 from bench.tracking.last_pass import LastPass, asked, database_stamp, read_last_pass
@@ -33,6 +31,7 @@ from bench.tracking.store import experiment_id, home_identity, meaning, open_cli
 _WRITER = f"{socket.gethostname()} {os.getpid()} {process_start(os.getpid())}"
 BATCH_METRICS, BATCH_PARAMS = 1000, 100  # MLflow's limits of one log_batch
 PARAM_LENGTH, TAG_LENGTH = 6000, 5000
+SHEET = "samples.png"  # the grid that is drawn for MLflow
 
 
 @dataclass
@@ -240,8 +239,9 @@ class Projector:
         shown.has_data = True
 
     def _attach(self, record: MlflowRun, shown: InMlflow) -> None:
-        """Files that are new or changed, and the sample grid of a finished run."""
+        """Files that are new or changed, without those that are gone, and the sample grid of a finished run."""
         before = dict(shown.files)
+        self._detach(sorted(shown.files.keys() - record.files.keys() - {SHEET}), shown)
         for name, path in record.files.items():
             try:
                 digest = _digest(path.read_bytes())
@@ -253,19 +253,31 @@ class Projector:
         if record.samples is not None:
             folder, spec = record.samples
             drawn_from = f"epoch {spec.total_epochs}, {folder.samples('test', spec.total_epochs).stat().st_mtime_ns}"
-            if shown.files.get("samples.png") != drawn_from:
+            if shown.files.get(SHEET) != drawn_from:
                 from bench.tracking.sheet import sample_sheet  # imports torch, for which only this waits
 
                 label = record.name.split(", ")[0]
                 sheet = sample_sheet(self.home, folder, spec, label)
                 if sheet is not None:
-                    with _scratch(self.home) as scratch:
-                        path = scratch / "samples.png"
+                    with scratch_folder(self.home.root / "samples") as scratch:
+                        path = scratch / SHEET
                         sheet.save(path)
                         self.client.log_artifact(shown.run_id, str(path))
-                shown.files["samples.png"] = drawn_from
+                shown.files[SHEET] = drawn_from
         if shown.files != before:
             self.client.set_tag(shown.run_id, FILES_TAG, json.dumps(shown.files))
+
+    def _detach(self, names: list[str], shown: InMlflow) -> None:
+        """Files that are gone: why a run failed that was finished later."""
+        if not names:
+            return
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        place = get_artifact_repository(self.client.get_run(shown.run_id).info.artifact_uri, tracking_uri=self.uri)
+        for name in names:
+            with suppress(NotImplementedError):  # a store that keeps everything
+                place.delete_artifacts(name)
+            del shown.files[name]
 
     def _ask(self, client: Any) -> dict[str, InMlflow]:
         """What MLflow has of this results root."""
@@ -280,17 +292,6 @@ class Projector:
         in_mlflow = self._ask(self.client)
         if identity in in_mlflow:
             self.shown[identity] = in_mlflow[identity]
-
-
-@contextmanager
-def _scratch(home: Home) -> Iterator[Path]:
-    """A folder for a moment, which the next command removes if this process is killed."""
-    folder = temporary_of(home.root / "samples")
-    folder.mkdir(exist_ok=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_news(shown: InMlflow, point: Point, name: str) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.base.errors import BenchError
 from bench.base.home import Home
+from bench.base.leftovers import scratch_folder
 from bench.base.storage import write_text
 from bench.plugin.discovery import find_plugin
 from bench.schema.protocol import load_protocol
@@ -29,6 +30,7 @@ from bench.tracking.address import (
     is_own,
     is_server,
     shown,
+    sqlite_address,
     unwritable,
 )
 
@@ -62,7 +64,7 @@ def home_identity(home: Home) -> str:
 
 
 def open_client(home: Home, uri: str) -> MlflowClient:
-    """Open the MLflow side, making a fresh SQLite database's tables; call it under the lock.
+    """Open the MLflow side, making a SQLite database that does not exist yet; call it under the lock.
 
     Raises:
         UsageError: the address is of a kind that MLflow does not have.
@@ -77,11 +79,10 @@ def open_client(home: Home, uri: str) -> MlflowClient:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
-        is_fresh = is_own(home, uri) and not home.mlflow_database.exists()
+        if (path := database_path(uri)) is not None and not path.exists():
+            _make_database(path, is_own(home, uri))
         client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)  # the first query creates the tables
-        if is_fresh:
-            client.delete_experiment("0")  # MLflow's own `Default`, which would stay empty
+        client.search_experiments(max_results=1)  # the first query of a server of databases creates its tables
     except Exception as error:
         if "out-of-date database schema" in str(error):
             raise TrackingUnusable(
@@ -92,6 +93,25 @@ def open_client(home: Home, uri: str) -> MlflowClient:
             raise bad_address(uri) from error
         raise meaning(error, uri) or TrackingDown(reason(error)) from error
     return client
+
+
+def _make_database(path: Path, is_ours: bool) -> None:
+    """Make a database beside its place and put it there when it is whole: MLflow cannot mend one that was begun."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(path) as scratch:  # a folder, since SQLite keeps a journal beside its file
+        made = scratch / path.name
+        store = SqlAlchemyStore(sqlite_address(made), str(path.parent / "mlruns"))  # of its `Default`; made when used
+        if is_ours:
+            store.delete_experiment("0")  # MLflow's own `Default`, which would stay empty
+        store.engine.dispose()
+        try:
+            os.link(made, path)
+        except FileExistsError:  # a command on another home made it meanwhile
+            pass
+        except OSError:  # a file system without links
+            made.replace(path)
 
 
 def reason(error: BaseException) -> str:
@@ -152,12 +172,14 @@ def experiment_id(client: Any, home: Home, uri: str, name: str) -> str:
         location = None if is_server(uri) else (home.mlflow_artifacts / name).as_uri()
         tags = {PROTOCOL_TAG: name, "mlflow.experimentKind": "custom_model_development"}
         identity = str(client.create_experiment(name, artifact_location=location, tags=tags))
-        for tag, value in view_tags(name, identity).items():
+    else:
+        identity, tags = str(experiment.experiment_id), dict(experiment.tags)
+        if experiment.lifecycle_stage == "deleted":
+            client.restore_experiment(identity)
+    for tag, value in view_tags(name, identity).items():
+        if tag not in tags:  # whoever made the experiment may have been killed before it said so
             client.set_experiment_tag(identity, tag, value)
-        return identity
-    if experiment.lifecycle_stage == "deleted":
-        client.restore_experiment(experiment.experiment_id)
-    return str(experiment.experiment_id)
+    return identity
 
 
 def own_experiments(client: Any, home: Home, uri: str) -> list[str]:

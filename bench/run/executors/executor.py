@@ -201,7 +201,7 @@ class Traces:
         """How another command ended this run since, None if none did."""
         now = Traces.of(folder)
         error = read_error(folder)
-        if error is not None and now.error != self.error:
+        if error is not None and now.error != self.error and not error.was_killed:
             return Outcome("failed", f"{error.message} ({ELSEWHERE})")
         # that command may have wanted other scores; those of validation images are of one of the same metrics
         if now.result != self.result and read_result(folder) and has_all_scores(folder, spec, ("test",)):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -17,10 +19,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver
+from multiprocessing.util import Finalize
 from typing import Any
 
 from bench.base.device import cards, require
 from bench.base.home import Home, RunFolder
+from bench.base.leftovers import own_folder
 from bench.base.threads import ONE_THREAD
 from bench.ledger.folders import is_owned, read_error, run_state
 from bench.plugin.named import named_files
@@ -140,7 +144,7 @@ class LocalExecutor(Executor):
             reason = f"run {folder.key} was killed by {name}{hint}; run the same command to go on"
         else:
             reason = f"run {folder.key} ended with status {status}; see {folder.log}"
-        say_dead(folder, reason)
+        say_dead(folder, reason, was_killed=status == -signal.SIGKILL)
         return Outcome("failed", reason)
 
     def cancel(self, tickets: Mapping[str, Ticket]) -> None:
@@ -190,11 +194,26 @@ def _start_server() -> None:
     on_main_thread = threading.current_thread() is threading.main_thread()  # only that one may change handlers
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if on_main_thread else None
     try:
-        with _environment(ONE_THREAD | _OWN_PACKAGES | _SLEEPING_DRIVER):
+        with _environment(ONE_THREAD | _OWN_PACKAGES | _SLEEPING_DRIVER), _own_temporaries():
             forkserver.ensure_running()
     finally:
         if on_main_thread:
             signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _own_temporaries() -> Iterator[None]:
+    """Have multiprocessing's folder, where the server's socket is, in one that later commands know if this one is killed."""
+    folder = own_folder()
+    if folder is None:  # of this process, which starts its server again; multiprocessing keeps to its first folder
+        yield
+        return
+    Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)  # multiprocessing removes its own at -100
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 @contextmanager

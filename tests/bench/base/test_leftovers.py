@@ -3,13 +3,21 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from bench.base.home import Home
-from bench.base.leftovers import ELSEWHERE_SECONDS, remove_leftovers, temporary_of
+from bench.base.leftovers import (
+    ELSEWHERE_SECONDS,
+    own_folder,
+    remove_leftovers,
+    remove_unfinished,
+    scratch_folder,
+    temporary_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +75,55 @@ def test_a_mistyped_home_makes_nothing(tmp_path):
     with pytest.raises(UsageError, match=r"--home .*rnus: no such folder"):
         Home.existing(tmp_path / "rnus", Path("datasets"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_begun_of_one_file_is_removed_alone(tmp_path, monkeypatch, dead):
+    path = tmp_path / "report [1].html"
+    mine = temporary_of(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: dead)
+        begun, other = temporary_of(path), temporary_of(tmp_path / "report 1.html")
+    for file in (mine, begun, other):
+        file.touch()
+    remove_unfinished(path)
+    assert sorted(tmp_path.iterdir()) == sorted([mine, other])
+    remove_unfinished(tmp_path / "no folder" / "a")
+
+
+def test_a_scratch_folder_of_a_killed_process_goes(tmp_path, monkeypatch, dead):
+    with scratch_folder(tmp_path / "a.db") as folder:
+        (folder / "a.db").touch()
+        assert remove_leftovers(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: dead)
+        temporary_of(tmp_path / "a.db").mkdir()
+    assert len(remove_leftovers(tmp_path)) == 1
+
+
+@pytest.fixture
+def short_path():
+    """A folder whose path leaves room for a socket's."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_folders_among_the_temporary_files_of_killed_processes_go(short_path, monkeypatch, dead):
+    monkeypatch.setattr(tempfile, "tempdir", str(short_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: dead)
+        left = own_folder()
+    (left / "pymp-a").mkdir()
+    (short_path / "pymp-of-another-program").mkdir()
+    mine = own_folder()
+    assert sorted(short_path.iterdir()) == sorted([mine, short_path / "pymp-of-another-program"])
+    assert mine.stat().st_mode & 0o777 == 0o700
+    assert own_folder() is None
+
+
+def test_where_a_socket_would_be_too_deep_no_folder_is_made(short_path, monkeypatch):
+    deep = short_path / ("d" * 50)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    assert own_folder() is None
+    assert list(deep.iterdir()) == []

@@ -11,6 +11,7 @@ from bench.plan.memory import remembered
 from bench.plan.resolve import resolve
 from bench.schema.protocol import load_protocol
 
+NOBODY = 10**8  # the number of no process: Linux gives none above 2**22
 QUESTION = {"method": "cut", "settings": {"ngf": 8}}
 
 
@@ -32,6 +33,15 @@ def test_an_answer_is_kept_for_the_same_question_only():
     assert remembered(QUESTION, Answer, never) == Answer(value=1)
     other = QUESTION | {"settings": {"ngf": 9}}
     assert remembered(other, Answer, lambda: (Answer(value=2), True)) == Answer(value=2)
+
+
+def test_what_a_killed_command_began_to_write_goes(tmp_path):
+    remembered(QUESTION, Answer, lambda: (Answer(value=1), True))
+    (kept,) = tmp_path.rglob("*.json")
+    begun = kept.rename(kept.with_name(f".{kept.name}.{NOBODY}.tmp"))
+    remembered(QUESTION, Answer, lambda: (Answer(value=1), True))
+    assert kept.exists()
+    assert not begun.exists()
 
 
 def test_other_code_asks_again(monkeypatch):

@@ -154,9 +154,12 @@ def test_samples_and_figures_are_stored_once(page, source):
 
 
 def test_the_same_twice(root, written, tmp_path):
+    begun = tmp_path / f".again.html.{10**8}.tmp"  # by a command that was killed: no process has such a number
+    begun.touch()
     again = write_report(root, tmp_path / "again.html")
     assert again.path.read_bytes() == written.path.read_bytes()
     assert again.size == len(written.path.read_bytes())
+    assert not begun.exists()
 
 
 def test_only_what_was_asked_for(root, tmp_path):

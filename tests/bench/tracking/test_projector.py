@@ -12,6 +12,11 @@ from bench.base.storage import read_json
 from bench.tracking.address import TrackingDown, TrackingUnusable
 from bench.tracking.last_pass import read_last_pass
 from bench.tracking.projector import Projector
+from bench.tracking.shown import FILES_TAG
+
+
+def attached(board, key):
+    return {file.path for file in board.client.list_artifacts(board.mlflow_run(key).info.run_id)}
 
 
 def test_every_run_arrives_completely(board):
@@ -56,8 +61,7 @@ def test_files_and_the_sample_grid_are_attached(board, tmp_path):
     key = board.train()
     board.project()
     run = board.mlflow_run(key)
-    names = {file.path for file in board.client.list_artifacts(run.info.run_id)}
-    assert names == {"spec.json", "result.json", "samples.png"}
+    assert attached(board, key) == {"spec.json", "result.json", "samples.png"}
     grid = Image.open(board.client.download_artifacts(run.info.run_id, "samples.png", str(tmp_path)))
     assert grid.width > 3 * 112  # three test images, 16 pixels enlarged seven times
     assert grid.height > 2 * 112  # what it was given, what it made
@@ -131,10 +135,13 @@ def test_a_failed_run_says_why(board):
     run = board.mlflow_run(key)
     assert (run.info.status, run.data.tags["state"]) == ("FAILED", "failed")
     assert run.data.tags["reason"] == "loss G is not finite at step 3"
+    assert "error.json" in attached(board, key)
     folder.error.unlink()
     board.train()
     board.project()
     assert "reason" not in board.mlflow_run(key).data.tags
+    assert attached(board, key) == {"spec.json", "result.json", "samples.png"}
+    assert "error.json" not in board.mlflow_run(key).data.tags[FILES_TAG]
 
 
 def test_a_run_that_has_not_begun_is_not_shown(board):

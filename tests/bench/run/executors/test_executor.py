@@ -15,6 +15,7 @@ from bench.run.executors import executor as module
 from bench.run.executors.executor import ELSEWHERE, Executor, Interrupted, Outcome, load_executor
 from bench.run.executors.local import LocalExecutor
 from bench.run.ticket import Ticket
+from bench.schema.records import RunError
 
 
 class Ready(Executor):
@@ -86,6 +87,17 @@ def test_a_run_whose_owner_died_is_taken_over(grid):
     outcomes, taken, _ = run_beside(grid, lambda key: None)
     assert taken == [*list(grid.runs)[1:], *list(grid.runs)[:1]]
     assert {outcome.state for outcome in outcomes.values()} == {"done"}
+
+
+def test_a_run_whose_process_was_killed_alone_is_taken_over_too(grid):
+    first, second = grid.runs
+
+    def killed(key):  # as the command that started it writes it down
+        RunError(message="killed by SIGKILL", was_killed=True).write(grid.home.run(key).error, key)
+
+    outcomes, taken, _ = run_beside(grid, killed)
+    assert outcomes == {second: Outcome("done"), first: Outcome("done")}
+    assert taken == [second, first]
 
 
 def test_a_run_that_was_finished_for_other_scores_is_gone_on_with(grid):

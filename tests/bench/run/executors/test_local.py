@@ -3,23 +3,25 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from multiprocessing.forkserver import _forkserver
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
 from bench.base.errors import NotAvailable
 from bench.base.storage import read_json
-from bench.ledger.folders import run_state
+from bench.ledger.folders import read_error, run_state
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run import process
 from bench.run.executors.executor import Interrupted
-from bench.run.executors.local import LocalExecutor, _start_server
-from bench.run.ticket import read_tickets
+from bench.run.executors.local import Job, LocalExecutor, _start_server
+from bench.run.ticket import process_ticket, read_tickets
 from bench.tracking.store import ENVIRONMENT
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
@@ -136,6 +138,44 @@ def test_ctrl_c_while_the_server_still_imports_prints_no_traceback(toys, tmp_pat
     os.killpg(child.pid, signal.SIGINT)
     told = child.communicate(timeout=120)[0]
     assert told == "stopped; every run has saved its state: run the same command to go on\n"
+
+
+SOCKETS = """
+import os, signal, sys, tempfile
+from pathlib import Path
+from bench.run.executors.local import _start_server
+place = Path(tempfile.gettempdir())
+for _ in range(2):
+    _start_server()
+print(*(str(path.relative_to(place).parts[0]) for path in place.rglob("listener-*")), tempfile.gettempdir() == str(place))
+if sys.argv[1:] == ["killed"]:
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_socket_of_a_killed_command_is_removed_by_the_next_one():
+    place = tempfile.mkdtemp(dir="/tmp")  # with room for a socket's path
+
+    def start(*how):
+        command = [sys.executable, "-c", SOCKETS, *how]
+        return subprocess.run(
+            command,
+            env={**os.environ, "TMPDIR": place},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    killed = start("killed")
+    assert (killed.returncode, killed.stderr) == (-9, "")
+    (left,) = Path(place).iterdir()
+    assert killed.stdout.split() == [left.name, "True"]
+    ended = start()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(ended.stdout.split()) == 2  # its own socket alone
+    Path(place).rmdir()  # empty
 
 
 def test_folders_of_the_same_names_in_the_working_directory_are_not_imported(tmp_path, monkeypatch):
@@ -255,6 +295,15 @@ def test_a_process_that_finds_the_run_owned_leaves_everything_as_it_is(toys, cap
     assert folder.error.exists()
     assert not folder.tickets.exists()
     assert f"another process does run {key}" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "was_killed"), [(signal.SIGKILL, True), (signal.SIGSEGV, False)])
+def test_the_record_of_a_dead_run_says_whether_it_was_killed_from_outside(toys, number, was_killed):
+    _, (key,) = grid_of(toys, ("Toy", {}))
+    executor = LocalExecutor(toys.home)
+    executor.jobs[key] = Job(SimpleNamespace(pid=1, exitcode=-number), "")
+    assert executor.poll({key: process_ticket(key, 1)})[key].state == "failed"
+    assert read_error(toys.home.run(key)).was_killed == was_killed
 
 
 def test_a_killed_fork_server_costs_no_run(toys):
