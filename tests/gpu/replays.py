@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 
+from bench.base.precision import prepare
 from methods.references.instance_norm import InstanceNormReference, TorchNormReference
 from tests.gpu import records, steps
 from tests.gpu.case import TOLERANCE, Case, read
@@ -16,6 +17,7 @@ NAMES = {torch.float64: "float64", torch.float32: "float32"}
 
 def checks(setting: Setting) -> Checks:
     """See the module."""
+    prepare(setting.device, "fp32")  # torch's default on recent cards is tf32
     yield "instance norm of this project, gradient channels-last at batch 1", partial(_norm, setting.device, ours=True)
     yield "torch's own instance norm, likewise", partial(_norm, setting.device, ours=False)
     for dtype, name in NAMES.items():

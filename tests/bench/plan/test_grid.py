@@ -7,7 +7,6 @@ import yaml
 from bench.base.errors import UsageError
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.schema.protocol import load_protocol
 from bench.schema.run_spec import read_spec
 from bench.schema.table import Table
 
