@@ -16,6 +16,7 @@ from bench.cli.options import (
     JsonOption,
     KeepOption,
     PerDeviceOption,
+    PrecisionOption,
     SaveEveryOption,
     ScaleOption,
     SlotsOption,
@@ -60,6 +61,7 @@ def compare(
     home: HomeOption = HOME,
     data: DataOption = DATA,
     device: DeviceOption = None,
+    precision: PrecisionOption = None,
     keep: KeepOption = None,
     save_every: SaveEveryOption = None,
     slots: SlotsOption = None,
@@ -72,6 +74,7 @@ def compare(
     """Compare one loss or method with others: same data, same draws, paired by seed."""
     from bench.base.device import chosen_device
     from bench.base.home import Home
+    from bench.base.precision import chosen_precision
     from bench.commands.compare import Comparison, default_name, plan_comparison, settle_name
     from bench.commands.compare import compare as work
     from bench.compare.contenders import choose, enter
@@ -88,7 +91,8 @@ def compare(
     rivals = [rival.strip() for rival in against.split(",") if rival.strip()]
     contenders = choose(loss, method, read_settings(loss_options, "--loss-option"), framework, rivals)
     entrants = enter(contenders, asked, scale, budget, read_settings(sets))
-    grid = Grid(Home.open(home, data), chosen_device(device), Upkeep.of_options(keep, save_every))
+    kind, upkeep = chosen_device(device), Upkeep.of_options(keep, save_every)
+    grid = Grid(Home.open(home, data), kind, upkeep, chosen_precision(precision, kind))
     folder = name or default_name(entrants, asked.name, scale, budget)
     comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
     settle_name(comparison, chosen=name is not None)

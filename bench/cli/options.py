@@ -30,6 +30,12 @@ DeviceOption = Annotated[
         "--device", help="cpu, cuda or auto (cuda where there is one); default: CONTRASTBENCH_DEVICE, else auto"
     ),
 ]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision", help="fp32 (strict), tf32 (convolutions on cards) or bf16 (a deviation); default: fp32"
+    ),
+]
 SlotsOption = Annotated[
     int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads, or one for each card")
 ]
@@ -113,11 +119,13 @@ def table_grid(
     device: str | None,
     keep: str | None = None,
     save_every: float | None = None,
+    precision: str | None = None,
 ) -> Any:
     """The grid of one or more tables, as `plan` and `reproduce` are asked for it."""
     from bench.base.device import chosen_device
     from bench.base.errors import unknown_name
     from bench.base.home import Home
+    from bench.base.precision import chosen_precision
     from bench.plan.grid import Grid
     from bench.plugin.discovery import find_plugin
     from bench.schema.protocol import SCALES
@@ -128,7 +136,9 @@ def table_grid(
         raise unknown_name("scale", scale, SCALES)
     for method in methods or []:
         find_plugin("method", method)
-    grid = Grid(Home.open(home, data), chosen_device(device), Upkeep.of_options(keep, save_every))
+    kind = chosen_device(device)
+    upkeep = Upkeep.of_options(keep, save_every)
+    grid = Grid(Home.open(home, data), kind, upkeep, chosen_precision(precision, kind))
     for name in tables:
         grid.add_table(load_table(name), scale, range(seeds) if seeds else None, methods, read_settings(sets))
     return grid

@@ -18,6 +18,7 @@ from bench.cli.options import (
     JsonOption,
     KeepOption,
     MethodOption,
+    PrecisionOption,
     SaveEveryOption,
     ScaleOption,
     SeedsOption,
@@ -41,6 +42,7 @@ def plan(
         bool, typer.Option("--calibrate", help="time a few steps of each method that no run has timed yet")
     ] = False,
     device: DeviceOption = None,
+    precision: PrecisionOption = None,
     keep: KeepOption = None,
     save_every: SaveEveryOption = None,
     home: HomeOption = HOME,
@@ -55,7 +57,7 @@ def plan(
     def say(line: str) -> None:
         print(printable(line), file=sys.stderr)
 
-    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every)
+    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision)
     rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
     if as_json:
         content = {"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}

@@ -17,6 +17,7 @@ from bench.cli.options import (
     KeepOption,
     MethodOption,
     PerDeviceOption,
+    PrecisionOption,
     SaveEveryOption,
     ScaleOption,
     SeedsOption,
@@ -41,6 +42,7 @@ def reproduce(
     home: HomeOption = HOME,
     data: DataOption = DATA,
     device: DeviceOption = None,
+    precision: PrecisionOption = None,
     keep: KeepOption = None,
     save_every: SaveEveryOption = None,
     slots: SlotsOption = None,
@@ -56,6 +58,6 @@ def reproduce(
     from bench.tracking.address import tracking_uri
 
     place = load_executor(executor)
-    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every)
+    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
     raise typer.Exit(work(grid, place(grid.home, slots, per_device, debug()), as_json=as_json, mlflow=mlflow))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.base.precision import deviations
 from bench.base.sealed import Record
 from bench.compare.contenders import Entrant
 from bench.ledger.folders import chosen_epochs, examine, run_state, scores_frame
@@ -153,7 +154,7 @@ def collect(
                 method=entrant.resolution.reference,
                 config=entrant.resolution.values,
                 differences=entrant.differences,
-                deviations=entrant.resolution.deviations,
+                deviations=entrant.resolution.deviations + deviations(grid.precision),
                 train_keys=train_keys,
                 problems=[
                     f"seed {seed} {state}{f': {reason}' if reason else ''}"

@@ -10,6 +10,7 @@ from typing import Any
 from bench.base.device import DeviceType
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.home import Home
+from bench.base.precision import Precision, deviations
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
 from bench.metrics.metric import load_metric
@@ -80,10 +81,17 @@ class Grid:
         home: where data sets are found and caches are kept.
         device: what every run computes on, so that no cell mixes types of devices.
         upkeep: what the command says of the runs' files.
+        precision: of every run's steps.
     """
 
-    def __init__(self, home: Home, device: DeviceType = "cpu", upkeep: Upkeep = NOTHING_SAID) -> None:
-        self.home, self.device = home, device
+    def __init__(
+        self,
+        home: Home,
+        device: DeviceType = "cpu",
+        upkeep: Upkeep = NOTHING_SAID,
+        precision: Precision = "fp32",
+    ) -> None:
+        self.home, self.device, self.precision = home, device, precision
         self.runs: dict[str, RunSpec] = {}
         self.names: dict[str, str] = {}
         self.cells: list[PlannedCell] = []
@@ -144,6 +152,7 @@ class Grid:
             fingerprint=dataset.fingerprint(),
             seed=seed,
             device=self.device,
+            precision=self.precision,
             threads=resolution.scale.threads,
             plugins=resolution.plugin_files(),
             needs=needs,
@@ -227,7 +236,7 @@ class Grid:
             try:
                 if load_metric(scored_as).uses_segmenter:
                     self.add_segmenter(cell.resolution.ran, scale)
-                counts = self.dataset(cell.resolution).count_deviations()
+                counts = self.dataset(cell.resolution).count_deviations() + deviations(self.precision)
                 cell.resolution = replace(cell.resolution, deviations=cell.resolution.deviations + counts)
                 count = cell.resolution.asked.scale(scale).seeds
                 for seed in chosen if chosen is not None else range(count):

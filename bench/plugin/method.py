@@ -63,6 +63,8 @@ def on_device(drawn: Mapping[str, Tensor], device: torch.device | str) -> Mappin
             raise BenchError(
                 f"draw returns '{name}' as {type(value).__name__}; make it a tensor (docs/draw-and-step.md)"
             )
+    if torch.device(device).type == "cuda":  # the host does not wait for copies from pinned memory
+        drawn = {name: tensor.pin_memory() for name, tensor in drawn.items()}
     return MappingProxyType({name: tensor.to(device, non_blocking=True) for name, tensor in drawn.items()})
 
 

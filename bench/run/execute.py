@@ -13,12 +13,14 @@ import torch
 from bench.base.device import made_on, require
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
+from bench.base.precision import prepare
 from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
 from bench.ledger.folders import read_result
 from bench.plugin.discovery import package_versions
 from bench.plugin.method import Method
+from bench.run.captured_step import CapturedStep
 from bench.run.checkpoint import Checkpoints
 from bench.run.loss_log import LossLog
 from bench.run.restore import build_method, restore_method
@@ -56,9 +58,8 @@ def execute(home: Home, key: str, progress: Progress) -> None:
     folder = home.run(key)
     spec = read_spec(folder.spec)
     torch.set_num_threads(spec.threads)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
     device = torch.device(require(spec.device))
+    prepare(spec.device, spec.precision)
 
     progress({"phase": "opening data"})
     dataset = _planned_dataset(spec, home)
@@ -80,7 +81,7 @@ def execute(home: Home, key: str, progress: Progress) -> None:
 
     session = Session(
         method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, scoring,
-        begin, read_upkeep(folder).save_seconds,
+        begin, read_upkeep(folder).save_seconds, CapturedStep(method, spec.precision),
     )  # fmt: skip
     session.run()
 

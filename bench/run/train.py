@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
@@ -25,6 +26,7 @@ from bench.schema.upkeep import NOTHING_SAID, SAVE_SHARE
 
 MAX_LOG_STEPS = 100  # losses are averaged over windows of at most this many steps; one host synchronisation each
 LOG_ROWS = 200  # and about this many rows a run, so that curves of short runs have points too
+MakeStep = Callable[[dict[str, Tensor], StepContext], dict[str, Tensor]]
 
 
 class Stopped(BenchError):
@@ -57,6 +59,7 @@ class Session:
         listener: told of steps and kept epochs.
         begin: called before the first step of the run, not where it goes on from a state (official weights).
         save_seconds: between two states; more where saving would take more than SAVE_SHARE of the time.
+        make_step: of a batch and its moment, the losses; None: the method's own `training_step`.
 
     Attributes:
         step: how many steps are done.
@@ -74,10 +77,12 @@ class Session:
         listener: Listener,
         begin: Callable[[], object] = lambda: None,
         save_seconds: float = NOTHING_SAID.save_seconds,
+        make_step: MakeStep | None = None,
     ) -> None:
         self.method, self.images, self.draws = method, images, draws
         self.checkpoints, self.log, self.listener = checkpoints, log, listener
         self.kept_epochs, self.begin, self.save_seconds = kept_epochs, begin, save_seconds
+        self.make_step = make_step
         self.log_steps = max(1, min(MAX_LOG_STEPS, images.total_steps // LOG_ROWS))
         self.step = 0
         self.seconds = 0.0
@@ -159,7 +164,8 @@ class Session:
         epoch = self.images.epoch(self.step)
         total_epochs = self.method.config.total_epochs
         context = StepContext(self.step, epoch, self.images.total_steps, total_epochs, self.draws.at(self.step))
-        self._window.tensors.append(self.method.training_step(self.images.batch(self.step), context))
+        make_step = self.make_step or self.method.training_step
+        self._window.tensors.append(make_step(self.images.batch(self.step), context))
         self.step += 1
         if self._at_end_of_epoch:
             self.method.end_epoch()

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from bench.base.device import DeviceType
 from bench.base.errors import BenchError
+from bench.base.precision import Precision
 from bench.base.sealed import Damaged, read_sealed, sealed, validated
 from bench.base.storage import explained, read_object, write_json
 from bench.base.validation import Strict
@@ -115,7 +116,7 @@ class RunSpec(Strict):
     fingerprint: str
     seed: int
     device: DeviceType = "cpu"
-    precision: Literal["fp32"] = "fp32"
+    precision: Precision = "fp32"
     threads: int = 1
     plugins: dict[str, str] = {}
     needs: dict[str, str] = {}

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from methods.networks.padding import pad
+
 
 def _depthwise_filter(taps: list[float], channels: int, gain: float) -> Tensor:
     """The outer product of `taps` with itself, with sum `gain`, once per channel: (channels, 1, k, k)."""
@@ -32,7 +34,7 @@ class BlurDownsample(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (batch, C, H, W) to (batch, C, ceil(H/2), ceil(W/2))."""
-        padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
+        padded = pad(features, 1, "reflect")
         return F.conv2d(padded, self.filt, stride=2, groups=features.shape[1])
 
 
@@ -55,6 +57,6 @@ class BlurUpsample(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (batch, C, H, W) to (batch, C, 2H, 2W)."""
-        padded = F.pad(features, (1, 1, 1, 1), mode="replicate")
+        padded = pad(features, 1, "replicate")
         # padding 3 drops the two border pixels a side that only the replicated border would make
         return F.conv_transpose2d(padded, self.filt, stride=2, padding=3, groups=features.shape[1])

@@ -16,6 +16,7 @@ from bench.base.errors import UsageError
 from methods.networks.blur import BlurDownsample, BlurUpsample
 from methods.networks.instance_norm import InstanceNorm
 from methods.networks.meta_copy import meta_copy
+from methods.networks.padding import ReflectionPad2d
 
 
 class ResnetBlock(nn.Module):
@@ -28,11 +29,11 @@ class ResnetBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv_block = nn.Sequential(
-            nn.ReflectionPad2d(1),
+            ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3),
             InstanceNorm(channels),
             nn.ReLU(),
-            nn.ReflectionPad2d(1),
+            ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3),
             InstanceNorm(channels),
         )
@@ -57,7 +58,7 @@ class ResnetGenerator(nn.Module):
         self, input_nc: int = 3, output_nc: int = 3, ngf: int = 64, n_blocks: int = 9, antialias: bool = True
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(input_nc, ngf, 7), InstanceNorm(ngf), nn.ReLU()]
+        layers: list[nn.Module] = [ReflectionPad2d(3), nn.Conv2d(input_nc, ngf, 7), InstanceNorm(ngf), nn.ReLU()]
         for width in (ngf, 2 * ngf):
             stride = 1 if antialias else 2
             layers += [nn.Conv2d(width, 2 * width, 3, stride, padding=1), InstanceNorm(2 * width), nn.ReLU()]
@@ -70,7 +71,7 @@ class ResnetGenerator(nn.Module):
             else:
                 layers += [nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1)]
             layers += [InstanceNorm(width // 2), nn.ReLU()]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, output_nc, 7), nn.Tanh()]
+        layers += [ReflectionPad2d(3), nn.Conv2d(ngf, output_nc, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
         self.input_nc = input_nc
         self._feature_sizes: dict[tuple[tuple[int, ...], tuple[int, ...]], list[tuple[int, int]]] = {}

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from bench.base.errors import BenchError
 from methods.networks.equalised import EqualisedConv2d
+from methods.networks.padding import pad
 
 Kind = Literal["pairwise", "patchwise"]
 
@@ -103,7 +104,7 @@ class SAN(nn.Module):
         return logits.softmax(dim=2).unflatten(3, (height, width))
 
     def _padded(self, x: Tensor) -> Tensor:
-        return F.pad(x, [self.kernel_size // 2] * 4, mode="reflect")
+        return pad(x, self.kernel_size // 2, "reflect")
 
     def _windows(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to its windows (B, C, k k, H, W)."""

@@ -178,6 +178,7 @@ def replay(
     total_epochs: int | None = None,
     steps: int | None = None,
     dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
 ) -> Replay:
     """Run a method's training steps on a record's weights, inputs and draws.
 
@@ -190,6 +191,7 @@ def replay(
         total_epochs: of the whole run. None: what the record says, or else the configuration.
         steps: how many of the record's steps; all if None.
         dtype: precision of everything.
+        device: where the steps are made; what they computed comes back to the CPU.
 
     Returns:
         What the steps computed.
@@ -200,7 +202,7 @@ def replay(
     """
     method_class = load_method(method) if isinstance(method, str) else method
     resolved = _resolve(method_class, config)
-    trained = method_class(resolved, Draws(seed=0)).to(dtype)
+    trained = method_class(resolved, Draws(seed=0)).to(device, dtype)
     networks = trained.networks()
     recorded = read_recording(record, networks)
     load_weights(networks, recorded, "init/")
@@ -213,7 +215,7 @@ def replay(
     for step in range(count):
         draws = RecordedDraws(recorded, step, dtype)
         context = StepContext(step, epoch or _epoch(trained, recorded, step), count, total, draws)
-        batch = _batch(trained, recorded, step, dtype)
+        batch = {stream: images.to(device) for stream, images in _batch(trained, recorded, step, dtype).items()}
         drawn = drawn_in(recorded, step, dtype)
         losses = _given_step(trained, batch, context, drawn) if drawn else trained.training_step(batch, context)
         if not drawn:
@@ -228,7 +230,7 @@ def _given_step(
     """Make a step from what was drawn for it before."""
     context = replace(context, draw=Draws(seed=0).at(context.step)).with_shapes(batch)
     require_drawn(drawn, method.draw(context), context.step)
-    return method.step(batch, on_device(drawn, "cpu"), method.phase(context, drawn))
+    return method.step(batch, on_device(drawn, next(iter(batch.values())).device), method.phase(context, drawn))
 
 
 def _resolve(method_class: type[Method], config: MethodConfig | dict[str, Any]) -> MethodConfig:

@@ -7,7 +7,6 @@ import yaml
 from bench.base.errors import UsageError
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.schema.protocol import load_protocol
 from bench.schema.run_spec import read_spec
 from bench.schema.table import Table
 
@@ -217,7 +216,7 @@ def test_a_data_set_is_opened_once(toys, grid, monkeypatch):
 
     monkeypatch.setattr("bench.plan.grid.open_dataset", lambda *args: opened.append(args) or open_dataset(*args))
     for seed in range(3):
-        grid.add_run(resolve(toys.method, load_protocol(str(toys.protocol_file)), "smoke"), seed)
+        grid.add_run(resolve(toys.method, toys.protocol, "smoke"), seed)
     assert len(opened) == 1
 
 
@@ -247,3 +246,13 @@ def test_a_rows_subset_names_the_protocol(toys, grid, protocol_named):
             table(wrong, {"faces": ("faces-{subset}@1", MEAN)})
     with pytest.raises(ValueError, match="subset: must be given if, and only if"):
         table(rows, {"faces": ("faces@1", MEAN)})
+
+
+def test_the_precision_is_in_the_key_and_what_was_not_published_a_deviation(toys):
+    grids = {precision: Grid(toys.home, precision=precision) for precision in ("fp32", "bf16")}
+    keys = {}
+    for precision, grid in grids.items():
+        resolution = resolve(toys.method, toys.protocol, "smoke")
+        keys[precision] = grid.add_run(resolution, 0)
+        assert grid.runs[keys[precision]].precision == precision
+    assert keys["fp32"] == Grid(toys.home).add_run(resolution, 0) != keys["bf16"]
