@@ -10,9 +10,16 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 
-def adam(parameters: Iterable[nn.Parameter], lr: float, betas: tuple[float, float]) -> Adam:
-    """Adam as the originals use it (eps 1e-8, no weight decay), in torch's fused form: 1.5 to 3 times as fast."""
-    return Adam(parameters, lr=lr, betas=betas, fused=True)
+def adam(parameters: Iterable[nn.Parameter], lr: float, betas: tuple[float, float], weight_decay: float = 0.0) -> Adam:
+    """Adam as the originals use it (eps 1e-8), in torch's fused form: 1.5 to 3 times as fast.
+
+    Args:
+        parameters: what it trains.
+        lr: initial learning rate.
+        betas: of the two averages.
+        weight_decay: times the weights, added to the gradient before the averages see it.
+    """
+    return Adam(parameters, lr=lr, betas=betas, weight_decay=weight_decay, fused=True)
 
 
 def descend(loss: Tensor, *optimizers: Optimizer) -> None:
@@ -56,6 +63,13 @@ def linear_factor(epoch: int, n_epochs: int, n_epochs_decay: int) -> float:
     return 1.0 - max(0, epoch - n_epochs) / (n_epochs_decay + 1)
 
 
-def linear_schedule(optimizer: Optimizer, n_epochs: int, n_epochs_decay: int) -> LambdaLR:
-    """A scheduler with `linear_factor`, stepped once per epoch; torch counts epochs from 0."""
-    return LambdaLR(optimizer, lambda done: linear_factor(done + 1, n_epochs, n_epochs_decay))
+def linear_schedule(optimizer: Optimizer, n_epochs: int, n_epochs_decay: int, early: int = 0) -> LambdaLR:
+    """A scheduler with `linear_factor`, stepped once per epoch; torch counts epochs from 0.
+
+    Args:
+        optimizer: whose learning rate it sets.
+        n_epochs: epochs at factor 1.
+        n_epochs_decay: epochs over which it falls.
+        early: epochs by which it is ahead; with 1 the last epoch has factor 0.
+    """
+    return LambdaLR(optimizer, lambda done: linear_factor(done + 1 + early, n_epochs, n_epochs_decay))
