@@ -171,6 +171,15 @@ class Method(nn.Module):
         Checkpoints hold those networks too, so that a run that has begun never needs the files again.
         """
 
+    def measure(self, batches: Iterator[dict[str, Tensor]]) -> None:
+        """Look at training batches before the first step of a run, for what a loss must know of the data set.
+
+        Whatever is found belongs into buffers: a run that goes on from a checkpoint does not look again.
+
+        Args:
+            batches: those of the first epoch, on the method's device, made as they are asked for.
+        """
+
     @property
     def depends_on_epoch(self) -> bool:
         """Whether `draw` or `phase` reads `context.epoch` (a curriculum); a replay then has to be given it."""
