@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -29,6 +30,52 @@ def descend(loss: Tensor, *optimizers: Optimizer) -> None:
     loss.backward()
     for optimizer in optimizers:
         optimizer.step()
+
+
+def two_updates(
+    first: tuple[Tensor, Sequence[Optimizer]], second: tuple[Tensor, Sequence[Optimizer]], mixed: bool
+) -> dict[nn.Parameter, Tensor]:
+    """Two updates from one forward pass, whose graph both losses share.
+
+    Args:
+        first: a loss and the optimizers that step by it.
+        second: another loss, and those of the optimizers that step once more.
+        mixed: back-propagate the second loss after the first update, through weights from after and activations from before
+            it. No loss has that gradient, but it is what programs did whose optimizers wrote past autograd (torch < 1.5).
+            False: both gradients are of the weights before either update.
+
+    Returns:
+        The gradients of the second update; `.grad` of every parameter is that of the first.
+    """
+    (loss, optimizers), (later_loss, again) = first, second
+    stepped = _parameters(optimizers)
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    if not mixed:
+        later = torch.autograd.grad(later_loss, _parameters(again), retain_graph=True)
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+    else:
+        loss.backward(retain_graph=True)
+        # autograd must not notice that the weights it has saved are other ones now
+        with torch.autograd._unsafe_preserve_version_counter(tuple(stepped)):
+            for optimizer in optimizers:
+                optimizer.step()
+        later = torch.autograd.grad(later_loss, _parameters(again))
+    before = {parameter: parameter.grad for parameter in stepped}
+    found = dict(zip(_parameters(again), later, strict=True))
+    for parameter, gradient in found.items():
+        parameter.grad = gradient
+    for optimizer in again:
+        optimizer.step()
+    for parameter, earlier in before.items():
+        parameter.grad = earlier
+    return found
+
+
+def _parameters(optimizers: Sequence[Optimizer]) -> list[nn.Parameter]:
+    return [parameter for optimizer in optimizers for group in optimizer.param_groups for parameter in group["params"]]
 
 
 @contextmanager

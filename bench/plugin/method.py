@@ -258,6 +258,13 @@ class Method(nn.Module):
         """
         return losses
 
+    def later_gradients(self) -> dict[str, dict[nn.Parameter, Tensor]]:
+        """Gradients of updates that the last step made after the one whose gradients are in `.grad`, by their names.
+
+        Of a method that updates some parameters more than once in a step, for records (`grad_NAME_stepS/...`).
+        """
+        return {}
+
     def named_gradients(self) -> Iterator[tuple[str, Tensor]]:
         """The gradient of every parameter that the last step updated, as `NETWORK.parameter` (for diagnosis)."""
         for network, module in self.networks().items():

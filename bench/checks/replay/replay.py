@@ -26,7 +26,9 @@ and what it may hold:
     init_buffers/NET.buffer.NAME          buffers before the first step; as many as wanted
     init_state/NAME           parameters and buffers that belong to no network, likewise
     stepS/loss_NAME           losses (`Method.record_losses`); stepS/NAME: images (`Method.visuals`)
+    stepS/NAME_mean_std, stepS/NAME_rows_I_to_J   of an image, instead of all of it
     grad_stepS/NET.NNN.kind   the gradient that the step's update used
+    grad_NAME_stepS/NET.NNN.kind          that of another update of the step (`Method.later_gradients`)
     after_stepS/NET.NNN.kind, after_stepS/NET.buffer.NAME   every parameter, and buffers, after the step
 
 Keys of any other form are listed by `Replay.unknown` and change nothing. Records of another format, trajectories
@@ -71,7 +73,7 @@ _PARTS = {
     "statistics": r"statistics/.*",
     "losses": r"step\d+/loss_.*",
     "images": r"step\d+/.*",
-    "gradients": r"grad_step.*",
+    "gradients": r"grad_.*",
     "buffers": r"after_step\d+/[^/]*\.buffer\..*",
     "weights": r"after_step.*",
 }
@@ -104,7 +106,7 @@ class Replay:
     @property
     def gradients(self) -> dict[str, Tensor]:
         """`grad_stepS/NET.NNN.kind` of every step; zero where no update reached a parameter."""
-        return {key: value for key, value in self.tensors.items() if key.startswith("grad_step")}
+        return {key: value for key, value in self.tensors.items() if key.startswith("grad_")}
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -124,7 +126,7 @@ class Replay:
             such tensor (`unknown` lists them), another shape or a number that is not finite.
         """
         return {
-            key: _error(self.tensors.get(key), expected, floor)
+            key: _error(self._computed(key), expected, floor)
             for key, expected in read_recording(record, self.method.networks()).items()
             if self._is_result(key)
         }
@@ -137,7 +139,7 @@ class Replay:
         recorded = read_recording(record, self.method.networks())
         results = [key for key in recorded if self._is_result(key)]
         unrecognised = [key for key in recorded if not (_is_given(key) or _place(key) or self._is_result(key))]
-        return sorted([key for key in results if key not in self.tensors] + unrecognised)
+        return sorted([key for key in results if self._computed(key) is None] + unrecognised)
 
     def summary(self, record: str | Path | Mapping[str, Any], floor: float = 1e-5) -> str:
         """The comparison as lines of text: the largest error of each part and where it is, then what is unknown."""
@@ -152,6 +154,14 @@ class Replay:
         lines += [f"{self.method.name} has no {key}" for key in unknown]
         return "\n".join(lines)
 
+    def _computed(self, key: str) -> Tensor | None:
+        """What the replay has under a key of a record, or makes of an image for it; None: nothing."""
+        if (rows := re.fullmatch(r"(.+)_rows_(\d+)_to_(\d+)", key)) and rows[1] in self.tensors:
+            return self.tensors[rows[1]][..., int(rows[2]) : int(rows[3]) + 1, :]
+        if (whole := key.removesuffix("_mean_std")) != key and whole in self.tensors:
+            return torch.stack([self.tensors[whole].mean(), self.tensors[whole].std()])
+        return self.tensors.get(key)
+
     def _is_result(self, key: str) -> bool:
         if key.startswith("statistics/"):
             return not _is_given(key)
@@ -160,7 +170,7 @@ class Replay:
 
 
 def _place(key: str) -> re.Match[str] | None:
-    return re.match(r"(?:grad_|after_)?step(\d+)/", key)
+    return re.match(r"(?:grad_(?:[a-z]+_)?|after_)?step(\d+)/", key)
 
 
 def _is_given(key: str) -> bool:

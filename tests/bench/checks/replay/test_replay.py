@@ -304,3 +304,32 @@ def test_the_number_of_steps_of_the_run_can_be_said() -> None:
     replay(Watching, {}, make_record(), steps=1, total_steps=90)
     replay(Watching, {}, make_record() | {"total_steps": torch.tensor([70])}, steps=1)
     assert totals == [1, 90, 70]
+
+
+class Twice(Scaling):
+    """It says that half of its gradient was that of a later update."""
+
+    def later_gradients(self) -> dict[str, dict[nn.Parameter, Tensor]]:
+        return {"second": {self.netG.weight: self.netG.weight.grad / 2}}
+
+
+def test_gradients_of_a_later_update_of_a_step() -> None:
+    record = make_record()
+    expected = {"grad_second_step0/G.000.weight": by_hand(record)["grad_step0/G.000.weight"] / 2}
+    assert max(replay(Twice, {}, record).compare(record | expected).values()) < 1e-12
+    without = replay(Scaling, {}, record)
+    assert without.compare(record | expected) == {"grad_second_step0/G.000.weight": float("inf")}
+
+
+def test_an_image_may_be_recorded_by_some_rows_or_by_two_numbers() -> None:
+    record = make_record()
+    result = replay(Scaling, {}, record)
+    image = result.tensors["step0/fake_B"]
+    parts = {
+        "step0/fake_B_rows_1_to_2": image[1:3],
+        "step0/fake_B_mean_std": torch.tensor([image.mean(), image.std()]),
+    }
+    assert result.compare(parts) == dict.fromkeys(parts, 0.0)
+    assert result.unknown(parts) == []
+    assert min(result.compare({key: value + 1 for key, value in parts.items()}).values()) > 0.1
+    assert result.unknown({"step0/fake_A_mean_std": torch.zeros(2)}) == ["step0/fake_A_mean_std"]
