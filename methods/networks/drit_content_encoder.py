@@ -11,7 +11,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from methods.networks.instance_norm import InstanceNorm
-from methods.networks.residual_block import ResidualBlock
+from methods.networks.resnet_generator import ResnetBlock
 
 Domain = Literal["a", "b"]
 HALVINGS = 2
@@ -36,7 +36,7 @@ class DRITContentEncoder(nn.Module):
 
     def __init__(self, dim: int = 64, n_res: int = 3) -> None:
         super().__init__()
-        self.share = ResidualBlock(4 * dim)  # registered first, as in the original
+        self.share = ResnetBlock(4 * dim)  # registered first, as in the original
         self.stems = nn.ModuleDict({domain: _stem(dim, n_res) for domain in ("a", "b")})
 
     def forward(self, images: Tensor, domain: Domain, noise: Tensor | None = None) -> Tensor:
@@ -56,4 +56,4 @@ def _stem(dim: int, n_res: int) -> nn.Sequential:
     for width in (dim, 2 * dim):
         halving = nn.Conv2d(width, 2 * width, 3, stride=2)
         layers += [nn.ReflectionPad2d(1), halving, InstanceNorm(2 * width), nn.ReLU()]
-    return nn.Sequential(*layers, *(ResidualBlock(4 * dim) for _ in range(n_res)))
+    return nn.Sequential(*layers, *(ResnetBlock(4 * dim) for _ in range(n_res)))

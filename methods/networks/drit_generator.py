@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from methods.networks.drit_content_encoder import Domain
 from methods.networks.instance_norm import InstanceNorm
-from methods.networks.residual_block import ResidualBlock
+from methods.networks.resnet_generator import ResnetBlock
 
 
 class ImageNorm(nn.Module):
@@ -52,7 +52,7 @@ class DRITConcatGenerator(nn.Module):
 
     def __init__(self, channels: int = 256, nz: int = 8) -> None:
         super().__init__()
-        self.share = ResidualBlock(channels)
+        self.share = ResnetBlock(channels)
         self.domains = nn.ModuleDict({domain: _stages(channels, nz) for domain in ("a", "b")})
 
     def forward(self, content: Tensor, attribute: Tensor, domain: Domain) -> Tensor:
@@ -65,7 +65,7 @@ class DRITConcatGenerator(nn.Module):
 
 def _stages(channels: int, nz: int) -> nn.Sequential:
     width = channels + nz
-    stages: list[nn.Module] = [nn.Sequential(*(ResidualBlock(width) for _ in range(3)))]
+    stages: list[nn.Module] = [nn.Sequential(*(ResnetBlock(width) for _ in range(3)))]
     for _ in range(2):
         stages.append(_doubling(width + nz))
         width = (width + nz) // 2

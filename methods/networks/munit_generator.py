@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from methods.networks.image_layer_norm import ImageLayerNorm
 from methods.networks.instance_norm import InstanceNorm
-from methods.networks.residual_block import ResidualBlock
+from methods.networks.resnet_generator import ResnetBlock
 from methods.networks.style_encoder import StyleEncoder
 
 
@@ -31,7 +31,7 @@ class ContentEncoder(nn.Module):
             halving = nn.Conv2d(dim, 2 * dim, 4, stride=2)
             layers += [nn.ReflectionPad2d(1), halving, InstanceNorm(2 * dim), nn.ReLU()]
             dim *= 2
-        layers += [ResidualBlock(dim) for _ in range(n_res)]
+        layers += [ResnetBlock(dim) for _ in range(n_res)]
         self.model = nn.Sequential(*layers)
         self.channels = dim
 
