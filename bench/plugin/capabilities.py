@@ -19,6 +19,19 @@ class Translator(Protocol):
 
 
 @runtime_checkable
+class StyledTranslator(Protocol):
+    """Capability beside Translator: turn one image into many, each in the style of a latent vector."""
+
+    def latents(self, n: int, stream: torch.Generator) -> Tensor:
+        """Draw n latent vectors (n, ...) from a stream on the CPU; they lie on the method's device."""
+        ...
+
+    def translate(self, images: Tensor, style: Tensor | None = None) -> Tensor:
+        """Map (batch, 3, H, W) in [-1, 1] and latent vectors to such images; None: one fixed style; no gradient."""
+        ...
+
+
+@runtime_checkable
 class MultiDomainTranslator(Protocol):
     """Capability: turn images into images of any of several domains, in many styles."""
 
@@ -81,6 +94,6 @@ class Segmenter(Protocol):
         ...
 
 
-_ALL = (Translator, MultiDomainTranslator, Synthesizer, Generator, LatentGenerator, Segmenter)
+_ALL = (Translator, StyledTranslator, MultiDomainTranslator, Synthesizer, Generator, LatentGenerator, Segmenter)
 # the functions that make images, whatever the task
 VERBS = {name for one in _ALL for name, value in vars(one).items() if callable(value) and name[0] != "_"}

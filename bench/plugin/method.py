@@ -173,6 +173,15 @@ class Method(nn.Module):
         Checkpoints hold those networks too, so that a run that has begun never needs the files again.
         """
 
+    def measure(self, batches: Iterator[dict[str, Tensor]]) -> None:
+        """Look at training batches before the first step of a run, for what a loss must know of the data set.
+
+        Whatever is found belongs into buffers: a run that goes on from a checkpoint does not look again.
+
+        Args:
+            batches: those of the first epoch, on the method's device, made as they are asked for.
+        """
+
     @property
     def depends_on_epoch(self) -> bool:
         """Whether `draw` or `phase` reads `context.epoch` (a curriculum); a replay then has to be given it."""
@@ -250,6 +259,13 @@ class Method(nn.Module):
         Override where the original logs something else than it optimises; `step` returns what is optimised.
         """
         return losses
+
+    def later_gradients(self) -> dict[str, dict[nn.Parameter, Tensor]]:
+        """Gradients of updates that the last step made after the one whose gradients are in `.grad`, by their names.
+
+        Of a method that updates some parameters more than once in a step, for records (`grad_NAME_stepS/...`).
+        """
+        return {}
 
     def named_gradients(self) -> Iterator[tuple[str, Tensor]]:
         """The gradient of every parameter that the last step updated, as `NETWORK.parameter` (for diagnosis)."""

@@ -78,6 +78,7 @@ def execute(home: Home, key: str, progress: Progress) -> None:
     def begin() -> None:
         method.load_pretrained(home.weights)
         method.to(device)
+        method.measure(images.batch(step) for step in range(images.steps_per_epoch))
 
     session = Session(
         method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, scoring,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,3 +33,21 @@ class InstanceNorm(nn.Module):
     def extra_repr(self) -> str:
         """Show the number of channels in `print(network)`."""
         return f"{self.channels}, eps={self.eps}"
+
+
+class AffineInstanceNorm(InstanceNorm):
+    """The same, then times a weight and plus a bias per channel: `nn.InstanceNorm2d(affine=True)`.
+
+    Args:
+        channels: C of the (batch, C, H, W) input.
+        eps: added to the variance.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps)
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Normalise (batch, C, H, W) over H and W, scale and shift."""
+        return F.group_norm(features, self.channels, self.weight, self.bias, eps=self.eps)

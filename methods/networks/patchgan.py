@@ -11,7 +11,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from methods.networks.blur import BlurDownsample
-from methods.networks.instance_norm import InstanceNorm
+from methods.networks.instance_norm import AffineInstanceNorm, InstanceNorm
 
 
 class PatchGAN(nn.Module):
@@ -22,9 +22,12 @@ class PatchGAN(nn.Module):
         ndf: filters of the first convolution; doubled by each further one up to 8 times.
         n_layers: how many times the resolution is halved.
         antialias: CUT's resampling (stride-1 convolution, then blur) instead of strided convolutions.
+        affine: norms that learn a weight and a bias (CycleGAN in its first weeks, DistanceGAN); 2,766,529 parameters.
     """
 
-    def __init__(self, input_nc: int = 3, ndf: int = 64, n_layers: int = 3, antialias: bool = True) -> None:
+    def __init__(
+        self, input_nc: int = 3, ndf: int = 64, n_layers: int = 3, antialias: bool = True, affine: bool = False
+    ) -> None:
         super().__init__()
         widths = [input_nc, *(ndf * min(2**n, 8) for n in range(n_layers + 1))]
         layers: list[nn.Module] = []
@@ -32,7 +35,7 @@ class PatchGAN(nn.Module):
             halves = index < n_layers
             layers.append(nn.Conv2d(before, after, 4, stride=2 if halves and not antialias else 1, padding=1))
             if index > 0:
-                layers.append(InstanceNorm(after))
+                layers.append(AffineInstanceNorm(after) if affine else InstanceNorm(after))
             layers.append(nn.LeakyReLU(0.2))
             if halves and antialias:
                 layers.append(BlurDownsample(after))

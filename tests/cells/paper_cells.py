@@ -68,9 +68,16 @@ def empty_stand_in(entry: TableCell, **fields: Any) -> Cell:
     return stand_in(entry, [0.0], **({"comparability": None, "measured": {}, "extra": {}} | fields))
 
 
+# rows that these cells show as not implemented, so that there are more than one of them
+UNNAMED = ("MUNIT", "DRIT", "DistanceGAN", "GcGAN", "LSeSim")
+
+
 @pytest.fixture(scope="session")
 def paper_table() -> Table:
-    return load_table("src-hdce/main")
+    shipped = load_table("src-hdce/main")
+    nothing = {"method": None, "variant": ""}
+    rows = [row.model_copy(update=nothing) if row.label in UNNAMED else row for row in shipped.rows]
+    return shipped.model_copy(update={"rows": rows})
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bench.base.randomness import Draws
+from bench.checks.replay.replay import Replay
 from bench.plugin.method import Method, StepContext
 from methods.networks.stylegan2_discriminator import StyleGAN2Discriminator
 from methods.networks.stylegan2_generator import StyleGAN2Generator
@@ -49,6 +50,66 @@ def recorded_steps(golden) -> Callable[[str], dict[str, Tensor]]:
         return record
 
     return load
+
+
+RIVALS = Path(__file__).parents[1] / "golden" / "rivals"
+# how the recorded programs' Adam was set where it was not lr 2e-4 without weight decay
+RIVAL_ADAM: dict[str, dict[str, Any]] = {
+    "munit": {"lr": 1e-4, "weight_decay": 1e-4},
+    "drit": {"lr": 1e-4, "weight_decay": 1e-4},
+}
+SLOWER = {"drit": ("disContent", 4e-5)}
+
+
+@pytest.fixture
+def rival_arrays() -> Callable[[str], dict[str, Tensor]]:
+    def load(name: str) -> dict[str, Tensor]:
+        with np.load(RIVALS / f"{name}.npz") as arrays:
+            return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+
+    return load
+
+
+@pytest.fixture
+def rival_steps(rival_arrays) -> Callable[[str], dict[str, Tensor]]:
+    """Two recorded training steps, complete but for images (tests/golden/README.md says what is left out)."""
+
+    def load(name: str) -> dict[str, Tensor]:
+        record: dict[str, Tensor] = rival_arrays(f"trainstep_{name}")
+        settings = {"lr": 2e-4} | RIVAL_ADAM.get(name, {})
+        for key in [key for key in record if key.startswith("init/")]:
+            place = key.removeprefix("init/")
+            network, lr = SLOWER.get(name, ("", 0.0))
+            own = settings | ({"lr": lr} if place.startswith(f"{network}.") else {})
+            weight = nn.Parameter(record[key].double())
+            optimizer = torch.optim.Adam([weight], betas=(0.5, 0.999), **own)
+            for kind in ("grad_step0", "grad_second_step0"):
+                if f"{kind}/{place}" in record:
+                    weight.grad = record[f"{kind}/{place}"].double()
+                    optimizer.step()
+            record[f"after_step0/{place}"] = weight.detach()
+        return record
+
+    return load
+
+
+@pytest.fixture
+def rival_errors() -> Callable[[Replay, dict[str, Tensor]], tuple[float, float]]:
+    """The largest relative error of a replay, and the largest absolute one of gradients and weights of biases.
+
+    The gradient of a bias in front of a normalisation is zero but for rounding, of which Adam makes a step.
+    """
+
+    def measure(result: Replay, record: dict[str, Tensor]) -> tuple[float, float]:
+        relative, absolute = 0.0, 0.0
+        for key, error in result.compare(record).items():
+            if key.endswith(".bias"):
+                absolute = max(absolute, float((result.tensors[key] - record[key]).abs().max()))
+            else:
+                relative = max(relative, error)
+        return relative, absolute
+
+    return measure
 
 
 @pytest.fixture

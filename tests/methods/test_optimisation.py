@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from methods.optimisation import adam, descend, frozen, linear_factor, linear_schedule
+from methods.optimisation import adam, descend, frozen, linear_factor, linear_schedule, two_updates
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,17 @@ def test_frozen_lets_gradients_through_and_restores() -> None:
     assert maker.weight.grad is not None
     assert judge.weight.requires_grad
     assert not judge.bias.requires_grad
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_two_updates_from_one_forward_pass(mixed: bool) -> None:
+    """y = v w x; the first loss is y, the second y^2 / 2, whose gradient for w is y v x with y from before."""
+    v, w = (nn.Parameter(torch.tensor(value)) for value in (2.0, 3.0))
+    first, again = (torch.optim.SGD(parameters, lr=0.5) for parameters in ([v], [w]))
+    y = v * w * 5.0
+    later = two_updates((y, [first, again]), (y.square() / 2, [again]), mixed)
+    moved_v = 2.0 - 0.5 * 3.0 * 5.0
+    assert (v.grad, w.grad) == (15.0, 10.0)
+    assert v == moved_v
+    assert later == {w: torch.tensor(30.0 * (moved_v if mixed else 2.0) * 5.0)}
+    assert w == 3.0 - 0.5 * (10.0 + later[w])

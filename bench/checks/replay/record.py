@@ -73,6 +73,9 @@ def results(
             gradient = parameter.new_zeros(parameter.shape) if parameter.grad is None else parameter.grad
             tensors[f"grad_step{step}/{place}"] = gradient
             tensors[f"after_step{step}/{place}"] = parameter
+            for update, gradients in method.later_gradients().items():
+                if parameter in gradients:
+                    tensors[f"grad_{update}_step{step}/{place}"] = gradients[parameter]
         for name, buffer in module.named_buffers():
             tensors[f"after_step{step}/{network}.buffer.{name}"] = buffer
     return {key: _copy(tensor) for key, tensor in tensors.items()}

@@ -17,6 +17,7 @@ from bench.checks.replay.stylegan2_recording import as_steps, is_trajectory, rea
 from bench.plugin.method import Method
 
 Recording = Mapping[str, Tensor]
+MEASURED = re.compile(r"statistics/[A-Za-z]+_\d+")  # a batch that the method looks at before the first step
 
 
 def read_recording(record: str | Path | Mapping[str, Any], networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
@@ -66,14 +67,17 @@ def load_weights(networks: Mapping[str, nn.Module], record: Recording, prefix: s
 
     Args:
         networks: by their names in the record.
-        record: holds `prefix` + `NET.NNN.kind` for exactly the parameters of `networks`.
+        record: holds `prefix` + `NET.NNN.kind` for exactly the parameters of `networks`; those of a network are all there,
+            or all missing, where others of the networks are there: then the recorded steps do not use it.
         prefix: `init/`.
 
     Raises:
         BenchError: if the record lacks a parameter, has one more, or one of another shape.
     """
-    parameters = {f"{prefix}{place}": p for network, module in networks.items() for place, p in places(network, module)}
     recorded = {key for key in record if key.startswith(prefix)}
+    started = {key.removeprefix(prefix).partition(".")[0] for key in recorded}
+    used = {name: module for name, module in networks.items() if name in started} or networks
+    parameters = {f"{prefix}{place}": p for network, module in used.items() for place, p in places(network, module)}
     for key in sorted(parameters.keys() ^ recorded):
         fault = "which the method does not have" if key in recorded else "is missing, which the method needs"
         raise BenchError(f"record: {key} {fault}; networks, their sizes or their order differ")
@@ -114,6 +118,33 @@ def load_state(method: Method, networks: Mapping[str, nn.Module], record: Record
         if key not in state or state[key].shape != record[key].shape:
             raise BenchError(f"record: {key} does not fit the state of {method.name}; its configuration differs")
         state[key].data.copy_(record[key])
+
+
+def measured(
+    method: Method, networks: Mapping[str, nn.Module], record: Recording, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Let a method measure the batches that a record holds for it, or else copy what was measured into its buffers.
+
+    Returns:
+        Every `statistics/NAME` that the record holds, as the method has it now.
+
+    Raises:
+        BenchError: if something that was measured is no buffer of the method.
+    """
+    keys = sorted((key for key in record if MEASURED.fullmatch(key)), key=lambda key: (len(key), key))
+    buffers = {f"statistics/{name}": tensor for name, tensor in state_outside(method, networks).items()}
+    found = [key for key in record if key.startswith("statistics/") and key not in keys]
+    for key in found:
+        if key not in buffers or buffers[key].numel() != record[key].numel():
+            raise BenchError(f"record: {key} is nothing that {method.name} measures")
+        buffers[key].copy_(record[key].reshape(buffers[key].shape))
+    if keys:
+        numbers = dict.fromkeys(key.rpartition("_")[2] for key in keys)
+        method.measure(
+            {stream: record[f"statistics/{stream}_{number}"].to(dtype) for stream in method.streams}
+            for number in numbers
+        )
+    return {key: buffers[key].detach().clone() for key in found}
 
 
 def drawn_in(record: Recording, step: int, dtype: torch.dtype) -> dict[str, Tensor]:

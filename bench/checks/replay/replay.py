@@ -7,7 +7,7 @@ A record is a flat dictionary of arrays (.safetensors or .npz), of any precision
 in definition order, `kind` is the last part of the parameter's name (`weight`, `bias`), S counts steps and JJ draws from 0.
 Single numbers may be arrays of one element. What a record must hold:
 
-    init/NET.NNN.kind         every parameter before the first step
+    init/NET.NNN.kind         every parameter before the first step; whole networks may be missing, of steps without them
     stepS/input_STREAM        the batch
     stepS/patch_ids_JJ        results of `draw.permutation`, in the order of the calls
     stepS/noise_JJ            of `draw.normal`; a leading 1 stands for every image of a batch
@@ -19,12 +19,16 @@ or, in the place of all draws of a step, what the method's own `draw` returned (
 
 and what it may hold:
 
-    epoch, stepS/epoch, total_epochs      when the steps happen (1-based); the call may say it instead
+    epoch, stepS/epoch, total_epochs, total_steps   when the steps happen (1-based); the call may say it instead
+    statistics/STREAM_JJ      batches that the method measures before the first step (`Method.measure`)
+    statistics/NAME           what it finds in them, a buffer that belongs to no network; without batches it is given
     stepS/draw_PURPOSE        of `draw.normal` for that purpose, which takes the first rows; need not be used
     init_buffers/NET.buffer.NAME          buffers before the first step; as many as wanted
     init_state/NAME           parameters and buffers that belong to no network, likewise
     stepS/loss_NAME           losses (`Method.record_losses`); stepS/NAME: images (`Method.visuals`)
+    stepS/NAME_mean_std, stepS/NAME_rows_I_to_J   of an image, instead of all of it
     grad_stepS/NET.NNN.kind   the gradient that the step's update used
+    grad_NAME_stepS/NET.NNN.kind          that of another update of the step (`Method.later_gradients`)
     after_stepS/NET.NNN.kind, after_stepS/NET.buffer.NAME   every parameter, and buffers, after the step
 
 Keys of any other form are listed by `Replay.unknown` and change nothing. Records of another format, trajectories
@@ -49,12 +53,14 @@ from bench.base.validation import validation_line
 from bench.checks.replay.record import results
 from bench.checks.replay.recorded_draws import DRAWN, NAMED_DRAW, RecordedDraws
 from bench.checks.replay.recording import (
+    MEASURED,
     Recording,
     count_steps,
     drawn_in,
     load_buffers,
     load_state,
     load_weights,
+    measured,
     read_recording,
     require_drawn,
 )
@@ -64,16 +70,17 @@ from bench.plugin.method import Method, StepContext, on_device
 
 # what `Replay.summary` compares, in the order of its lines: the first pattern that matches a key counts
 _PARTS = {
+    "statistics": r"statistics/.*",
     "losses": r"step\d+/loss_.*",
     "images": r"step\d+/.*",
-    "gradients": r"grad_step.*",
+    "gradients": r"grad_.*",
     "buffers": r"after_step\d+/[^/]*\.buffer\..*",
     "weights": r"after_step.*",
 }
 # what a record gives to a replay
 _GIVEN = (
     r"init/.*|init_buffers/.*|init_state/.*|(?:step\d+/)?epoch|total_epochs|"
-    rf"step\d+/(?:input_.*|drawn/.*|{NAMED_DRAW}.*|{DRAWN.pattern})"
+    rf"total_steps|{MEASURED.pattern}|step\d+/(?:input_.*|drawn/.*|{NAMED_DRAW}.*|{DRAWN.pattern})"
 )
 
 
@@ -99,7 +106,7 @@ class Replay:
     @property
     def gradients(self) -> dict[str, Tensor]:
         """`grad_stepS/NET.NNN.kind` of every step; zero where no update reached a parameter."""
-        return {key: value for key, value in self.tensors.items() if key.startswith("grad_step")}
+        return {key: value for key, value in self.tensors.items() if key.startswith("grad_")}
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -119,7 +126,7 @@ class Replay:
             such tensor (`unknown` lists them), another shape or a number that is not finite.
         """
         return {
-            key: _error(self.tensors.get(key), expected, floor)
+            key: _error(self._computed(key), expected, floor)
             for key, expected in read_recording(record, self.method.networks()).items()
             if self._is_result(key)
         }
@@ -131,8 +138,8 @@ class Replay:
         """
         recorded = read_recording(record, self.method.networks())
         results = [key for key in recorded if self._is_result(key)]
-        unrecognised = [key for key in recorded if not _is_given(key) and not _place(key)]
-        return sorted([key for key in results if key not in self.tensors] + unrecognised)
+        unrecognised = [key for key in recorded if not (_is_given(key) or _place(key) or self._is_result(key))]
+        return sorted([key for key in results if self._computed(key) is None] + unrecognised)
 
     def summary(self, record: str | Path | Mapping[str, Any], floor: float = 1e-5) -> str:
         """The comparison as lines of text: the largest error of each part and where it is, then what is unknown."""
@@ -147,13 +154,23 @@ class Replay:
         lines += [f"{self.method.name} has no {key}" for key in unknown]
         return "\n".join(lines)
 
+    def _computed(self, key: str) -> Tensor | None:
+        """What the replay has under a key of a record, or makes of an image for it; None: nothing."""
+        if (rows := re.fullmatch(r"(.+)_rows_(\d+)_to_(\d+)", key)) and rows[1] in self.tensors:
+            return self.tensors[rows[1]][..., int(rows[2]) : int(rows[3]) + 1, :]
+        if (whole := key.removesuffix("_mean_std")) != key and whole in self.tensors:
+            return torch.stack([self.tensors[whole].mean(), self.tensors[whole].std()])
+        return self.tensors.get(key)
+
     def _is_result(self, key: str) -> bool:
+        if key.startswith("statistics/"):
+            return not _is_given(key)
         place = _place(key)
         return place is not None and int(place[1]) < self.steps and not _is_given(key)
 
 
 def _place(key: str) -> re.Match[str] | None:
-    return re.match(r"(?:grad_|after_)?step(\d+)/", key)
+    return re.match(r"(?:grad_(?:[a-z]+_)?|after_)?step(\d+)/", key)
 
 
 def _is_given(key: str) -> bool:
@@ -176,6 +193,7 @@ def replay(
     *,
     epoch: int | None = None,
     total_epochs: int | None = None,
+    total_steps: int | None = None,
     steps: int | None = None,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
@@ -189,6 +207,7 @@ def replay(
         epoch: 1-based epoch in which the steps happen. None: what the record says; if it says nothing, 1 for a method
             to which it does not matter, and an error for one that has a curriculum.
         total_epochs: of the whole run. None: what the record says, or else the configuration.
+        total_steps: of the whole run. None: what the record says, or else as many as are replayed.
         steps: how many of the record's steps; all if None.
         dtype: precision of everything.
         device: where the steps are made; what they computed comes back to the CPU.
@@ -208,13 +227,14 @@ def replay(
     load_weights(networks, recorded, "init/")
     load_buffers(networks, recorded, "init_buffers/")
     load_state(trained, networks, recorded, "init_state/")
+    tensors = measured(trained, networks, recorded, dtype)
 
     count = _steps(recorded, steps)
     total = total_epochs or _number(recorded, "total_epochs") or resolved.total_epochs
-    tensors: dict[str, Tensor] = {}
+    all_steps = total_steps or _number(recorded, "total_steps") or count
     for step in range(count):
         draws = RecordedDraws(recorded, step, dtype)
-        context = StepContext(step, epoch or _epoch(trained, recorded, step), count, total, draws)
+        context = StepContext(step, epoch or _epoch(trained, recorded, step), all_steps, total, draws)
         batch = {stream: images.to(device) for stream, images in _batch(trained, recorded, step, dtype).items()}
         drawn = drawn_in(recorded, step, dtype)
         losses = _given_step(trained, batch, context, drawn) if drawn else trained.training_step(batch, context)

@@ -58,7 +58,7 @@ def test_a_name_that_nothing_has_gets_the_nearest(root):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"table": "src-hdce/main@2", "cells": []}', '{"table": 3, "cells": [{}]}']
+    "text", ["", "{", "[]", '{"table": "src-hdce/main@3", "cells": []}', '{"table": 3, "cells": [{}]}']
 )
 def test_a_damaged_table_is_named(other_root, text):
     cells_file(other_root).write_text(text)
@@ -71,7 +71,7 @@ def test_a_damaged_table_is_named(other_root, text):
 
 def test_a_table_of_another_version_or_of_nobody(other_root, damage):
     damage(cells_file(other_root), {"table": "src-hdce/main@7"})
-    with pytest.raises(BenchError, match=r"is of src-hdce/main@7, installed is src-hdce/main@2; run its reproduce"):
+    with pytest.raises(BenchError, match=r"is of src-hdce/main@7, installed is src-hdce/main@3; run its reproduce"):
         read_contents(other_root)
     damage(cells_file(other_root), {"table": "mine/own@1"})
     with pytest.raises(BenchError, match=r"cells.json: no table named 'mine/own'"):

@@ -8,6 +8,7 @@ import pytest
 from bench.ledger.folders import checked_result, examine, read_result, run_state
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
+from bench.plugin.method import Method
 from bench.run.execute import execute
 from bench.run.process import ProgressFile
 from bench.run.train import Stopped
@@ -45,6 +46,18 @@ def other_code(monkeypatch):
             monkeypatch.setattr(f"bench.schema.{module}.code_hash", lambda: name)
 
     return compute
+
+
+def test_a_method_measures_the_first_epoch_before_training_and_never_again(run, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Method, "measure", lambda self, batches: seen.append([sorted(batch) for batch in batches]))
+    with pytest.raises(Stopped):
+        run(stop_after=2)
+    assert len(seen) == 1
+    assert seen[0]
+    assert all(batch == ["A", "B"] for batch in seen[0])
+    run()
+    assert len(seen) == 1
 
 
 def test_a_result_says_what_trained_it_and_what_its_losses_are(run):

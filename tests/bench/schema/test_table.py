@@ -59,7 +59,7 @@ def test_second_hand_and_extra(main: Table) -> None:
 
 def test_names(main: Table) -> None:
     assert "src-hdce/main" in table_names()
-    assert (main.id, main.paper) == ("src-hdce/main@2", "src-hdce")
+    assert (main.id, main.paper) == ("src-hdce/main@3", "src-hdce")
     assert len({column.label for column in main.columns}) == 5
 
 
@@ -88,7 +88,7 @@ def _edited(tmp_path: Path, edit: Any) -> Path:
         (lambda c: c["rows"][5].update(label="DRIT"), "mine.yaml: rows: 'DRIT' is given twice"),
         (lambda c: c["rows"][6].update(not_printed=["Cityscape mAP"]), "did you mean Cityscapes mAP"),
         (lambda c: c.update(paper="cut"), "mine.yaml: paper: 'cut'"),
-        (lambda c: c.update(version=3), "mine.yaml: changes: no line for version 3"),
+        (lambda c: c.update(version=4), "mine.yaml: changes: no line for version 4"),
     ],
 )
 def test_wrong_files_are_one_line_with_file_and_key(tmp_path: Path, edit: Any, said: str) -> None:

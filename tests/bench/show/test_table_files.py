@@ -45,7 +45,7 @@ def test_writes_every_format(table: Table, cells: list[Cell], tmp_path: Path) ->
         path.name for path in written.values()
     )
     content = json.loads(written["cells"].read_text(encoding="utf-8"))
-    assert content["table"] == "src-hdce/main@2"
+    assert content["table"] == "src-hdce/main@3"
     assert [Cell.model_validate(cell) for cell in content["cells"]] == cells
     assert len(pd.read_csv(written["csv"])) == len(cells)
     for kind in ("markdown", "latex"):

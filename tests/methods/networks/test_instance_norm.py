@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from methods.networks.instance_norm import InstanceNorm
+from methods.networks.instance_norm import AffineInstanceNorm, InstanceNorm
 
 
 def explicit_gradient(x: Tensor, grad: Tensor, eps: float) -> Tensor:
@@ -44,3 +44,19 @@ def test_gradient_through_patch_sampling_is_right() -> None:
     grad[0, :, ids] = weight.T
     assert leaf.grad is not None
     torch.testing.assert_close(leaf.grad, explicit_gradient(x, grad.view(1, 4, 6, 6), 1e-5), rtol=1e-12, atol=1e-12)
+
+
+def test_affine_is_the_same_scaled_and_shifted() -> None:
+    norm = AffineInstanceNorm(3).double()
+    x = torch.randn(1, 3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    grad = torch.randn(1, 3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([2.0, -1.0, 0.5]))
+        norm.bias.copy_(torch.tensor([0.1, 0.2, 0.3]))
+    leaf = x.clone().requires_grad_()
+    out = norm(leaf)
+    torch.testing.assert_close(out, InstanceNorm(3)(x) * norm.weight.view(3, 1, 1) + norm.bias.view(3, 1, 1))
+    out.backward(grad.to(memory_format=torch.channels_last))
+    expected = explicit_gradient(x, grad * norm.weight.detach().view(3, 1, 1), 1e-5)
+    assert leaf.grad is not None
+    torch.testing.assert_close(leaf.grad, expected, rtol=1e-12, atol=1e-12)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +258,78 @@ def test_another_kind_of_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "record.pt").write_bytes(b"")
     with pytest.raises(UsageError, match=r"record\.pt: is neither \.safetensors nor \.npz"):
         replay(Scaling, {}, tmp_path / "record.pt")
+
+
+class Measuring(Scaling):
+    """It keeps the mean of what it measured."""
+
+    def __init__(self, config: ScalingConfig, draws: Draws) -> None:
+        super().__init__(config, draws)
+        self.register_buffer("mean", torch.zeros(()))
+
+    def measure(self, batches: Iterator[dict[str, Tensor]]) -> None:
+        self.mean.copy_(torch.cat([batch["B"] - batch["A"] for batch in batches]).mean())
+
+
+def test_what_is_measured_before_the_first_step() -> None:
+    batches = {f"statistics/{name}_{j:02d}": torch.full((1, 1), v) for name, j, v in (("A", 0, 1.0), ("A", 1, 2.0))}
+    batches |= {"statistics/B_00": torch.full((1, 1), 5.0), "statistics/B_01": torch.full((1, 1), 8.0)}
+    record = make_record() | batches | {"statistics/mean": torch.tensor([5.0])}
+    result = replay(Measuring, {}, record)
+    assert result.compare(record) == {"statistics/mean": 0.0}
+    assert result.unknown(record) == []
+    without = {key: value for key, value in record.items() if key not in batches}
+    assert replay(Measuring, {}, without).method.mean == 5
+    with pytest.raises(BenchError, match="statistics/mean is nothing that scaling measures"):
+        replay(Scaling, {}, without)
+
+
+def test_a_network_that_the_steps_do_not_use_may_be_missing() -> None:
+    record = {key: value for key, value in make_record().items() if "/E." not in key}
+    result = replay(Scaling, {}, record)
+    assert max(result.compare(record | by_hand(record)).values()) < 1e-12
+    with pytest.raises(BenchError, match=r"init/G\.001\.bias is missing"):
+        replay(Scaling, {}, {key: value for key, value in record.items() if "bias" not in key})
+
+
+def test_the_number_of_steps_of_the_run_can_be_said() -> None:
+    totals: list[int] = []
+
+    class Watching(Scaling):
+        def draw(self, context: StepContext) -> dict[str, Tensor]:
+            totals.append(context.total_steps)
+            return super().draw(context)
+
+    replay(Watching, {}, make_record(), steps=1)
+    replay(Watching, {}, make_record(), steps=1, total_steps=90)
+    replay(Watching, {}, make_record() | {"total_steps": torch.tensor([70])}, steps=1)
+    assert totals == [1, 90, 70]
+
+
+class Twice(Scaling):
+    """It says that half of its gradient was that of a later update."""
+
+    def later_gradients(self) -> dict[str, dict[nn.Parameter, Tensor]]:
+        return {"second": {self.netG.weight: self.netG.weight.grad / 2}}
+
+
+def test_gradients_of_a_later_update_of_a_step() -> None:
+    record = make_record()
+    expected = {"grad_second_step0/G.000.weight": by_hand(record)["grad_step0/G.000.weight"] / 2}
+    assert max(replay(Twice, {}, record).compare(record | expected).values()) < 1e-12
+    without = replay(Scaling, {}, record)
+    assert without.compare(record | expected) == {"grad_second_step0/G.000.weight": float("inf")}
+
+
+def test_an_image_may_be_recorded_by_some_rows_or_by_two_numbers() -> None:
+    record = make_record()
+    result = replay(Scaling, {}, record)
+    image = result.tensors["step0/fake_B"]
+    parts = {
+        "step0/fake_B_rows_1_to_2": image[1:3],
+        "step0/fake_B_mean_std": torch.tensor([image.mean(), image.std()]),
+    }
+    assert result.compare(parts) == dict.fromkeys(parts, 0.0)
+    assert result.unknown(parts) == []
+    assert min(result.compare({key: value + 1 for key, value in parts.items()}).values()) > 0.1
+    assert result.unknown({"step0/fake_A_mean_std": torch.zeros(2)}) == ["step0/fake_A_mean_std"]

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+
+from bench.checks.replay.replay import replay
+from methods.gcgan import GcGAN
+from methods.networks.patchgan import PatchGAN
+from methods.networks.resnet_generator import ResnetGenerator
+
+WIDTHS = {"ngf": 2, "ndf": 2}
+RECORDED = {
+    "gcgan": WIDTHS | {"n_blocks": 6, "batch_size": 2, "pool_size": 2, "identity": 0.3},
+    "gcgan_cross": WIDTHS | {"model": "cross", "geometry": "vf", "batch_size": 1, "pool_size": 1},
+}
+TINY = WIDTHS | {"n_blocks": 1}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_two_reference_steps(rival_steps, rival_errors, name: str) -> None:
+    record = rival_steps(name)
+    result = replay("gcgan", RECORDED[name], record)
+    assert result.unknown(record) == []
+    relative, absolute = rival_errors(result, record)
+    assert relative < 1e-12
+    assert absolute < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("step0/loss_gc", {"lambda_gc": 1.0}),
+        ("step0/loss_gc", {"geometry": "vf"}),
+        ("step0/loss_idt", {"identity": 0.5}),
+        ("step0/loss_G_AB", {"lambda_G": 2.0}),
+        ("step0/loss_D_B", {"no_lsgan": True}),
+        ("after_step0/G_AB.000.weight", {"lr": 1e-4}),
+    ],
+)
+def test_the_record_tells_settings_apart(rival_steps, key: str, wrong: dict) -> None:
+    record = rival_steps("gcgan")
+    errors = replay("gcgan", RECORDED["gcgan"] | wrong, record, steps=1).compare(record)
+    assert errors[key] > 1e-6
+
+
+def test_discriminators_see_the_fakes_of_before_the_update(driver) -> None:
+    method = driver.build(GcGAN, pool_size=0, **TINY)
+    old = deepcopy(method)
+    losses = driver.step(method, 0)
+    images = driver.images(0)
+    fake, turned = old.netG_AB(images["A"]), old.netG_AB(torch.rot90(images["A"], -1, (2, 3)))
+    expected = 0.0
+    for netD, real, made in (
+        (old.netD_B, images["B"], fake),
+        (old.netD_gc_B, torch.rot90(images["B"], -1, (2, 3)), turned),
+    ):
+        expected += 0.5 * ((netD(real) - 1).square().mean() + netD(made).square().mean()).item()
+    assert losses["D_B"] == pytest.approx(expected, rel=1e-4)
+    assert torch.equal(method.visuals()["pooled_B"], method.visuals()["fake_B"])
+
+
+def test_without_identity_the_terms_are_recorded_as_nothing(driver) -> None:
+    method = driver.build(GcGAN, identity=0.0, **TINY)
+    losses = driver.step(method, 0)
+    assert set(losses) == {"G_AB", "G_gc_AB", "gc", "D_B"}
+    assert method.record_losses(losses)["idt"] == method.record_losses(losses)["idt_gc"] == 0
+
+
+@pytest.mark.parametrize("model", ["share", "cross"])
+def test_translates_with_the_generator_of_plain_images(driver, model: str) -> None:
+    method = driver.build(GcGAN, model=model, **TINY)
+    images = driver.images(0)["A"]
+    assert torch.equal(method.translate(images), method.netG_AB(images).detach())
+    assert list(method.networks()) == ["G_AB", *(["G_gc_AB"] if model == "cross" else []), "D_B", "D_gc_B"]
+
+
+def test_the_last_epoch_has_no_learning_rate(driver) -> None:
+    method = driver.build(GcGAN, **TINY)
+    factor = method.schedulers()["G"].lr_lambdas[0]
+    rates = [factor(done) for done in range(200)]
+    assert rates[98] == 1
+    assert rates[99] == pytest.approx(100 / 101)
+    assert rates[199] == 0
+
+
+def test_biases_start_as_torch_makes_them(driver) -> None:
+    one, other = driver.build(GcGAN, **TINY), driver.build(GcGAN, seed=1, **TINY)
+    bias = one.netG_AB.model[1].bias  # of 7 x 7 x 3 inputs
+    assert 0 < bias.abs().max() <= (7 * 7 * 3) ** -0.5
+    assert not torch.equal(bias, other.netG_AB.model[1].bias)
+
+
+def test_sizes_of_the_published_networks() -> None:
+    with torch.device("meta"):
+        nets = [
+            ResnetGenerator(antialias=False),
+            ResnetGenerator(antialias=False, n_blocks=6),
+            PatchGAN(antialias=False),
+        ]
+    assert [sum(p.numel() for p in net.parameters()) for net in nets] == [11_378_179, 7_837_699, 2_764_737]
+
+
+def test_recipes() -> None:
+    city = GcGAN.Config(**GcGAN.recipes["cityscapes"])
+    assert (city.n_blocks, city.load_size, city.crop_size, city.batch_size) == (6, 144, 128, 12)
+    assert (city.identity, city.model, city.geometry) == (0.3, "share", "rot")
+    horse = GcGAN.Config(**GcGAN.recipes["horse2zebra"])
+    assert (horse.model, horse.load_size, horse.crop_size, horse.batch_size, horse.identity) == (
+        "cross",
+        288,
+        256,
+        8,
+        0.5,
+    )
