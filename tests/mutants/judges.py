@@ -25,7 +25,7 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
     "bench/metrics/fd_efflite0.py": ("bench/metrics/test_frechet.py",),
     "bench/metrics/fid.py": ("bench/metrics/test_frechet.py",),
     "bench/metrics/kd_efflite0.py": ("bench/metrics/test_kernel.py",),
-    "bench/metrics/l1.py": ("bench/metrics/test_ssim.py",),
+    "bench/metrics/l1.py": ("bench/metrics/test_metric.py",),
     "bench/metrics/land_class_accuracy.py": ("bench/metrics/test_of_confusions.py", "bench/metrics/test_confusions.py"),
     "bench/metrics/land_mean_iou.py": ("bench/metrics/test_of_confusions.py", "bench/metrics/test_confusions.py"),
     "bench/metrics/land_pixel_accuracy.py": ("bench/metrics/test_of_confusions.py", "bench/metrics/test_confusions.py"),
