@@ -10,7 +10,8 @@ Three rules say what is no mutant:
   keys, names and formats, and are mutated;
 * what is not run or not ours to decide: annotations, docstrings, decorators, and the arguments of `len` and `isinstance`,
   which are mutmut's own exceptions;
-* a change that leaves the syntax tree as it was.
+* a change that leaves the syntax tree as it was, `strict=` of `zip` and `flush=` of `print` aside: an assertion of what
+  callers keep anyway, and when a line is seen.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from mutmut.mutation.mutators import mutation_operators
 
 PACKAGES = ("bench/run", "bench/ledger", "bench/verdict", "bench/metrics", "methods/losses")
 _LEFT_ALONE = ("len", "isinstance")
+_ASIDE = {"zip": "strict", "print": "flush"}
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,11 @@ def _text(tree: cst.Module, node: cst.CSTNode) -> str:
 
 @cache
 def _meaning(code: str) -> str:
-    return ast.dump(ast.parse(code))
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ASIDE:
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != _ASIDE[node.func.id]]
+    return ast.dump(tree)
 
 
 def _change(before: str, after: str) -> str:
