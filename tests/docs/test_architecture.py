@@ -49,11 +49,13 @@ def test_the_table_has_every_room_in_its_order():
 
 
 def defined(path: Path) -> set[str]:
-    """What a module defines at its head."""
+    """What a module has: defined at its head, or imported there."""
     names = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names |= {target.id for target in targets if isinstance(target, ast.Name)}

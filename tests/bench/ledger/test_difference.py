@@ -123,3 +123,11 @@ def test_of_many_runs_that_fit_some_are_named(toys):
     grid.write_specs()
     with pytest.raises(UsageError, match=r"'toy-' is the beginning of 6 runs: (toy-\w+, ){3}toy-\w+ and 2 more; write"):
         find_run(toys.home, "toy-")
+
+
+def test_a_narrow_terminal_cuts_nothing_off(runs, toys, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    found = difference(*(toys.home.run(key) for key in runs))
+    print_difference(found.model_copy(update={"config": {"x": ("§" * 50, "¤" * 50)}}))
+    shown = capsys.readouterr().out
+    assert [shown.count(letter) for letter in "§¤"] == [50, 50]
