@@ -12,6 +12,7 @@ from bench.plan.resolve import resolve
 from bench.schema.protocol import load_protocol
 from bench.schema.table import load_table
 from methods.cut import CUT
+from methods.losses.src_hdce import SRCHDCE
 from methods.src_hdce import SRCHDCETranslation as Method
 
 
@@ -129,3 +130,13 @@ def test_cuts_own_ablation() -> None:
 def test_a_deviation_names_the_option() -> None:
     changed = resolve("src_hdce", load_protocol("cityscapes"), "paper", settings={"loss_options": {"gamma": 40.0}})
     assert changed.deviations == ["loss_options.gamma 50.0 -> 40.0"]
+
+
+@pytest.mark.parametrize(
+    ("option", "good", "bad"),
+    [("lambda_hDCE", 0, -0.1), ("lambda_SRC", 0, -0.1), ("gamma_min", 0.5, 0), ("variant", "paper", "published")],
+)
+def test_options_that_make_no_sense_are_refused(option, good, bad) -> None:
+    assert getattr(SRCHDCE.Config(**{option: good}), option) == good
+    with pytest.raises(ValueError, match=option):
+        SRCHDCE.Config(**{option: bad})

@@ -63,3 +63,71 @@ def test_runs_by_the_beginning_of_their_keys(toys, runs):
         find_run(toys.home, "toy-")
     with pytest.raises(UsageError, match=r"no run under .* named 'zzz'"):
         find_run(toys.home, "zzz")
+
+
+def test_what_a_run_was_made_of_and_on(toys, tmp_path):
+    """Data, device, code and the user's files: whatever differs is there by name, with both values."""
+    grid = Grid(toys.home)
+    first = grid.add_run(resolve(toys.method, toys.protocol, "smoke"), 0)
+    spec = grid.runs[first]
+    other = spec.model_copy(
+        update={
+            "fingerprint": "f" * 64, "plugins": {"elsewhere/mine.py:Mine": "a" * 64}, "revisions": {"toy": 2},
+            "data": spec.data.model_copy(update={"validation": 1}), "needs": {"teacher": "toy-1"},
+        }
+    )  # fmt: skip
+    second = other.train_key
+    grid.runs[second] = other
+    grid.write_specs()
+    write_result(toys.home.run(first), code="abc", card="one card", versions={"python": "3.11"})
+    write_result(toys.home.run(second), code="xyz", driver="570", versions={"python": "3.12"})
+    epoch, split, use = wanted(spec, ("validation", "test"))[0]
+    assert split == "validation"
+    write_score(toys.home.run(first), spec, epoch, split, use, 3.0)
+    write_score(toys.home.run(second), other, epoch, split, use, 2.75)
+    found = difference(toys.home.run(first), toys.home.run(second))
+    assert found.states == ("done", "done")
+    assert found.data["fingerprint"] == (spec.fingerprint, "f" * 64)
+    assert found.data["validation"] == (2, 1)
+    assert found.code["contrastbench"] == ("abc", "xyz")
+    assert found.code["file mine.py"] == (None, "a" * 64)
+    assert found.config["needs teacher"] == (None, "toy-1")
+    assert found.versions == {"python": ("3.11", "3.12"), "card": ("one card", None), "driver": (None, "570")}
+    assert list(found.scores.values()) == [(3.0, 2.75)]
+
+
+def row_of(shown, name):
+    return next(line.split() for line in shown.splitlines() if line.startswith(name))
+
+
+def test_scores_are_shown_with_their_difference(toys, runs, capsys):
+    found = difference(*(toys.home.run(key) for key in runs))
+    scores = {"a": (2.5, 1.25), "b": (0.123456789, 0.123456789), "c": (None, 7.0), "d": (7.0, None)}
+    print_difference(found.model_copy(update={"scores": scores}))
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith(("A: ", "B: "))] == [
+        f"A: {found.runs[0]} (done)",
+        f"B: {found.runs[1]} (done)",
+    ]
+    assert row_of(shown, "a ") == ["a", "2.5", "1.25", "-1.25"]
+    assert row_of(shown, "b ") == ["b", "0.123457", "0.123457", "same"]
+    assert row_of(shown, "c ") == ["c", "–", "7"]
+    assert row_of(shown, "d ") == ["d", "7", "–"]
+    assert row_of(shown, "the same: ") == ["the", "same:", "data,", "code"]
+
+
+def test_of_many_runs_that_fit_some_are_named(toys):
+    grid = Grid(toys.home)
+    for seed in range(6):
+        grid.add_run(resolve(toys.method, toys.protocol, "smoke"), seed)
+    grid.write_specs()
+    with pytest.raises(UsageError, match=r"'toy-' is the beginning of 6 runs: (toy-\w+, ){3}toy-\w+ and 2 more; write"):
+        find_run(toys.home, "toy-")
+
+
+def test_a_narrow_terminal_cuts_nothing_off(runs, toys, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    found = difference(*(toys.home.run(key) for key in runs))
+    print_difference(found.model_copy(update={"config": {"x": ("§" * 50, "¤" * 50)}}))
+    shown = capsys.readouterr().out
+    assert [shown.count(letter) for letter in "§¤"] == [50, 50]

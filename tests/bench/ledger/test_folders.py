@@ -21,6 +21,7 @@ from bench.ledger.folders import (
 from bench.ledger.scores import read_score
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
+from bench.schema.protocol import MetricUse
 
 
 @pytest.fixture
@@ -212,3 +213,26 @@ def test_losses_are_read_up_to_an_unfinished_line(folder):
     assert read_metrics(folder).empty
     folder.metrics.write_text('{"step": 1, "epoch": 1, "G": 2.5}\n{"step": 2, "epoch": 1, "G": 2.25}\n{"step": 3, "G"')
     assert list(read_metrics(folder)["G"]) == [2.5, 2.25]
+
+
+@pytest.mark.parametrize(
+    "progress", [{"step": 3}, {"total_steps": 8}, {"step": "3", "total_steps": 8}, {"step": 3.0, "total_steps": "8"}]
+)
+def test_progress_that_does_not_say_both_numbers_is_none(folder, progress):
+    write_json(folder.progress, progress)
+    assert run_state(folder) == ("not run", "")
+
+
+def test_what_could_not_be_measured_is_wanted_once_its_network_is_here(toys):
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(toys.method, toys.protocol, "paper"), 0)
+    spec, run = grid.runs[key], toys.home.run(key)
+    uses = [*spec.evaluation.metrics, MetricUse(metric="FD-EffLite0"), MetricUse(metric="FID")]
+    spec = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"metrics": uses})})
+    colour, embedded, fid = uses
+    write_score(run, spec, 4, "test", colour, 1.0)
+    write_score(run, spec, 4, "test", embedded, 1.0)
+    write_score(run, spec, 4, "test", fid, None, state="not available", reason="no weights")
+    assert has_all_scores(run, spec, ("test",))  # FID's network is not here
+    write_score(run, spec, 4, "test", embedded, None, state="not available", reason="no weights")
+    assert not has_all_scores(run, spec, ("test",))  # the embedded one is

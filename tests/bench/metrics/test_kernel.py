@@ -54,3 +54,12 @@ def test_what_cannot_be_compared_is_explained(features):
         kernel_discrepancy(x, y[:, :2])
     with pytest.raises(BenchError, match="not finite"):
         kernel_discrepancy(x * np.inf, y)
+
+
+def test_numbers_of_any_type_are_taken_as_they_are():
+    """Bytes would overflow and short floats would round."""
+    x, y = np.arange(12).reshape(4, 3) * 20, np.arange(9).reshape(3, 3) * 25
+    expected = kernel_discrepancy(x.astype(float), y.astype(float)).value
+    for kind in (np.uint8, np.int64, np.float32):
+        assert kernel_discrepancy(x.astype(kind), y.astype(kind)).value == expected
+    assert kernel_discrepancy(x.tolist(), y.tolist()).value == expected

@@ -8,7 +8,7 @@ import pytest
 
 from bench.base.errors import NotAvailable, UsageError
 from bench.features.efficientnet_lite0 import EfficientNetLite0
-from bench.metrics.metric import ScoredImages, score, score_groups
+from bench.metrics.metric import Metric, ScoredImages, score, score_groups
 from bench.plugin.discovery import plugins
 
 BUILT_IN = {
@@ -149,3 +149,45 @@ def test_a_group_without_a_score_is_named(evaluation):
 def test_a_generator_is_there_or_there_is_a_reason(evaluation):
     with pytest.raises(NotAvailable, match="score a run of the method"):
         evaluation.asked_generator()
+
+
+class Half(Metric):
+    name = "half"
+    higher_is_better = True
+    description = "a half of what real images get"
+    revision = 1
+
+    def prepare(self, images, settings):
+        return 2.0
+
+    def measure(self, inputs, settings):
+        return inputs / 4, None
+
+    def ceiling(self, inputs, settings):
+        assert isinstance(settings, self.Settings)
+        return inputs / 2
+
+
+def test_what_real_images_get_stands_beside_the_value(evaluation):
+    found = Half().compute(evaluation, Half.resolve({}))
+    assert (found.value, found.ceiling, found.state, found.reason) == (0.5, 1.0, "done", "")
+
+
+def test_a_wrong_setting_is_named_with_those_that_there_are():
+    class Settings(Half.Settings):
+        window: int = 7
+        sigma: float = 1.5
+
+    wide = type("Wide", (Half,), {"Settings": Settings})
+    assert wide.resolve({"window": 9}).window == 9
+    with pytest.raises(UsageError, match=r"metric half, setting 'width': .*; settings: window, sigma$"):
+        wide.resolve({"width": 9})
+    with pytest.raises(UsageError, match=r"metric half, setting 'width': .*; settings: none$"):
+        Half.resolve({"width": 9})
+
+
+def test_a_distance_of_equal_sets_has_an_interval_that_ends_at_zero(evaluation, quick_features):
+    same = ScoredImages(evaluation.fake, evaluation.fake, None, evaluation.cache)
+    (found,) = score([("FD-EffLite0", {})], same)
+    assert found.value == pytest.approx(0, abs=1e-6)
+    assert found.interval.low == 0.0

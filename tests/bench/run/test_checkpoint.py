@@ -184,3 +184,11 @@ def test_a_full_disk_keeps_the_state_before_and_says_so(toy, checkpoints, monkey
 def test_safetensors_still_says_the_operating_systems_number(tmp_path):
     with pytest.raises(SafetensorError, match=rf"os error {errno.ENOENT}\)"):
         save_file({"a": torch.zeros(1)}, tmp_path / "no such folder" / "a")
+
+
+def test_a_state_at_the_very_step_is_not_forgotten(toy, checkpoints):
+    saved(toy, checkpoints, 2, 4)
+    checkpoints.forget_states_after(4)
+    assert checkpoints.restore_state(toy.build())[0] == 4
+    checkpoints.forget_states_after(2)
+    assert checkpoints.restore_state(toy.build())[0] == 2

@@ -151,3 +151,33 @@ def test_what_another_command_wants_is_scored_too(run):
     assert {(score.epoch, score.split) for score in examine(folder).scores} == {
         (2, "validation"), (2, "test"), (4, "validation"), (4, "test"),
     }  # fmt: skip
+
+
+def test_progress_says_how_much_there_is_to_do(run, toys):
+    folder = run()
+    progress = json.loads(folder.progress.read_text())
+    told = {"phase": "done", "step": 16, "total_steps": 16, "epoch": 4, "total_epochs": 4}
+    assert told.items() <= progress.items()
+
+
+def test_a_result_names_the_card_that_trained_and_none_where_it_was_only_written(run, monkeypatch):
+    here = {"device": "cpu", "card": "a card", "driver": "570.1"}
+    monkeypatch.setattr("bench.run.execute.made_on", lambda device: here)
+    folder = run()
+    result = read_result(folder)
+    assert (result.card, result.driver, result.device) == ("a card", "570.1", "cpu")
+    assert {(part.device, part.threads) for part in result.parts} == {("cpu", 1)}
+    folder.result.unlink()
+    run()
+    assert (read_result(folder).card, read_result(folder).driver) == ("", "")
+
+
+def test_without_validation_images_the_test_images_are_scored(run):
+    """A split that a data set lacks, or that has been measured, keeps no other from being scored."""
+    folder = run()
+    (score,) = [score for score in examine(folder).scores if (score.epoch, score.split) == (4, "test")]
+    path = folder.scores / f"{score.key}.json"
+    whole = path.read_bytes()
+    path.unlink()
+    run()
+    assert path.read_bytes() == whole

@@ -1,11 +1,12 @@
 import json
 
 import pytest
+import torch
 
 from bench.base.errors import BenchError
 from bench.base.sealed import Damaged
 from bench.ledger.losses import read_losses
-from bench.run.loss_log import LossLog
+from bench.run.loss_log import LossLog, NonFinite, Window
 
 
 @pytest.fixture
@@ -66,3 +67,20 @@ def test_a_loss_is_a_finite_number(log, value):
     log.path.write_text(json.dumps({"step": 1, "epoch": 1, "G": 0.5}).replace("0.5", value) + "\n")
     with pytest.raises(Damaged, match="line 1 is damaged"):
         read_losses(log.path, "cut-1")
+
+
+def test_a_window_is_the_mean_of_what_each_step_reported(log):
+    tensors = [{"G": torch.tensor(1.0), "D": torch.tensor(4.0)}, {"G": torch.tensor(2.0)}]
+    window = Window(7, [{"G": 6.0}], tensors)
+    window.settle()
+    assert window.means() == {"G": 3.0, "D": 4.0}
+    assert (window.tensors, len(window.rows)) == ([], 3)
+    window.settle()
+    assert len(window.rows) == 3
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_loss_that_is_not_finite_is_named_with_its_step(value):
+    tensors = [{"G": torch.tensor(1.0)}, {"G": torch.tensor(1.0), "D": torch.tensor(value)}]
+    with pytest.raises(NonFinite, match=r"loss D is not finite at step 9; the last good checkpoint is kept"):
+        Window(7, [{"G": 6.0}], tensors).settle()

@@ -96,3 +96,25 @@ def test_vectors_and_matrices_may_keep_different_things():
     optimizer.step()
     tensors, records = pack({"G": optimizer})
     assert unpack({"G": optimizer}, tensors, records)["G"]["state"].keys() == {0, 1, 2}
+
+
+def test_a_parameter_that_nothing_trained_has_no_state_and_hides_nobody_elses():
+    """Frozen ones may stand anywhere; what belongs to those after them is still looked at."""
+    parameters = [torch.nn.Parameter(torch.ones(shape)) for shape in ((3,), (2, 3), (5,), (4, 5))]
+    optimizer = torch.optim.Adam(parameters, 0.1)
+    (parameters[1].sum() + parameters[3].sum()).backward()
+    optimizer.step()
+    tensors, records = pack({"G": optimizer})
+    assert unpack({"G": optimizer}, tensors, records)["G"]["state"].keys() == {1, 3}
+    with pytest.raises(BenchError, match="tensor optimizer/G/3/exp_avg is missing, or is one too many"):
+        unpack({"G": optimizer}, {k: v for k, v in tensors.items() if k != "optimizer/G/3/exp_avg"}, records)
+    for entry in ("exp_avg", "exp_avg_sq", "step"):  # gone from all of them alike
+        left = {k: v for k, v in tensors.items() if not k.endswith(f"/{entry}")}
+        with pytest.raises(BenchError, match=f"tensor optimizer/G/1/{entry} is missing"):
+            unpack({"G": optimizer}, left, records)
+
+
+def test_a_method_without_optimizers_takes_no_state_of_any(optimizer):
+    tensors, records = pack({"G": optimizer})
+    with pytest.raises(BenchError, match=r"optimizers G, and the method has none$"):
+        unpack({}, tensors, records)

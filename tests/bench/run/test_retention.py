@@ -21,8 +21,9 @@ from bench.plan.resolve import resolve
 from bench.run.execute import execute
 from bench.run.process import ProgressFile, main
 from bench.run.restore import restore_method
-from bench.run.retention import is_needed_whole, retire, tidy
+from bench.run.retention import _kept_epochs, is_needed_whole, retire, tidy
 from bench.schema.protocol import MetricUse
+from bench.schema.run_spec import read_spec
 from bench.schema.upkeep import NOTHING_SAID, Upkeep
 
 SPLITS = ("train", "validation", "test")
@@ -287,3 +288,13 @@ def test_less_can_be_kept_later_and_weights_of_a_kill_in_between_go(toys):
     (folder.checkpoints / "epoch-000002.safetensors").write_bytes(data)  # its record said that it is gone already
     retire(toys.home, later.runs[key], SPLITS)
     assert tensors(folder) == ["epoch-000004.safetensors"]
+
+
+@pytest.mark.parametrize(("keep", "left"), [("last", {4}), (None, {2, 4}), ("none", set())])
+def test_the_best_stay_beside_the_last_only_if_nothing_else_is_said(toys, monkeypatch, keep, left):
+    """Where another checkpoint is the best one; the toy's last one is."""
+    _, key = planned(toys.home, toys, toys.method)
+    spec = read_spec(toys.home.run(key).spec)
+    monkeypatch.setattr("bench.run.retention.chosen_epochs", lambda *_: {"last": 4, "best-on-test": 2})
+    upkeep = NOTHING_SAID if keep is None else Upkeep(keep=keep)
+    assert _kept_epochs(toys.home.run(key), spec, SPLITS, upkeep) == left

@@ -1,11 +1,13 @@
 import numpy as np
 
+from bench.base.home import Home
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run.execute import execute
 from bench.run.process import ProgressFile
 from bench.run.restore import build_method
 from bench.run.score_checkpoint import evaluate
+from bench.schema.upkeep import Upkeep
 from bench.tasks.task import output_files
 
 
@@ -51,3 +53,21 @@ def test_the_quantised_png_is_what_is_scored(toys):
     with torch.no_grad():
         expected = quantise(method.translate(test_transform(inputs.image(1), 16)[None]))[0]
     assert np.array_equal(np.asarray(Image.open(path)), expected)
+
+
+def test_what_is_scored_changes_nothing_of_the_training(toys, tmp_path):
+    """Scores of an epoch draw from streams of their own: more of them leave losses and weights as they were."""
+    made = []
+    for name, count in (("few", 1), ("many", 4)):
+        home = Home.open(tmp_path / name, toys.home.datasets)
+        grid = Grid(home, upkeep=Upkeep(keep="all"))
+        key = grid.add_run(resolve(toys.method, toys.protocol, "smoke"), 0)
+        spec = grid.runs[key]
+        evaluation = spec.evaluation.model_copy(update={"scored_checkpoints": count})
+        grid.runs[key] = spec.model_copy(update={"evaluation": evaluation})
+        grid.write_specs()
+        execute(home, key, ProgressFile(home.run(key)))
+        folder = home.run(key)
+        assert len(list(folder.checkpoints.glob("epoch-*.safetensors"))) == count
+        made.append((key, folder.metrics.read_bytes(), (folder.checkpoints / "epoch-000004.safetensors").read_bytes()))
+    assert made[0] == made[1]

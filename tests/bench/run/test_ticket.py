@@ -1,6 +1,10 @@
+import json
 import subprocess
 import sys
 
+import pytest
+
+from bench.base.device import VISIBLE
 from bench.base.home import RunFolder
 from bench.run.ticket import Ticket, is_alive, process_ticket, read_tickets, this_process
 
@@ -27,3 +31,21 @@ def test_a_process_is_known_by_its_number_and_its_start():
     assert not is_alive(ticket.model_copy(update={"job": elsewhere}))
     child.communicate(b"\n")
     assert not is_alive(ticket)
+
+
+def test_a_damaged_ticket_hides_no_other(tmp_path):
+    folder = RunFolder(tmp_path / "cut-01")
+    queued = Ticket(executor="cluster", run=folder.key, job={"number": 7}, submitted=1.0)
+    queued.write(folder)
+    (folder.tickets / "another.json").write_text("{")
+    further = queued.model_dump() | {"surprise": 1}
+    (folder.tickets / "before.json").write_text(json.dumps(further))  # of a version that says more
+    assert read_tickets(folder) == [queued]
+
+
+@pytest.mark.parametrize(("seen", "card"), [(None, ""), ("", ""), ("3", "3")])
+def test_a_process_says_which_card_it_sees(monkeypatch, seen, card):
+    monkeypatch.delenv(VISIBLE, raising=False)
+    if seen is not None:
+        monkeypatch.setenv(VISIBLE, seen)
+    assert this_process("cut-01").job["card"] == card

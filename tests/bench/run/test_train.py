@@ -301,3 +301,44 @@ def test_a_full_disk_is_one_clear_line(toys, monkeypatch):
     monkeypatch.setattr("bench.run.checkpoint.save_file", full)
     with pytest.raises(BenchError, match=r"the disk is full; free some space and run the same command again"):
         run(toys.home, key)
+
+
+def test_stopping_within_a_window_of_losses_changes_nothing(toys, tmp_path, monkeypatch):
+    """A long run writes a row for many steps; those that are done are in the state."""
+    monkeypatch.setattr("bench.run.train.LOG_ROWS", 4)
+    key = planned(toys)
+    run(toys.home, key)
+    whole = toys.home.run(key).metrics.read_bytes()
+    assert [json.loads(line)["step"] for line in whole.splitlines()] == [4, 8, 12, 16]
+    other = Home.open(tmp_path / "other", toys.home.datasets)
+    grid = Grid(other, upkeep=KEEP_ALL)
+    grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings={}), 0)
+    grid.write_specs()
+    for at in (3, 6):
+        with pytest.raises(Stopped, match=f"^stopped at step {at} of 16; run the same command to go on$"):
+            run(other, key, stop_after=3)
+    run(other, key)
+    assert other.run(key).metrics.read_bytes() == whole
+
+
+def test_seconds_are_those_of_all_steps(toys, monkeypatch):
+    ticks = iter(range(1000))
+    monkeypatch.setattr("bench.run.train.time.perf_counter", lambda: float(next(ticks)))
+    key = planned(toys)
+    with pytest.raises(Stopped):
+        run(toys.home, key, stop_after=3)
+    run(toys.home, key)
+    assert (
+        read_json(toys.home.run(key).result)["train_seconds"] == 16.0
+    )  # one from the beginning to the end of each step
+
+
+def test_what_saving_costs_is_measured(toys, tmp_path, monkeypatch):
+    method = load_method(toys.method)(load_method(toys.method).Config(n_epochs=1, n_epochs_decay=0), Draws(0))
+    images = SimpleNamespace(total_steps=4, steps_per_epoch=4)
+    checkpoints = SimpleNamespace(save_state=lambda *_: None)
+    session = Session(method, images, Draws(0), checkpoints, LossLog(tmp_path / "log"), [1], SimpleNamespace())
+    moments = iter([100.0, 103.0])
+    monkeypatch.setattr("bench.run.train.time.monotonic", lambda: next(moments))
+    session._save()
+    assert (session._save_cost, session._last_save) == (3.0, 103.0)

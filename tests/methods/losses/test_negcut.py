@@ -102,3 +102,10 @@ def test_the_average_head_starts_elsewhere_and_follows() -> None:
 def test_the_generator_of_negatives_starts_with_the_gain_of_the_others() -> None:
     weight = next(a_loss().N.parameters())
     assert weight.std().item() == pytest.approx(0.02 * (2 / (96 + 32)) ** 0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(("option", "value"), [("noise_nc", 0), ("noise_nc", None), ("noise_nc", "wide")])
+def test_options_that_make_no_sense_are_refused(option, value) -> None:
+    with pytest.raises(ValueError, match=option):
+        NEGCUTLoss.Config(**{option: value})
+    assert NEGCUTLoss.Config().noise_nc == 64

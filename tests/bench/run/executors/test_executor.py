@@ -198,3 +198,37 @@ def test_executors_are_found_by_name():
     assert load_executor("local") is LocalExecutor
     with pytest.raises(module.BenchError, match="no executor named 'lokal'; did you mean local"):
         load_executor("lokal")
+
+
+class Teachers(Ready):
+    """Does what it is offered, as its answers say."""
+
+    states: ClassVar[list[str]] = ["done"]
+
+    def poll(self, tickets):
+        return {key: Outcome(self.states[0]) for key in tickets}
+
+
+@pytest.fixture
+def lesson(toys):
+    """A run that needs another one."""
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings={"teacher": True}), 0)
+    grid.write_specs()
+    return grid, *grid.runs[key].needs.values(), key
+
+
+def test_a_run_is_offered_once_the_run_that_it_needs_is_done(lesson):
+    grid, teacher, student = lesson
+    executor = Teachers(grid.home)
+    assert executor.run(grid.runs, lambda *_: None) == dict.fromkeys([teacher, student], Outcome("done"))
+    assert executor.taken == [teacher, student]
+
+
+def test_a_run_is_not_offered_where_the_run_that_it_needs_is_not_done(lesson, monkeypatch):
+    grid, teacher, student = lesson
+    monkeypatch.setattr(Teachers, "states", ["stopped"])
+    executor = Teachers(grid.home)
+    outcomes = executor.run(grid.runs, lambda *_: None)
+    assert outcomes[student] == Outcome("failed", f"needs run {teacher}, which stopped")
+    assert executor.taken == [teacher]

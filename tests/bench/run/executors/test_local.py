@@ -62,6 +62,7 @@ def test_runs_fail_alone_and_the_needed_run_comes_first(toys):
     assert run_state(toys.home.run(good)) == ("done", "")
     assert run_state(toys.home.run(exploding))[0] == "failed"
     assert grid.unfinished().keys() == {exploding, crashing}
+    assert not toys.home.run(good).log.stat().st_mode & 0o133  # to be read by others, not to be run
 
 
 def test_a_run_whose_needed_run_failed_is_not_started(toys):
@@ -319,3 +320,13 @@ def test_a_killed_fork_server_costs_no_run(toys):
     outcomes = LocalExecutor(toys.home, slots=1).run(grid.runs, kill)
     assert killed
     assert outcomes[key].state == "done", outcomes[key].reason
+
+
+def test_as_many_runs_at_once_as_the_cores_allow_or_as_is_asked(toys, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    grid, (key,) = grid_of(toys, ("Toy", {}))
+    spec = grid.runs[key]
+    assert LocalExecutor(toys.home).at_once([spec]) == 8
+    assert LocalExecutor(toys.home).at_once([spec.model_copy(update={"threads": 3})]) == 2
+    assert LocalExecutor(toys.home).at_once([spec.model_copy(update={"threads": 16})]) == 1
+    assert LocalExecutor(toys.home, slots=3).at_once([spec]) == 3
