@@ -49,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=500,
         help="how many single bits of records to flip (tests/bench/test_flipped_bits.py)",
     )
+    parser.addoption(
+        "--inputs", type=int, default=500, help="how many inputs to try over all readers of files (tests/torture)"
+    )
 
 
 @dataclass
