@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from trials import STRANGE, Trials, in_time
 
 from bench.cli.main import main
+from bench.cli.options import MOST_SEEDS
 
 COMMANDS = {
     "list": ["list", "?"],
@@ -62,6 +63,8 @@ def test_values_of_the_command_line(
         with suppress(ValueError):
             if name == "pages" and 0 <= int(word) < 65536:
                 return  # a port, on which it would serve until Ctrl-C
+            if name == "seeds" and 3 < int(word) <= MOST_SEEDS:
+                return  # each seed is planned
         arguments = ["contrastbench", *(word if part == "?" else part for part in COMMANDS[name])]
         monkeypatch.setattr(sys, "argv", arguments)
         with in_time(), pytest.raises(SystemExit) as ended:
