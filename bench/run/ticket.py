@@ -46,7 +46,7 @@ class Ticket(BaseModel):
 
 def read_tickets(folder: RunFolder) -> list[Ticket]:
     """The last ticket of each executor that was given this run; one that is not what was written is left out, and said."""
-    found = []
+    tickets = []
     for path in sorted(folder.tickets.glob("*.json")):
         try:
             content = read_note(path, "ticket", _identity(folder.key, path.stem), _WAY_OUT)
@@ -56,8 +56,8 @@ def read_tickets(folder: RunFolder) -> list[Ticket]:
             continue
         # nobody's job but this run's is asked for, or cancelled
         if ticket is not None and (ticket.run, ticket.executor) == (folder.key, path.stem):
-            found.append(ticket)
-    return found
+            tickets.append(ticket)
+    return tickets
 
 
 @cache
