@@ -122,8 +122,7 @@ class DRNSegmenter(Method):
     def load_pretrained(self, weights: Path) -> None:
         """See `Method.load_pretrained`."""
         if self.config.pretrained:
-            path = _imagenet(self.config.architecture).find(weights)
-            self.netS.load_imagenet(torch.load(path, map_location="cpu", weights_only=True))
+            _imagenet(self.config.architecture).load(weights, self.netS.load_imagenet)
 
     def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update S.

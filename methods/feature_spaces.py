@@ -114,7 +114,7 @@ class FeatureSpace(nn.Module):
         weights = SPACES[self.name].weights
         if weights is None:
             raise ValueError(f"feature space {self.name} has no official weights")
-        self.encoder.load_official(torch.load(weights.find(folder), map_location="cpu", weights_only=True))
+        weights.load(folder, self.encoder.load_official)
 
     def map_sizes(self, size: tuple[int, ...]) -> list[tuple[int, int]]:
         """(height, width) of the chosen maps for images of (H, W), without running the network."""

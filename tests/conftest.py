@@ -52,6 +52,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=10, help="how many commands to kill, of all verbs (tests/kills)")
     parser.addoption("--seed", type=int, default=0, help="which moments and processes these are")
     parser.addoption("--chain", type=int, help="only the kills of this number's home, to repeat a failure")
+    parser.addoption(
+        "--inputs", type=int, default=500, help="how many inputs to try over all readers of files (tests/torture)"
+    )
 
 
 @dataclass

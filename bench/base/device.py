@@ -84,7 +84,7 @@ def cards(device: str) -> list[str]:
     A list that the process was given itself is respected: numbers, UUIDs and MIG instances.
     """
     if fakes := os.environ.get(FAKE):
-        if not fakes.isdigit():
+        if not (fakes.isascii() and fakes.isdigit() and len(fakes) < 4):
             raise UsageError(f"{FAKE}={fakes}: write how many cards to pretend, for example {FAKE}=2")
         return [f"{_PRETENDED}{number}" for number in range(int(fakes))]
     if device != "cuda":

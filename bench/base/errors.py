@@ -5,13 +5,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from bench.base.streams import one_line
+
 KNOWN = 30  # names that an error lists when none is near
+LONGEST = 2000  # signs of an error's line
+_LONGEST_NAME = 200
 
 
 class BenchError(Exception):
-    """Something failed for a reason that one line can explain; the command line prints it and exits with status 1."""
+    """Something failed for a reason that one line can explain; the command line prints it and exits with status 1.
+
+    It is one line whatever the names and values in it hold: what others wrote is escaped where it would not be.
+    """
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        line = one_line(super().__str__())
+        return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
 class UsageError(BenchError):
@@ -41,6 +52,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
         The error, ready to raise.
     """
     names = sorted(known)
+    name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
     some = ", ".join(names[:KNOWN]) + (f" and {len(names) - KNOWN} more" if len(names) > KNOWN else "")
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {some or 'none'}"

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.processes import process_start
+from bench.base.regular import read_regular
 
 SERVERS = ".server-*.json"  # records of servers
 SERVER_WORD = b"mlflow"  # in the command line of every server that is started here
+MAX_RECORD = 1 << 16  # bytes
 STOP_SECONDS = 10.0
 SOCKET_PATH = 103  # bytes, on the system that allows the fewest
 ELSEWHERE_SECONDS = 86400.0  # an unfinished file of another machine's process is left alone for a day
@@ -110,16 +112,22 @@ def server_record(owner: int, leader: int) -> dict[str, Any]:
 def _end_left_server(record: Path) -> bool:
     """End a server whose owner was killed; whether that was so."""
     try:
-        content = json.loads(record.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(record, MAX_RECORD).decode("utf-8"))
         host, owner, start, leader = (content[name] for name in ("host", "owner", "owner_start", "leader"))
-        if host != _HOST or process_start(int(owner)) == start:
+        if host != _HOST or process_start(_number(owner)) == start:
             return False
-        end_group(int(leader))
-    except (OSError, ValueError, LookupError, TypeError):  # damaged: nobody knows what it was about
+        end_group(_number(leader))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):  # damaged: nobody knows what it was about
         pass
     with suppress(OSError):
         record.unlink()
     return True
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or not 0 < value < 1 << 31:
+        raise ValueError(f"{value!r} is no number of a process")
+    return value
 
 
 def end_group(leader: int, reap: Callable[[], object] = lambda: None) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NoReturn, Self, TypeVar
@@ -17,10 +16,12 @@ from typing import Any, ClassVar, Literal, NoReturn, Self, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from bench.base.errors import BenchError
+from bench.base.regular import read_regular
 from bench.base.storage import write_json
 from bench.base.validation import Strict, validation_line
 
 SEAL = "seal"
+MAX_BYTES = 64 << 20  # of a record; the largest real ones, of tables, have a few
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -131,6 +132,23 @@ def read_sealed(
     return content, seal
 
 
+def write_note(path: Path, kind: str, identity: str, content: dict[str, Any]) -> None:
+    """Write a small record that no model describes, or that is written many times a second, with its seal."""
+    write_sealed(path, kind, identity, content | {"format": 2})
+
+
+def read_note(path: Path, kind: str, identity: str, way_out: str) -> dict[str, Any] | None:
+    """What `write_note` wrote, or an earlier version did without a seal; None if there is no file.
+
+    Raises:
+        Damaged: it is not what was written.
+    """
+    found = read_sealed(path, kind, identity, way_out, lambda content: "format" not in content)
+    if found is None:
+        return None
+    return {name: value for name, value in found[0].items() if name != "format"}
+
+
 def validated(model: type[Model], content: Any, path: Path, way_out: str) -> Model:
     """Content as a model, without any conversion: no text or boolean is a number, and numbers are finite.
 
@@ -145,9 +163,7 @@ def validated(model: type[Model], content: Any, path: Path, way_out: str) -> Mod
 
 def _parsed(path: Path, way_out: str) -> dict[str, Any] | None:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
-            _refuse(path, "is not a file", way_out)
-        content = json.loads(path.read_bytes().decode(), parse_constant=_no_constant)
+        content = json.loads(read_regular(path, MAX_BYTES).decode(), parse_constant=_no_constant)
         _canonical(content)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,9 @@ from typing import Any
 
 from bench.base.errors import BenchError
 from bench.base.leftovers import temporary_of
+from bench.base.regular import read_regular
+
+MAX_NOTE = 16 << 20  # bytes of a JSON file
 
 
 @contextmanager
@@ -68,9 +70,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any | None:
     """Read a JSON file; None if it is missing or damaged (its writer will make it anew)."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
-            return None
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_regular(path, MAX_NOTE).decode("utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
 

@@ -9,6 +9,7 @@ import typer
 from bench.cli.options import (
     DATA,
     HOME,
+    MOST_SEEDS,
     DataOption,
     DeviceOption,
     ExecutorOption,
@@ -48,7 +49,7 @@ def compare(
     ] = None,
     scale: ScaleOption = "smoke",
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="seeds of every contender; 5 or more show something")
+        int, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="seeds of every contender; 5 or more show something")
     ] = 3,
     budget: Annotated[
         str, typer.Option("--budget", help="equal: all train as long as the first; as-published: each its own recipe")

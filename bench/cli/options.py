@@ -17,7 +17,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print data instead of 
 ScaleOption = Annotated[
     str, typer.Option("--scale", help="smoke (seconds a run), mini (minutes) or paper (as published)")
 ]
-SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="seeds per run; default: as the scale says")]
+MOST_SEEDS = 1000
+SeedsOption = Annotated[
+    int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="seeds per run; default: as the scale says")
+]
 MethodOption = Annotated[list[str] | None, typer.Option("--method", help="only these rows; may be repeated")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, changes a setting; a deviation")]
 TrackingOption = Annotated[

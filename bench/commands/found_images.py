@@ -222,13 +222,14 @@ def _format_deviations(files: Sequence[Path], size: int | None) -> list[str]:
     modes: Counter[str] = Counter()
     deep: Counter[str] = Counter()
     sizes: Counter[tuple[int, int]] = Counter()
-    rotated = 0
+    rotated = several = 0
     for path in files:
         sizes[read_image(path).size] += 1  # decodes, so that damage is found before anything is computed
         traits = read_traits(path)
         formats[traits.format] += 1
         modes[traits.mode] += 1
         rotated += traits.rotated
+        several += traits.several
         if traits.bits > 8:
             deep[str(rule_of(traits))] += 1
     lines = [
@@ -243,6 +244,8 @@ def _format_deviations(files: Sequence[Path], size: int | None) -> list[str]:
     lines += [f"{count} images {rule}" for rule, count in deep.items()]
     if rotated:
         lines.append(f"{rotated} images note a rotation (EXIF), which is not applied")
+    if several:
+        lines.append(f"{several} images hold several pictures, of which the first is read")
     if size is None:
         return lines + (["the images are of several sizes"] if len(sizes) > 1 else [])
     return lines + [

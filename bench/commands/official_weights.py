@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.regular import is_regular
 from bench.base.words import shown_path
 from bench.plugin.method import Method
 
@@ -92,7 +93,7 @@ def load_official(network: nn.Module, path: Path, method: str) -> None:
 
 def _read(path: Path) -> Any:
     shown = shown_path(path)
-    if not path.is_file():
+    if not is_regular(path):
         raise UsageError(f"{shown}: no such file; give a generator's checkpoint such as latest_net_G.pth")
     try:
         if path.suffix == ".safetensors":
@@ -161,7 +162,7 @@ def _settings(weights: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> st
         wanted.append(f"--set n_blocks={blocks}")
     first = "model.1.weight"
     if first in weights and first in target and weights[first].shape[:1] != target[first].shape[:1]:
-        wanted.append(f"--set ngf={weights[first].shape[0]}")
+        wanted += [f"--set ngf={channels}" for channels in weights[first].shape[:1]]
     return " ".join(wanted) or "--set ngf=..."
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.base.errors import UsageError
+from bench.base.regular import is_regular, resolved
 from bench.base.validation import one_line
 from bench.plugin.closure import closure
 from bench.plugin.discovery import find_plugin
@@ -51,7 +52,7 @@ def _class(reference: str) -> str:
 
 
 def _is_same(reference: str, other: str) -> bool:
-    one, two = (Path(name.rpartition(":")[0]).expanduser().resolve() for name in (reference, other))
+    one, two = (resolved(name.rpartition(":")[0]) for name in (reference, other))
     return one == two and _class(reference) == _class(other)
 
 
@@ -91,7 +92,7 @@ def require_files(spec: RunSpec) -> None:
         path = Path(reference.rpartition(":")[0])
         kind = "method" if reference == spec.method else "loss" if reference in spec.plugins else "metric"
         option = f"--{kind} FILE:NAME"
-        if not path.is_file():
+        if not is_regular(path):
             raise _refused(
                 f"{path}: is not here, and run {spec.train_key} was planned with it (sha256 {sha256[:16]}...); say where "
                 f"that is with {option}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from bench.base.device import DeviceType, require
 from bench.base.errors import NotAvailable
 from bench.base.hashing import file_sha256
 from bench.base.home import Home
+from bench.base.sealed import Damaged
 from bench.base.storage import explained, read_object, write_json
 from bench.base.streams import one_line
 from bench.base.words import shown_path
@@ -256,7 +258,7 @@ def _metric_identities(protocol: Protocol) -> list[dict[str, Any]]:
         metric, plugin = load_metric(use.metric), find_plugin("metric", use.metric)
         identities.append(
             {
-                "metric": file_sha256(plugin.path) if plugin.is_user_file else use.metric,
+                "metric": plugin.content_sha256() if plugin.is_user_file else use.metric,
                 "revision": metric.revision,
                 "settings": metric.resolve(use.settings).model_dump(mode="json"),
                 "extractor": metric.extractor.id if metric.extractor else None,
@@ -316,9 +318,21 @@ def _finish(
         versions=versions(),
         threads=subject.threads,
         folder=one_line(str(folder)),
+        time=time.time(),
     )
-    write_json(folder / "result.json", scored.model_dump(mode="json"))
-    return scored
+    record = folder / "result.json"
+    damage = _damage_of(record, subject.key)
+    scored.write(record, subject.key)
+    return scored.model_copy(update={"notices": [*notices, *damage]})
+
+
+def _damage_of(record: Path, key: str) -> list[str]:
+    """What is wrong with an earlier record of the same scores, which is written anew."""
+    try:
+        Scored.read(record, key)
+    except Damaged as error:
+        return [f"the earlier record was damaged and has been written anew: {error}"]
+    return []
 
 
 def _test_counts(protocol: Protocol, dataset: DataSet) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from bench.base.sealed import Record
 from bench.base.words import say
 from bench.data.image_file import RULES
 from bench.metrics.metric import Score
@@ -66,7 +67,7 @@ class PublishedScore(BaseModel):
     note: str
 
 
-class Scored(BaseModel):
+class Scored(Record):
     """The result of `score`, as `result.json` holds it.
 
     Attributes:
@@ -79,9 +80,12 @@ class Scored(BaseModel):
         scores: one per metric of the protocol.
         published: printed numbers of the same protocol and metrics; others' models, for orientation.
         code, versions, threads: what computed it: this project's source, the libraries, and threads of the CPU.
+        time: when, in seconds since 1970; None in records of earlier versions.
     """
 
-    model_config = ConfigDict(frozen=True)
+    kind: ClassVar[str] = "scored"
+    way_out: ClassVar[str] = "its score command again writes it anew"
+    new: ClassVar[frozenset[str]] = frozenset({"time"})
 
     key: str
     protocol: str
@@ -99,6 +103,7 @@ class Scored(BaseModel):
     versions: dict[str, str]
     threads: int
     folder: str
+    time: float | None = None
 
 
 def published_scores(protocol: Protocol) -> list[PublishedScore]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from bench.base.errors import BenchError
 from bench.base.hashing import file_sha256
 from bench.base.home import Home
+from bench.base.regular import read_regular
 from bench.base.storage import write_atomically, write_text
 from bench.base.validation import Strict
 from bench.compare.findings import ContenderFindings, Duel, Findings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 WIDTH = 9.0  # inches
 FORMATS = ("png", "svg")
+MAX_BYTES = 1 << 20  # of figures.json
 
 
 class Drawn(Strict):
@@ -43,6 +45,8 @@ class Drawn(Strict):
 
     def stands(self, source: str, folder: Path) -> bool:
         """Whether the figures in a folder are these, whole, and show this data."""
+        if any(Path(name).name != name for name in self.files):
+            return False
         paths = {folder / name: sha256 for name, sha256 in self.files.items()}
         return self.source == source and all(p.is_file() and file_sha256(p) == sha256 for p, sha256 in paths.items())
 
@@ -72,7 +76,7 @@ def write_figures(findings: Findings, home: Home, folder: Path) -> list[Path]:
 
 def _read(record: Path) -> Drawn | None:
     try:
-        return Drawn.model_validate_json(record.read_bytes())
+        return Drawn.model_validate_json(read_regular(record, MAX_BYTES), strict=True)
     except (OSError, ValidationError):
         return None
 

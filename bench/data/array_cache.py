@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.base.errors import BenchError
+from bench.base.regular import open_regular
 from bench.base.storage import write_atomically
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def _checksum_holds(path: Path) -> bool:
     left = path.stat().st_size - _DIGEST_BYTES
     if left <= 0:
         return False
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while left > 0:
             chunk = file.read(min(left, _CHUNK_BYTES))
             if not chunk:

@@ -13,6 +13,7 @@ script is from Pillow's earlier time; so `nearest` is our default for both, and 
 from __future__ import annotations
 
 import io
+import logging
 import re
 import zipfile
 import zlib
@@ -25,11 +26,13 @@ from typing import IO
 from PIL import Image
 
 from bench.base.errors import BenchError
+from bench.base.regular import open_regular
 from bench.base.storage import write_atomically
-from bench.data.image_file import decode
+from bench.data.image_file import Traits, decode
 from bench.data.meter import Meter
 from bench.data.unpack import MAX_FILES, Damaged
 
+log = logging.getLogger(__name__)
 FILTERS: dict[str, Image.Resampling] = {"nearest": Image.Resampling.NEAREST, "bicubic": Image.Resampling.BICUBIC}
 SIDE = 256
 SPLITS = {"train": "train", "val": "test"}  # official split -> ours; the official test labels are blank
@@ -75,10 +78,18 @@ def convert(
             for i, reader in enumerate(_paired(readers, split, part, given))
         ]
         left = [(reader, path, resampling) for reader, path, resampling in jobs if not path.is_file()]
+        rotated: list[str] = []
         with meter(len(jobs), len(jobs) - len(left)) as shown:
             for reader, path, resampling in left:
-                _convert(reader, path, resampling)
+                if _convert(reader, path, resampling).rotated:
+                    rotated.append(path.name)
                 shown.advance()
+        if rotated:
+            log.warning(
+                "cityscapes: %d of %d images note a rotation (EXIF), which is not applied, as in the originals' script; "
+                "the owner's files have none: %s",
+                len(rotated), len(left), ", ".join(rotated[:3]),
+            )  # fmt: skip
 
 
 def _files(path: Path, stack: ExitStack) -> dict[str, Reader]:
@@ -87,7 +98,7 @@ def _files(path: Path, stack: ExitStack) -> dict[str, Reader]:
         files = {file.relative_to(path.parent).as_posix(): file for file in path.rglob("*.png") if file.is_file()}
         return {name: partial(io.FileIO, file) for name, file in files.items() if _NAME.search(name)}
     try:
-        archive = stack.enter_context(zipfile.ZipFile(path))
+        archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(open_regular(path))))
     except zipfile.BadZipFile as error:
         raise Damaged(f"{path}: is no zip archive, or an incomplete one; download it again") from error
     except OSError as error:
@@ -120,10 +131,13 @@ def _paired(readers: dict[str, dict[str, Reader]], split: str, part: str, given:
     return [by_part[part][scene] for scene in sorted(by_part[part], key=lambda scene: f"{scene}_{PARTS[part]}")]
 
 
-def _convert(reader: Reader, path: Path, resampling: Image.Resampling) -> None:
+def _convert(reader: Reader, path: Path, resampling: Image.Resampling) -> Traits:
+    """Write one image; what its source is."""
+    seen: list[Traits] = []
     try:
         with reader() as file:
-            small = decode(file, path.name).resize((SIDE, SIDE), resampling)
+            small = decode(file, path.name, seen.append).resize((SIDE, SIDE), resampling)
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, zlib.error, BenchError) as error:
         raise Damaged(f"cityscapes: the source of {path.name} cannot be read ({error}); download it again") from error
     write_atomically(path, lambda file: small.save(file, format="JPEG", quality=100, subsampling=0), "--data")
+    return seen[0]

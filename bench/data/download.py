@@ -15,12 +15,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError
 
 from bench import __version__
 from bench.base.errors import BenchError
+from bench.base.regular import is_regular
 from bench.base.storage import explained, read_json, write_json
+from bench.base.validation import Strict
 from bench.data.meter import Meter
 from bench.data.unpack import archive_kind
 
@@ -92,6 +96,20 @@ def download_archive(
     return path
 
 
+class _Notes(Strict):
+    """What is noted beside an unfinished file: of which address it is, and how the server names these very bytes.
+
+    Attributes:
+        url: the address.
+        validator: an ETag or a date; what a header can hold.
+        total: bytes of the whole file.
+    """
+
+    url: str
+    validator: Annotated[str, Field(pattern=r"^[ -~]*$", max_length=1000)] | None = None
+    total: Annotated[int, Field(ge=0)] | None = None
+
+
 @dataclass
 class _Resuming:
     """pooch's downloader: called with the address and a temporary file, which pooch checks and moves afterwards."""
@@ -127,9 +145,26 @@ class _Resuming:
 
     def _bytes_here(self, url: str) -> int:
         """How many bytes of this very address are here."""
-        notes = read_json(self._notes)
-        same = isinstance(notes, dict) and notes.get("url") == url
-        return self.part.stat().st_size if same and self.part.is_file() else 0
+        return self.part.stat().st_size if self._noted(url) is not None and is_regular(self.part) else 0
+
+    def _noted(self, url: str) -> _Notes | None:
+        """What an earlier attempt noted of this very address; None where that is not what was written."""
+        try:
+            notes = _Notes.model_validate(read_json(self._notes), strict=True)
+        except ValidationError:
+            return None
+        return notes if notes.url == url else None
+
+    def _headers(self, url: str, received: int) -> dict[str, str]:
+        """What is asked of the server, of which so many bytes are here."""
+        # ranges count the bytes of the file itself, so it must not be compressed on the way
+        headers = {"User-Agent": f"contrastbench/{__version__}", "Accept-Encoding": "identity"}
+        if received:
+            headers["Range"] = f"bytes={received}-"
+            notes = self._noted(url)
+            if notes is not None and notes.validator:
+                headers["If-Range"] = notes.validator
+        return headers
 
     def _retry_hint(self, url: str) -> str:
         received = self._bytes_here(url)
@@ -144,14 +179,8 @@ class _Resuming:
             BenchError: if not.
         """
         received = self._bytes_here(url)
-        notes: dict[str, Any] = (read_json(self._notes) or {}) if received else {}
-        # ranges count the bytes of the file itself, so it must not be compressed on the way
-        headers = {"User-Agent": f"contrastbench/{__version__}", "Accept-Encoding": "identity"}
-        if received:
-            headers["Range"] = f"bytes={received}-"
-            if notes.get("validator"):
-                headers["If-Range"] = notes["validator"]
-        with _response(session, url, headers, self.timeout_s) as response:
+        notes = self._noted(url) if received else None
+        with _response(session, url, self._headers(url, received), self.timeout_s) as response:
             if received and response.status_code == 416:
                 if _range_total(response) == received:  # only the end was missing: everything is here
                     return
@@ -166,7 +195,7 @@ class _Resuming:
                 )
             start = received if response.status_code == 206 else 0
             total = _total(response, start)
-            if start and (_range_start(response) != start or notes.get("total") not in (None, total)):
+            if start and (_range_start(response) != start or (notes is not None and notes.total not in (None, total))):
                 self._discard()
                 raise _CutError("the server answers with other bytes than those that are missing")
             self._check_size(url, total, start)
@@ -199,7 +228,8 @@ class _Resuming:
         with explained(self.part, "--data"):
             self._discard()
             self.part.write_bytes(first)
-        write_json(self._notes, {"url": url, "validator": validator, "total": total})
+        notes = {"url": url, "validator": validator, "total": total}
+        write_json(self._notes, notes)
 
     def _append(self, url: str, chunks: Iterator[bytes], meter: Meter) -> None:
         with explained(self.part, "--data"), self.part.open("ab") as file:

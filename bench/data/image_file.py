@@ -13,15 +13,15 @@ Pixels become RGB by one rule for each kind:
 * 16-bit grey (and TIFF's 12-bit): scaled to 8 bits, v / 257 (v * 255 / 4095) rounded. Pillow itself would clip it at 255.
 * 32-bit integers and floats: refused, since nothing in the file says which value is white.
 
-The rotation that a camera notes in EXIF is not applied, as in the originals.
+The rotation that a camera notes in EXIF is not applied, and of several pictures in one file (a TIFF of pages or of smaller
+copies, an animation) the first is read, both as in the originals; bench/data/image_traits.py says of how many files.
 """
 
 from __future__ import annotations
 
-import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from bench.base.errors import BenchError
+from bench.base.regular import open_regular
 from bench.base.words import shown_path
 
 FORMATS = ("PNG", "JPEG", "BMP", "PPM", "TIFF", "WEBP")
@@ -55,6 +56,7 @@ class Traits:
         bits: of a channel.
         size: (width, height) in pixels.
         rotated: whether EXIF says that the picture is to be turned or mirrored.
+        several: whether the file holds more pictures than the first, which alone is read.
     """
 
     format: str
@@ -62,6 +64,7 @@ class Traits:
     bits: int
     size: tuple[int, int]
     rotated: bool
+    several: bool = False
 
 
 def read_image(path: Path) -> Image.Image:
@@ -95,18 +98,21 @@ def read_values(path: Path) -> np.ndarray:
         return np.array(image)
 
 
-def decode(file: IO[bytes], name: str) -> Image.Image:
+def decode(file: IO[bytes], name: str, seen: Callable[[Traits], object] = lambda traits: None) -> Image.Image:
     """Decode an image of an archive as 8-bit RGB, by this module's rules.
 
     Args:
         file: can seek.
         name: what errors call it.
+        seen: is told what it is.
 
     Raises:
         BenchError: as `read_image`.
     """
     with _pillow(file, name) as image:
-        return as_rgb(image)
+        rgb = as_rgb(image)
+        seen(_traits(image))  # not before: looking for EXIF may decode, and damage would be taken for damaged EXIF
+        return rgb
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
@@ -137,8 +143,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         if kind != stat.S_IFREG:
             what = _KINDS.get(kind, "something else")
             raise BenchError(f"{shown}: cannot be read as an image (it is {what}, no file); remove it")
-        # never waits, should the file have become a pipe in this very moment
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        file = open_regular(path)
     except FileNotFoundError as error:
         if path.is_symlink():
             target = shown_path(path.readlink())
@@ -158,6 +163,8 @@ def _pillow(file: IO[bytes], name: str) -> Iterator[Image.Image]:
             with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
+                if image.mode == "P" and image.palette is None:  # Pillow would show it in grey
+                    raise BenchError("its colours are numbers of a palette that it has not")
                 yield image
     except BenchError as error:
         raise BenchError(f"{name}: cannot be read as an image: {error}") from error
@@ -180,7 +187,8 @@ def _traits(image: Image.Image) -> Traits:
         rotated = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
     except Exception:  # damaged EXIF data says nothing about the pixels, which decoding checks
         rotated = False
-    return Traits(str(image.format), image.mode, _bits(image), image.size, rotated)
+    several = bool(getattr(image, "is_animated", False))
+    return Traits(str(image.format), image.mode, _bits(image), image.size, rotated, several)
 
 
 def _bits(image: Image.Image) -> int:

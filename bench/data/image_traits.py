@@ -20,7 +20,7 @@ def trait_lines(place: str, paths: Sequence[Path]) -> list[str]:
         place: the folder's or split's name.
         paths: image files; only their headers are read.
     """
-    rotated = 0
+    rotated = several = 0
     kinds: Counter[str] = Counter()
     for path in paths:
         try:
@@ -28,6 +28,7 @@ def trait_lines(place: str, paths: Sequence[Path]) -> list[str]:
         except BenchError:
             continue
         rotated += traits.rotated
+        several += traits.several
         if kind := rule_of(traits):
             kinds[kind] += 1
     lines = [f"{place}: {count} of {len(paths)} images {kind}" for kind, count in kinds.most_common()]
@@ -35,6 +36,8 @@ def trait_lines(place: str, paths: Sequence[Path]) -> list[str]:
         lines.append(
             f"{place}: {rotated} of {len(paths)} images note a rotation (EXIF), which is not applied, as in the originals"
         )
+    if several:
+        lines.append(f"{place}: {several} of {len(paths)} images hold several pictures, of which the first is read")
     return lines
 
 

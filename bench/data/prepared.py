@@ -8,10 +8,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.base.errors import BenchError
+from bench.base.regular import read_regular
 from bench.base.validation import Strict, validation_line
 from bench.base.words import shown_path
 
 RECORD = "prepared.json"
+MAX_BYTES = 1 << 20
 PLAIN = "http://"  # an address that anyone on the way can answer for
 
 
@@ -89,7 +91,7 @@ def read_record(path: Path) -> Record | None:
     if not path.exists():
         return None
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return Record.model_validate_json(read_regular(path, MAX_BYTES), strict=True)
     except ValidationError as error:
         what = validation_line(shown_path(path), error)
     except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Self
 
 from bench.base.errors import BenchError
+from bench.base.regular import NotRegular, open_regular
 from bench.base.storage import explained
 from bench.base.words import shown_path
 
@@ -71,7 +72,7 @@ def members(archive: Path, max_bytes: int) -> Iterator[Iterator[Member]]:
             of the target, or too much.
     """
     try:
-        with archive.open("rb") as file:
+        with open_regular(archive) as file:
             kind = archive_kind(file.read(512))
             if kind is None:
                 raise BenchError(
@@ -84,7 +85,7 @@ def members(archive: Path, max_bytes: int) -> Iterator[Iterator[Member]]:
             else:
                 with tarfile.open(fileobj=file, tarinfo=_Header) as opened_tar:
                     yield _bounded(archive, _tar(archive, opened_tar, file), max_bytes)
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+    except (FileNotFoundError, NotRegular, PermissionError) as error:
         raise BenchError(
             f"{shown_path(archive)}: cannot be read ({error.strerror}); give the path of the archive"
         ) from error

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from bench.base.array_file import read_arrays
 from bench.base.errors import BenchError
 from bench.base.storage import write_atomically
 from bench.features.extractor import Extractor
@@ -98,11 +97,11 @@ class FeatureCache:
 def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     """The features stored at `path`, or None if there are none, or none that can be trusted."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            features, checksum = stored["features"], str(stored["sha256"])
+        stored = read_arrays(path)
+        features, checksum = stored["features"], str(stored["sha256"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (BenchError, KeyError) as error:
         logger.warning("%s is damaged (%s); its features are extracted again", path, error)
         return None
     if features.shape != shape or features.dtype != np.float32 or _checksum(features) != checksum:

@@ -41,14 +41,11 @@ class EfficientNetLite0(Extractor):
 
     def network(self) -> nn.Module:
         """See `Extractor.network`."""
-        import torch
         from efficientnet_lite_pytorch import EfficientNet
         from torch import nn
 
         network = EfficientNet.from_name("efficientnet-lite0")
-        network.load_state_dict(
-            torch.load(EFFICIENTNET_LITE0.find(self.weights), map_location="cpu", weights_only=True)
-        )
+        EFFICIENTNET_LITE0.load(self.weights, network.load_state_dict)
         _fold_batch_norms(network.eval())
         network._fc = nn.Identity()  # pooled features instead of the 1000 classes
         return network

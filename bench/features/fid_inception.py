@@ -39,11 +39,10 @@ class FIDInception(Extractor):
 
     def network(self) -> nn.Module:
         """See `Extractor.network`."""
-        import torch
         from torch import nn
 
         network = build_inception()
-        network.load_state_dict(torch.load(WEIGHTS.find(self.weights), map_location="cpu", weights_only=True))
+        WEIGHTS.load(self.weights, network.load_state_dict)
         network.fc = nn.Identity()  # pool-3 features instead of the 1008 classes
         return network
 

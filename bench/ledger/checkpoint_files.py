@@ -16,6 +16,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from bench.base.errors import BenchError
 from bench.base.home import RunFolder
+from bench.base.regular import is_regular, read_regular
 from bench.base.storage import write_text
 from bench.base.validation import validation_line
 from bench.schema.parts import Part, Typed
@@ -192,11 +193,10 @@ def read_weights(folder: Path, epoch: int, run: str) -> WeightsRecord:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if not is_regular(path):
         raise BenchError(f"{path}: checkpoint is incomplete")
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
+        text = read_regular(path, MAX_BYTES)
         content = json.loads(text)
     except OSError as error:
         raise BenchError(f"{path}: checkpoint cannot be read: {error.strerror}") from error

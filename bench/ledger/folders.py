@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from bench.base.errors import NotAvailable
 from bench.base.home import RunFolder
 from bench.base.processes import is_locked
-from bench.base.sealed import Damaged
-from bench.base.storage import read_object
+from bench.base.sealed import Damaged, read_note
 from bench.ledger.checkpoint_files import gone
 from bench.ledger.losses import WAY_OUT, read_losses
 from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted
@@ -61,8 +60,9 @@ def read_error(folder: RunFolder) -> RunError | None:
 
 def read_progress(folder: RunFolder) -> RunProgress:
     """Where a run's process is or was; empty if that cannot be read, which its process will mend."""
-    with suppress(ValidationError):
-        return RunProgress.model_validate(read_object(folder.progress) or {}, strict=True)
+    with suppress(ValidationError, Damaged):
+        content = read_note(folder.progress, "progress", folder.key, "its process writes it anew")
+        return RunProgress.model_validate(content or {}, strict=True)
     return RunProgress()
 
 

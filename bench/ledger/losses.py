@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.base.regular import read_regular
 from bench.base.sealed import Damaged
 from bench.schema.records import LossSeal
 
 CHAIN = "chain"
 _DIGITS = 16
+MAX_BYTES = 1 << 30  # a real one has some megabytes
 WAY_OUT = (
     "weights and scores are not affected; to have the losses again, remove the run's folder and run the command again"
 )
@@ -88,9 +89,7 @@ def read_losses(path: Path, key: str, length: int | None = None) -> tuple[list[d
 def _lines(path: Path, length: int | None) -> list[bytes]:
     """The finished lines, with their ends."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise Damaged(f"{path}: is not a file; {WAY_OUT}")
-        content = path.read_bytes()[:length]
+        content = read_regular(path, MAX_BYTES)[:length]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

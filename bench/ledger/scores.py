@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from bench.base.home import RunFolder
 from bench.base.sealed import Damaged, Record
@@ -44,11 +44,12 @@ class StoredScore(Score, Record):
         run, epoch, split: of which checkpoint on which images.
         checkpoint: sha256 of the weights; None where the checkpoint does not say.
         made: what measured it, beside device and threads; None in the earlier format.
+        time: when, in seconds since 1970; None where that was not noted.
     """
 
     kind: ClassVar[str] = "score"
     way_out: ClassVar[str] = "the score counts as missing: run the command that wanted it again, which measures it anew"
-    new: ClassVar[frozenset[str]] = frozenset({"checkpoint", "made"})
+    new: ClassVar[frozenset[str]] = frozenset({"checkpoint", "made", "time"})
 
     key: str
     run: str
@@ -56,6 +57,7 @@ class StoredScore(Score, Record):
     split: Split
     checkpoint: str | None = None
     made: Made | None = None
+    time: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -16,9 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from bench.base.errors import BenchError
 from bench.base.leftovers import remove_unfinished
+from bench.base.regular import read_regular
 from bench.base.storage import write_text
 from bench.schema.run_spec import code_hash, digest
 
+MAX_BYTES = 16 << 20
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -32,7 +34,7 @@ def remembered(question: dict[str, Any], model: type[Answer], ask: Callable[[], 
     """
     path = _folder() / code_hash()[:16] / f"{digest([model.__name__, question])}.json"
     try:
-        return model.model_validate_json(path.read_bytes())
+        return model.model_validate_json(read_regular(path, MAX_BYTES), strict=True)
     except (OSError, ValidationError):
         answer, is_ours = ask()
     if is_ours:

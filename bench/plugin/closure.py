@@ -21,6 +21,7 @@ from pathlib import Path
 
 from bench.base.errors import BenchError, UsageError
 from bench.base.hashing import file_sha256
+from bench.base.regular import is_regular, resolved
 from bench.plugin.source import class_literals, parse
 from bench.plugin.user_modules import PREFIX, Home, is_installed, is_users, locate, plugin_packages
 
@@ -81,7 +82,7 @@ def closure(path: Path) -> Closure:
         BenchError: one of the files cannot be parsed.
         UsageError: a data file is declared wrongly or is not there.
     """
-    path = path.expanduser().resolve()
+    path = resolved(path)
     collected = Closure(path)
     home = Home.of(path)
     todo = [_Module(home.name, path, False, home), *_parents(home)]
@@ -160,8 +161,7 @@ def _called(module: _Module, node: ast.Call, collected: Closure) -> Iterator[_Mo
     texts = [part.value for part in node.args if isinstance(part, ast.Constant) and isinstance(part.value, str)]
     if called in _LOADS:
         for text in texts:
-            if (file := _FILE.fullmatch(text)) and Path(file[1]).expanduser().is_file():
-                path = Path(file[1]).expanduser().resolve()
+            if (file := _FILE.fullmatch(text)) and is_regular(path := resolved(file[1])):
                 yield _Module(path.name, path, False, Home.of(path))
     elif (
         called in _BY_NAME and node.args and texts[:1] == [getattr(node.args[0], "value", None)] and texts[0][:1] != "."
@@ -181,12 +181,12 @@ def _data_files(module: _Module) -> Iterator[tuple[str, Path]]:
             )
         for name in names:
             file = module.path.parent / name
-            if "\0" in name or not file.is_file():
+            if not is_regular(file):
                 raise UsageError(
                     f"{module.path}: {class_name}: data file {name!r} is not there; put it beside the file, or correct "
                     "data_files"
                 )
-            yield name, file.resolve()
+            yield name, resolved(file)
 
 
 @cache

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.base.entry_points import offered
 from bench.base.errors import BenchError, UsageError, unknown_name
+from bench.base.regular import is_regular, resolved
 from bench.plugin.named import NotNamed, is_file_reference, is_named, name_file
 from bench.plugin.source import class_literals, first_line
 
@@ -217,8 +218,8 @@ def find_plugin(kind: str, reference: str) -> Plugin:
     """
     file, _, class_name = reference.rpartition(":")
     if file.endswith(".py"):
-        path = Path(file).expanduser().resolve()
-        if not path.is_file():
+        path = resolved(file)
+        if not is_regular(path):
             raise UsageError(f"{file}: no such file; a {kind} is given as a name or as FILE.py:Class")
         classes = class_literals(path)
         if class_name not in classes:
@@ -229,8 +230,8 @@ def find_plugin(kind: str, reference: str) -> Plugin:
             raise UsageError(f"{file}: {class_name}: name {name!r} may only hold letters, digits and ._-; rename it")
         return Plugin(kind, name, class_name, path, None, str(path), literals)
     known = plugins(kind)
-    if reference.endswith(".py") and Path(reference).expanduser().is_file():
-        classes = class_literals(Path(reference).expanduser())
+    if reference.endswith(".py") and is_regular(resolved(reference)):
+        classes = class_literals(resolved(reference))
         raise UsageError(f"{reference}: name the class too: {reference}:{next(iter(classes), 'CLASS')}")
     if reference not in known and (":" in reference or "/" in reference):
         raise UsageError(f"{reference}: a {kind} is given as a name or as FILE.py:Class")
@@ -264,7 +265,7 @@ def is_usable(kind: str, reference: str) -> bool:
     """
     if is_file_reference(reference):
         path = Path(reference.rpartition(":")[0])
-        return is_named(path) and path.expanduser().is_file()
+        return is_named(path) and is_regular(resolved(path))
     return reference in plugins(kind)
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from bench.base.errors import UsageError
+from bench.base.regular import resolved
 
 VARIABLE = "CONTRASTBENCH_NAMED_FILES"
 
@@ -27,7 +28,7 @@ def name_file(reference: str) -> None:
         reference: `FILE.py:Class`, as a person wrote it; anything else names no file, and changes nothing.
     """
     if is_file_reference(reference):
-        path = str(Path(reference.rpartition(":")[0]).expanduser().resolve())
+        path = str(resolved(reference.rpartition(":")[0]))
         os.environ[VARIABLE] = "\n".join(dict.fromkeys([*named_files(), path]))
 
 
@@ -38,10 +39,7 @@ def named_files() -> list[str]:
 
 def is_named(path: Path) -> bool:
     """Whether a file was named."""
-    try:
-        return str(path.expanduser().resolve()) in named_files()
-    except (OSError, RuntimeError, ValueError):  # no path at all, or of a user that there is not
-        return False
+    return str(resolved(path)) in named_files()
 
 
 class NotNamed(UsageError):

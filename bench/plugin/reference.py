@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from bench.base.array_file import read_arrays
 from bench.base.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,9 +80,12 @@ class ReferenceCheck(Reference):
     every_device: ClassVar[bool] = False
 
     def numbers(self) -> Numbers:
-        """The arrays of the file."""
-        with np.load(self.path, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
+        """The arrays of the file.
+
+        Raises:
+            BenchError: if it is damaged.
+        """
+        return read_arrays(self.path)
 
     def error(self, numbers: Numbers, device: str = "cpu") -> float:
         """How far what this machine computes is from the stored numbers.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.errors import BenchError
+from bench.base.regular import open_regular
 
 LARGEST = 250_000  # bytes of a source file, about 6,000 lines
 
@@ -26,9 +27,7 @@ def parse(path: Path) -> ast.Module:
         BenchError: if it cannot be read, is larger than `LARGEST`, or is no Python.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise BenchError(f"{path}: is no regular file; give a Python file")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise BenchError(f"{path}: is larger than {LARGEST:,} bytes, which no plugin needs; split it into modules")

@@ -22,7 +22,8 @@ from filelock import FileLock, Timeout
 from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.storage import explained, write_json
+from bench.base.sealed import write_note
+from bench.base.storage import explained
 from bench.base.streams import mend_streams
 from bench.ledger.folders import is_owned, read_result
 from bench.plugin.named import name_file
@@ -52,7 +53,7 @@ class ProgressFile:
         now = time.monotonic()
         if now - self._written >= PROGRESS_SECONDS or (new_phase and now - self._written >= PROGRESS_SECONDS / 5):
             self._written = now
-            write_json(self.path, self.content | {"updated": time.time()})
+            write_note(self.path, "progress", self.path.parent.name, self.content | {"updated": time.time()})
             # nobody is left who would show this or start the next run; the fork server outlives whoever started it
             if os.getppid() != self.parent or (self.starter is not None and not self.starter.is_alive()):
                 self.stop = True

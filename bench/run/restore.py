@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.base.errors import BenchError
 from bench.base.home import Home
+from bench.base.regular import is_regular
 from bench.schema.run_spec import RunSpec, read_spec
 
 
@@ -28,7 +29,7 @@ def build_method(spec: RunSpec) -> Any:
 
     for reference, sha256 in spec.plugins.items():
         path = Path(reference.rpartition(":")[0])
-        if not path.is_file() or content_sha256(path) != sha256:
+        if not is_regular(path) or content_sha256(path) != sha256:
             raise BenchError(
                 f"{path}: changed since this run was planned, or a module or data file of it did; run the command again"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -121,6 +122,7 @@ def _store(folder: RunFolder, spec: RunSpec, epoch: int, split: Split, use: Metr
         split=split,
         checkpoint=_weights_sha256(folder, epoch),
         made=Made.now(),
+        time=time.time(),
     )
     stored.write(folder.scores / f"{key}.json", score_identity(spec.train_key, key))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,7 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bench.base.device import VISIBLE
 from bench.base.home import RunFolder
 from bench.base.processes import process_start
-from bench.base.storage import read_json, write_json
+from bench.base.sealed import Damaged, read_note, write_note
+
+log = logging.getLogger(__name__)
+_WAY_OUT = "if the job still waits or runs, cancel it with its executor's own means; remove the file"
 
 
 class Ticket(BaseModel):
@@ -34,18 +40,34 @@ class Ticket(BaseModel):
 
     def write(self, folder: RunFolder) -> None:
         """Keep it in the run's folder; an earlier one of the same executor is replaced."""
-        write_json(folder.tickets / f"{self.executor}.json", self.model_dump(mode="json"))
+        path = folder.tickets / f"{self.executor}.json"
+        write_note(path, "ticket", _identity(self.run, self.executor), self.model_dump(mode="json"))
 
 
 def read_tickets(folder: RunFolder) -> list[Ticket]:
-    """The last ticket of each executor that was given this run; damaged ones are left out."""
+    """The last ticket of each executor that was given this run; one that is not what was written is left out, and said."""
     tickets = []
     for path in sorted(folder.tickets.glob("*.json")):
         try:
-            tickets.append(Ticket.model_validate(read_json(path)))
-        except ValidationError:
+            content = read_note(path, "ticket", _identity(folder.key, path.stem), _WAY_OUT)
+            ticket = None if content is None else Ticket.model_validate(content, strict=True)
+        except (ValidationError, Damaged) as error:
+            _report(path, str(error) if isinstance(error, Damaged) else f"{path}: is no ticket; {_WAY_OUT}")
             continue
+        # nobody's job but this run's is asked for, or cancelled
+        if ticket is not None and (ticket.run, ticket.executor) == (folder.key, path.stem):
+            tickets.append(ticket)
     return tickets
+
+
+@cache
+def _report(path: Path, line: str) -> None:
+    """Say once what is wrong with a ticket, which is looked at all the time."""
+    log.warning("%s", line)
+
+
+def _identity(run: str, executor: str) -> str:
+    return f"{run}, {executor}"
 
 
 def process_ticket(run: str, pid: int, **more: Any) -> Ticket:

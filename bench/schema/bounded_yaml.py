@@ -16,6 +16,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from bench.base.errors import UsageError
+from bench.base.regular import open_regular
 from bench.base.validation import one_line
 
 LARGEST = 128 * 1024  # bytes of a file; the largest of contrastbench's own has 6,000
@@ -204,10 +205,8 @@ def read_yaml(path: Traversable) -> dict[str, Any]:
     Raises:
         UsageError: naming the file and the line.
     """
-    if isinstance(path, Path) and path.exists() and not path.is_file():
-        raise UsageError(f"{path}: is no regular file")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) if isinstance(path, Path) else path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error

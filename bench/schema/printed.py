@@ -6,12 +6,13 @@ import csv
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from importlib.resources import as_file, files
 from io import StringIO
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.base.errors import BenchError, UsageError, unknown_name
+from bench.base.regular import read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ PAPERS = {
 }
 SECOND_HAND = "second-hand"
 COLUMNS = ("paper", "table", "row", "value", "higher_is_better", "note")  # that every file has
+MAX_BYTES = 1 << 20
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
@@ -54,13 +56,16 @@ def _rows(file: str) -> list[dict[str, str]]:
         BenchError: naming the file and the line that holds something else than it should.
     """
     try:
-        text = files("results").joinpath("published", file).read_text(encoding="utf-8")
+        with as_file(files("results").joinpath("published", file)) as path:
+            text = read_regular(path, MAX_BYTES).decode("utf-8")
         reader = csv.DictReader(StringIO(text, newline=""), strict=True)
         rows = []
         for row in reader:
             if problem := _problem(row):
                 raise BenchError(f"{file}, line {reader.line_num}: {problem}; correct it")
             rows.append(row)
+    except OSError as error:
+        raise BenchError(f"{file}: cannot be read ({error.strerror}); reinstall contrastbench") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise BenchError(f"{file}: is no table of printed numbers: {error}; correct it") from error
     if not rows:

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from bench.base.errors import UsageError, unknown_name
+from bench.base.regular import is_regular
 from bench.base.validation import Strict, validation_line
 from bench.plugin.discovery import plugins
 from bench.plugin.named import is_file_reference, is_named
@@ -224,7 +225,7 @@ def _candidates(name: str, version: str) -> list[tuple[str, Traversable]]:
 
 
 def _load_file(path: Path, choice: str) -> Protocol:
-    if not path.is_file():
+    if not is_regular(path):
         raise UsageError(f"{path}: no such protocol file")
     content = read_yaml(path)
     name = name_of_choice(content, choice, str(path))

@@ -21,7 +21,7 @@ Seconds = Annotated[float, Field(ge=0, le=1e10)]  # 300 years
 
 
 class Made(Strict):
-    """Provenance of a number, written when it is made; no clock time, so that records of reruns compare equal.
+    """What made a number, written when it is made; when that was stands beside it, so that this compares equal for reruns.
 
     Attributes:
         code: hash of the source, `bench.schema.run_spec.code_hash`.
@@ -118,7 +118,7 @@ class RunError(Record):
 
 
 class RunProgress(BaseModel):
-    """Where a run's process is, rewritten all the time and so not sealed; no result is made from it.
+    """Where a run's process is, rewritten all the time; no result is made from it.
 
     Attributes:
         phase: in words.

@@ -6,14 +6,18 @@ part of no key, and a command that says nothing leaves what an earlier one said.
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.base.errors import UsageError
 from bench.base.home import RunFolder
-from bench.base.storage import read_json, write_text
+from bench.base.sealed import Damaged, read_note, write_note
+from bench.base.streams import one_line
 
+log = logging.getLogger(__name__)
+_WAY_OUT = "all weights of the run stay until a command says --keep again"
 Keep = Literal["last", "best", "all", "none"]
 KEEP: Keep = "best"
 SAVE_MINUTES = 10.0
@@ -80,15 +84,18 @@ NOTHING_SAID = Upkeep()
 
 
 def read_upkeep(folder: RunFolder) -> Upkeep:
-    """What earlier commands said of a run; nothing where the file is missing or damaged, for nothing else depends on it."""
+    """What earlier commands said of a run; where that is not what was written, everything stays until one says it again."""
     try:
-        return Upkeep.model_validate(read_json(folder.upkeep) or {})
+        return Upkeep.model_validate(read_note(folder.upkeep, "upkeep", folder.key, _WAY_OUT) or {})
     except ValidationError:
-        return Upkeep()
+        log.warning("%s: is not what was written; %s", one_line(str(folder.upkeep)), _WAY_OUT)
+    except Damaged as error:
+        log.warning("%s", error)
+    return Upkeep(keep="all")
 
 
 def write_upkeep(folder: RunFolder, said: Upkeep) -> None:
     """Add what a command says to what earlier ones said."""
     before = read_upkeep(folder)
     if (now := said.after(before)) != before:
-        write_text(folder.upkeep, now.model_dump_json(exclude_none=True) + "\n")
+        write_note(folder.upkeep, "upkeep", folder.key, now.model_dump(mode="json", exclude_none=True))

@@ -53,17 +53,29 @@ def read_shown(client: Any, experiments: list[str], home: str) -> dict[str, InMl
     of_home = f"tags.`{HOME_TAG}` = '{home}'"
     for run in pages(client.search_runs, experiment_ids=experiments, filter_string=of_home):
         tags = dict(run.data.tags)
+        if IDENTITY_TAG not in tags:  # somebody else's, or changed by hand
+            continue
         runs[tags[IDENTITY_TAG]] = InMlflow(
             run.info.run_id,
             run.info.status,
             tags,
             dict(run.data.params),
-            files=json.loads(tags.get(FILES_TAG, "{}")),
+            files=_files(tags.get(FILES_TAG, "{}")),
             # a running run still has the fingerprint of an earlier stop
             fingerprint=tags.get(DONE_TAG, "") if run.info.status != "RUNNING" else "",
             has_data=bool(run.inputs and run.inputs.dataset_inputs),
         )
     return runs
+
+
+def _files(text: str) -> dict[str, str]:
+    """The projector's note of what was attached; nothing where it is not what was written, so that all is attached again."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    is_note = isinstance(found, dict) and all(isinstance(digest, str) for digest in found.values())
+    return found if is_note else {}
 
 
 def read_history(client: Any, shown: InMlflow) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bench.base.errors import BenchError
 from bench.base.home import Home
 from bench.base.leftovers import scratch_folder
+from bench.base.regular import read_regular
 from bench.base.storage import write_text
 from bench.plugin.discovery import find_plugin
 from bench.schema.protocol import load_protocol
@@ -58,9 +59,13 @@ _REFUSED = re.compile(r"failed with error code (401|403|404|405)\b")
 def home_identity(home: Home) -> str:
     """A name for this results root that stays when it is moved, so that several can share one server."""
     path = home.root / ".mlflow-home"
-    if not path.exists():
-        write_text(path, uuid.uuid4().hex + "\n")
-    return path.read_text().strip()
+    for _ in range(2):
+        with suppress(OSError):
+            found = read_regular(path, 100).decode("ascii", "replace").strip()
+            if re.fullmatch(r"[0-9a-f]{32}", found):  # it becomes part of searches
+                return found
+        write_text(path, uuid.uuid4().hex + "\n")  # renamed into place, whatever was there
+    raise BenchError(f"{path}: cannot be written; remove it and run the same command again")
 
 
 def open_client(home: Home, uri: str) -> MlflowClient:

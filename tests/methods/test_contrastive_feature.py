@@ -184,7 +184,7 @@ def test_missing_official_weights_are_named_before_anything_runs(tmp_path, monke
         return [file.find(tmp_path) for file in ContrastiveFeature.weight_files(config)]
 
     for space, file in (("vgg19", "vgg19-dcbb9e9d.pth"), ("resnet50", "resnet50-0676ba61.pth")):
-        with pytest.raises(NotAvailable, match=rf"{file} .*put it into {tmp_path}"):
+        with pytest.raises(NotAvailable, match=rf"{file} .*put it into the folder weights of --home"):
             find(ContrastiveFeatureConfig(feature_space=space))
     baseline = ContrastiveFeatureConfig(lambda_NCE=0, lambda_vgg=10)
     with pytest.raises(NotAvailable, match="VGG19 pretrained on ImageNet"):

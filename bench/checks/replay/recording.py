@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.regular import is_regular
 from bench.checks.replay.stylegan2_recording import as_steps, is_trajectory, read_trajectory
+from bench.checks.replay.tensor_files import read_tensors
 from bench.plugin.method import Method
 
 Recording = Mapping[str, Tensor]
@@ -39,13 +39,10 @@ def read_recording(record: str | Path | Mapping[str, Any], networks: Mapping[str
 def _read(path: Path) -> dict[str, Tensor]:
     if path.is_dir() or path.name.startswith("traj_"):
         return read_trajectory(path)
-    if not path.is_file():
+    if not is_regular(path):
         raise UsageError(f"{path}: no such record; give a .safetensors or .npz file, or the folder of a trajectory")
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
-    if path.suffix == ".safetensors":
-        return load_file(path)
+    if path.suffix in (".npz", ".safetensors"):
+        return read_tensors(path)
     raise UsageError(f"{path}: is neither .safetensors nor .npz; save the record as one of them")
 
 

@@ -17,12 +17,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.regular import is_regular
+from bench.checks.replay.tensor_files import read_tensors
 
 Recording = Mapping[str, Tensor]
 
@@ -55,15 +54,14 @@ def read_trajectory(path: Path) -> dict[str, Tensor]:
         )
     files = [path.with_name("traj_init.safetensors"), path.with_name("traj_inputs.npz"), path]
     for file in files:
-        if not file.is_file():
+        if not is_regular(file):
             raise UsageError(f"{file}: is missing; a trajectory needs it beside {path.name}")
-    record = load_file(files[0])
-    for file in files[1:]:
-        with np.load(file, allow_pickle=False) as arrays:
-            record |= {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+    record: dict[str, Tensor] = {}
+    for file in files:
+        record |= read_tensors(file)
     final = path.with_name(f"{path.stem}_final.safetensors")
     if final.is_file():
-        record |= {f"final/{key}": tensor for key, tensor in load_file(final).items()}
+        record |= {f"final/{key}": tensor for key, tensor in read_tensors(final).items()}
     return record
 
 

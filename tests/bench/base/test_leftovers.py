@@ -1,5 +1,6 @@
 """What a killed process leaves is found; what a living one writes is left alone."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.base import leftovers
 from bench.base.home import Home
 from bench.base.leftovers import (
     ELSEWHERE_SECONDS,
@@ -18,6 +20,7 @@ from bench.base.leftovers import (
     scratch_folder,
     temporary_of,
 )
+from bench.base.processes import process_start
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +130,39 @@ def test_where_a_socket_would_be_too_deep_no_folder_is_made(short_path, monkeypa
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     assert own_folder() is None
     assert list(deep.iterdir()) == []
+
+
+def test_a_server_that_outlived_its_killed_owner_is_ended_by_the_next_command(tmp_path):
+    """As `ui` starts it: the guard and whoever started it are killed, so that nobody is left to end the server."""
+    record = tmp_path / ".server-5000.json"
+    server = [sys.executable, "-c", "import time; time.sleep(600)", "mlflow"]
+    guard = subprocess.Popen(
+        [sys.executable, "-m", "bench.tracking.guard", str(record), *server],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not record.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    leader = json.loads(record.read_text())["leader"]
+    assert remove_leftovers(tmp_path) == []  # its owner lives
+    assert process_start(leader)
+    guard.kill()
+    guard.communicate()
+    assert process_start(leader), "the server went with its guard, so this tests nothing"
+    Home.open(tmp_path, tmp_path)
+    assert not process_start(leader)
+    assert not record.exists()
+
+
+@pytest.mark.parametrize("leader", [True, 0, -1, 1.5, "12", None, 10**400, float("inf")])
+def test_a_record_of_a_server_that_is_none_ends_nothing(tmp_path, monkeypatch, dead, leader):
+    ended = []
+    monkeypatch.setattr(leftovers, "end_group", ended.append)
+    content = {"host": leftovers._HOST, "owner": dead, "owner_start": "1", "leader": leader}
+    (tmp_path / ".server-1.json").write_text(json.dumps(content))
+    remove_leftovers(tmp_path)
+    assert ended == []
+    (tmp_path / ".server-1.json").unlink(missing_ok=True)
+    os.mkfifo(tmp_path / ".server-1.json")  # not waited for
+    remove_leftovers(tmp_path)

@@ -94,16 +94,16 @@ def test_what_is_no_record_is_named(path, text, what):
 
 def test_places_that_hold_no_file(tmp_path):
     (tmp_path / "folder").mkdir()
-    refused(tmp_path / "folder", "is not a file")
+    refused(tmp_path / "folder", "cannot be read (is no regular file)")
     os.mkfifo(tmp_path / "pipe")
-    refused(tmp_path / "pipe", "is not a file")
+    refused(tmp_path / "pipe", "cannot be read (is no regular file)")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     refused(tmp_path / "bytes", "is damaged")
 
 
 def test_a_file_that_may_not_be_read(path, monkeypatch):
-    def refuse(self):
+    def refuse(path, most):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr("bench.base.sealed.read_regular", refuse)
     refused(path, "cannot be read (Permission denied)")

@@ -7,8 +7,9 @@ from PIL import Image
 from rich.console import Console
 
 from bench.base.errors import UsageError
+from bench.base.sealed import Damaged
 from bench.commands.score import score_images, score_weights
-from bench.commands.scored import Subject, print_scored, published_scores
+from bench.commands.scored import Scored, Subject, print_scored, published_scores
 from bench.data.transforms import quantise, test_transform
 from bench.schema.protocol import load_protocol
 from bench.schema.run_spec import code_hash
@@ -41,10 +42,16 @@ def test_images_of_any_program(toys):
 def test_what_was_found_is_kept(toys):
     real = toys.home.datasets / "toys" / "testB"
     found = score_images(toys.protocol, real, toys.home)
-    stored = json.loads((toys.home.root / "scored" / found.key / "result.json").read_text())
+    record = toys.home.root / "scored" / found.key / "result.json"
+    stored = Scored.of_folder(record).model_dump(mode="json")
+    record.write_text(record.read_text().replace('"deviating"', '"as published"'))
+    with pytest.raises(Damaged, match="is not what was written"):
+        Scored.of_folder(record)
     assert stored == found.model_dump(mode="json")
     again = score_images(toys.protocol, real, toys.home)
     assert again.key == found.key
+    assert "the earlier record was damaged and has been written anew" in again.notices[-1]
+    assert Scored.of_folder(record).comparability == found.comparability
 
 
 def test_an_official_checkpoint_translates_the_whole_test_set_as_the_original_does(toys, tmp_path):

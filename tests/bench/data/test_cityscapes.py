@@ -104,6 +104,24 @@ def test_bicubic_blends_label_colours_and_nearest_does_not(archives: list[Path],
     assert share["bicubic"] > 0.05
 
 
+def test_a_rotation_is_not_applied_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    given = []
+    for part in ("gtFine", "leftImg8bit"):
+        given.append(tmp_path / f"{part}.zip")
+        with zipfile.ZipFile(given[-1], "w") as archive:
+            for name, image in files().items():
+                if name.startswith(part):
+                    stored = io.BytesIO()
+                    image.save(stored, "PNG", exif=exif if part == "leftImg8bit" else Image.Exif())
+                    archive.writestr(name, stored.getvalue())
+    run(given, tmp_path / "out")
+    assert "3 of 6 images note a rotation (EXIF), which is not applied" in caplog.text
+    with Image.open(tmp_path / "out" / "trainA" / "0_A.jpg") as written:
+        assert written.getexif().get(0x0112, 1) == 1  # nobody turns it later either
+
+
 def test_filters_are_independent(archives: list[Path], tmp_path: Path) -> None:
     run(archives, tmp_path / "out", "nearest", "bicubic")
     sources = files()

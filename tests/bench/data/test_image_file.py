@@ -126,6 +126,31 @@ def test_a_rotation_is_noted_and_not_applied(tmp_path: Path) -> None:
     assert read_image(path).size == (5, 6)
 
 
+def test_of_several_pictures_in_a_file_the_first_is_read_and_it_is_noted(tmp_path: Path) -> None:
+    pages = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    for kind, name in (("TIFF", "x.tif"), ("WEBP", "x.png"), ("PNG", "y.png")):
+        pages[0].save(
+            tmp_path / name,
+            kind,
+            save_all=True,
+            append_images=pages[1:],
+            **({"lossless": True} if kind == "WEBP" else {}),
+        )
+        assert read_traits(tmp_path / name).several
+        assert read_image(tmp_path / name).getpixel((0, 0)) == (255, 0, 0)
+    pages[0].save(tmp_path / "z.tif")
+    assert not read_traits(tmp_path / "z.tif").several
+
+
+def test_a_palette_image_without_its_palette_is_refused(tmp_path: Path) -> None:
+    whole = encoded(Image.fromarray(COLOUR).convert("P"), "PNG")
+    start = whole.index(b"PLTE") - 4
+    length = struct.unpack(">I", whole[start : start + 4])[0]
+    (tmp_path / "x.png").write_bytes(whole[:start] + whole[start + 12 + length :])
+    with pytest.raises(BenchError, match=r"x\.png: .*numbers of a palette that it has not"):
+        read_image(tmp_path / "x.png")
+
+
 SEEDS = [
     encoded(COLOUR, "PNG"), encoded(GREY.astype(np.uint16), "PNG"), encoded(Image.fromarray(COLOUR).convert("P"), "PNG"),
     encoded(COLOUR, "JPEG"), encoded(COLOUR, "JPEG", progressive=True), encoded(COLOUR, "BMP"), encoded(COLOUR, "PPM"),

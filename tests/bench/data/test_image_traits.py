@@ -22,12 +22,15 @@ def test_unusual_images_are_counted_with_the_rule_for_them(tmp_path: Path) -> No
         image.save(tmp_path / name)
     Image.new("RGB", (4, 4)).save(tmp_path / "turned.jpg", exif=exif)
     (tmp_path / "broken.png").write_bytes(b"")
+    pages = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
     lines = trait_lines("toys/trainA", sorted(tmp_path.iterdir()))
     assert lines == [
-        "toys/trainA: 2 of 8 images hold 16 bits of grey, scaled to 8, v / 257 rounded",
-        "toys/trainA: 1 of 8 images have an alpha channel (RGBA), which is dropped, as in the originals",
-        "toys/trainA: 1 of 8 images are CMYK and are converted to RGB, as in the originals",
-        "toys/trainA: 1 of 8 images note a rotation (EXIF), which is not applied, as in the originals",
+        "toys/trainA: 2 of 9 images hold 16 bits of grey, scaled to 8, v / 257 rounded",
+        "toys/trainA: 1 of 9 images have an alpha channel (RGBA), which is dropped, as in the originals",
+        "toys/trainA: 1 of 9 images are CMYK and are converted to RGB, as in the originals",
+        "toys/trainA: 1 of 9 images note a rotation (EXIF), which is not applied, as in the originals",
+        "toys/trainA: 1 of 9 images hold several pictures, of which the first is read",
     ]
 
 

@@ -70,7 +70,7 @@ def test_absent_weights_say_where_to_put_them_and_nothing_is_downloaded(bare, tm
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *args, **options: pytest.fail("download"))
     extractor = FIDInception(tmp_path / "weights")
     for action in (extractor.check, extractor.network):
-        with pytest.raises(NotAvailable, match=f"FID needs {WEIGHTS.name} .*put it into {tmp_path / 'weights'}"):
+        with pytest.raises(NotAvailable, match=f"FID needs {WEIGHTS.name} .*put it into the folder weights of --home"):
             action()
 
 

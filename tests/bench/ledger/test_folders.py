@@ -73,12 +73,15 @@ def test_places_that_hold_no_file_are_named_too(folder):
     (folder.scores / "0.json").mkdir(parents=True)
     folder.progress.mkdir()
     os.mkfifo(folder.error)
-    assert run_state(folder) == ("failed", f"{folder.error}: is not a file; log.txt beside it says why the run failed")
+    assert run_state(folder) == (
+        "failed",
+        f"{folder.error}: cannot be read (is no regular file); log.txt beside it says why the run failed",
+    )
     assert [line.partition(": ")[0] for line in examine(folder).problems] == [
         str(folder.result),
         str(folder.scores / "0.json"),
     ]
-    with pytest.raises(Damaged, match=r"metrics\.jsonl: is not a file"):
+    with pytest.raises(Damaged, match=r"metrics\.jsonl: cannot be read \(is no regular file\)"):
         metric_rows(folder)
 
 

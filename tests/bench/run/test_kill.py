@@ -54,9 +54,9 @@ def artefacts(home, key):
     folder = home.run(key)
     files = [folder.metrics, *folder.checkpoints.glob("epoch-*.safetensors")]
     files += folder.samples("test", read_json(folder.result)["scored_epochs"][-1]).glob("*.png")
-    # why FID is not available names the home, which differs, and with it the seal
+    # when it was measured differs, and with it the seal
     scores = {
-        path.name: {k: v for k, v in read_json(path).items() if k not in ("reason", "seal")}
+        path.name: {k: v for k, v in read_json(path).items() if k not in ("time", "seal")}
         for path in folder.scores.iterdir()
     }
     return scores | {path.name: path.read_bytes() for path in files}

@@ -49,3 +49,22 @@ def test_a_process_says_which_card_it_sees(monkeypatch, seen, card):
     if seen is not None:
         monkeypatch.setenv(VISIBLE, seen)
     assert this_process("cut-01").job["card"] == card
+
+
+def test_a_ticket_that_is_not_what_was_written_is_left_out_and_said(tmp_path, caplog):
+    """Another number would be another job's, which nobody here may ask for or cancel."""
+    folder = RunFolder(tmp_path / "cut-01")
+    Ticket(executor="cluster", run=folder.key, job={"number": 7}, submitted=1.0).write(folder)
+    path = folder.tickets / "cluster.json"
+    path.write_text(path.read_text().replace('"number": 7', '"number": 8'))
+    assert read_tickets(folder) == []
+    assert f"{path}: is not what was written of cut-01, cluster" in caplog.text
+
+
+def test_tickets_of_earlier_versions_have_no_seal(tmp_path):
+    folder = RunFolder(tmp_path / "cut-01")
+    folder.tickets.mkdir(parents=True)
+    (folder.tickets / "cluster.json").write_text(
+        '{"executor": "cluster", "run": "cut-01", "job": {"number": 7}, "submitted": 1.0}'
+    )
+    assert [ticket.job for ticket in read_tickets(folder)] == [{"number": 7}]

@@ -18,11 +18,26 @@ def test_what_one_command_says_another_that_says_nothing_leaves(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"keep": "worst"}', '{"save_minutes": "5"}', '{"save_minutes": -1}'])
-def test_a_damaged_file_is_as_none(tmp_path, content):
+def test_of_a_damaged_file_all_weights_stay_and_it_is_said(tmp_path, content, caplog):
     folder = RunFolder(tmp_path)
     folder.upkeep.write_text(content)
     found = read_upkeep(folder)
-    assert (found.kept, found.minutes) == ("best", 10.0)
+    assert (found.kept, found.minutes) == ("all", 10.0)
+    assert f"{folder.upkeep}: " in caplog.text
+    assert "all weights of the run stay until a command says --keep again" in caplog.text
+
+
+def test_no_other_word_is_taken_for_what_was_said(tmp_path):
+    folder = RunFolder(tmp_path / "toy-1")
+    write_upkeep(folder, Upkeep(keep="all", save_minutes=9.0))
+    folder.upkeep.write_text(folder.upkeep.read_text().replace('"all"', '"none"'))
+    assert read_upkeep(folder).kept == "all"
+
+
+def test_earlier_versions_wrote_no_seal(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.upkeep.write_text('{"keep": "last"}')
+    assert read_upkeep(folder) == Upkeep(keep="last")
 
 
 @pytest.mark.parametrize(

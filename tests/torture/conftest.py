@@ -1,0 +1,45 @@
+"""How many inputs the torture tests try, shared out among them, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trials import Trials
+
+TORTURE = Path(__file__).parent
+FEW = 500  # tried by every session, and always the same
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    count = sum(TORTURE in item.path.parents and "trials" in getattr(item, "fixturenames", ()) for item in items)
+    config.stash[_SHARE] = ceil(config.getoption("inputs") / max(1, count))
+
+
+_SHARE = pytest.StashKey[int]()
+
+
+@pytest.fixture
+def trials(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Trials]:
+    config = request.config
+    trials = Trials(config.stash[_SHARE], tmp_path / "on trial", config.getoption("inputs") <= FEW)
+    trials.folder.mkdir()
+    yield trials
+    request.node.user_properties.append(("torture", dict(trials.counts)))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    total: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "teardown":
+                for name, counts in report.user_properties:
+                    if name == "torture":
+                        total.update(counts)
+                        total["readers"] += 1
+    if total:
+        terminalreporter.write_line(f"torture: {', '.join(f'{count:,} {name}' for name, count in total.items())}")
