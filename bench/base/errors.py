@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 KNOWN = 30  # names that an error lists when none is near
+LONGEST = 1000  # signs of a message
 
 
 class BenchError(Exception):
@@ -45,3 +46,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {some or 'none'}"
     return UsageError(f"no {kind} named '{name}'; {hint}")
+
+
+def one_line(text: str) -> str:
+    """A message with what somebody else wrote in it: one line of a length that people read, without control signs."""
+    line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 103]}...{line[-100:]}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.base.errors import UsageError
-from bench.base.validation import one_line
+from bench.base.errors import UsageError, one_line
 from bench.plugin.closure import closure
 from bench.plugin.discovery import find_plugin
 from bench.plugin.named import is_named, name_file

@@ -15,8 +15,7 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
-from bench.base.errors import UsageError
-from bench.base.validation import one_line
+from bench.base.errors import UsageError, one_line
 
 LARGEST = 128 * 1024  # bytes of a file; the largest of contrastbench's own has 6,000
 _DEEPEST = 24  # levels of lists and mappings in each other

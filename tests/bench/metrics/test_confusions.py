@@ -288,7 +288,7 @@ def test_scoring_images_says_what_is_missing_and_how_to_get_it(streets, capsys):
     from rich.console import Console
     from typer.testing import CliRunner
 
-    from bench.cli.app import app
+    from bench.cli.app import app_of
 
     images = streets.home.datasets / "painted" / "testA"
     found = score_images(streets.protocol("painted"), images, streets.home)
@@ -300,7 +300,7 @@ def test_scoring_images_says_what_is_missing_and_how_to_get_it(streets, capsys):
     assert "land-mIoU, land-pAcc, land-cAcc: not available: its segmentation network" in capsys.readouterr().out
     arguments = ["score", "--protocol", str(streets.root / "painted.yaml"), "--images", str(images), "--json"]
     arguments += ["--home", str(streets.home.root), "--data", str(streets.home.datasets), "--train-segmenter"]
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(app_of(), arguments)
     assert result.exit_code == 0, result.output
     again = score_images(streets.protocol("painted"), images, streets.home)
     by_name = {one.metric: one for one in again.scores}
