@@ -8,6 +8,8 @@ grow when it is read: aliases count as what they stand for. Within `LARGEST`, a 
 from __future__ import annotations
 
 import math
+from copy import deepcopy
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -194,6 +196,12 @@ def _parsed(text: str, where: str) -> Any:
         raise UsageError(one_line(f"{where}{line_text}: not valid YAML: {reason}")) from error
 
 
+@lru_cache(maxsize=64)
+def _parsed_once(text: str, where: str) -> Any:
+    """What a text holds; a table names the same protocols again and again."""
+    return _parsed(text, where)
+
+
 def read_yaml(path: Traversable) -> dict[str, Any]:
     """Read a YAML mapping.
 
@@ -217,7 +225,7 @@ def read_yaml(path: Traversable) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path.name} line {line}: is not UTF-8 text (byte {error.start})") from error
-    found = _parsed(text, path.name)
+    found = deepcopy(_parsed_once(text, path.name))
     if not isinstance(found, dict):
         raise UsageError(f"{path.name}: must hold a mapping of keys to values")
     return found

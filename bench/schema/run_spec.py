@@ -253,9 +253,8 @@ def read_spec(path: Path) -> RunSpec:
     found = read_sealed(path, KIND, path.parent.name, WAY_OUT, _is_unsealed)
     if found is None:
         raise BenchError(f"{path}: cannot be read: No such file or directory")
-    content, _ = found
-    _require_readable(path, content)
-    spec = validated(RunSpec, content, path, WAY_OUT)
+    _require_readable(path, found.values)
+    spec = validated(RunSpec, found, path, WAY_OUT)
     if spec.train_key != path.parent.name:
         raise Damaged(f"{path}: describes run {spec.train_key}; {WAY_OUT}")
     return spec
