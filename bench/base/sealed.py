@@ -65,11 +65,11 @@ class Record(Strict):
         """
         new = {"format", *cls.new}
         way_out = way_out or cls.way_out
-        found = read_sealed(path, cls.kind, identity, way_out, lambda content: not content.keys() & new)
-        if found is None:
+        content_and_seal = read_sealed(path, cls.kind, identity, way_out, lambda content: not content.keys() & new)
+        if content_and_seal is None:
             return None
-        return validated(cls, found, path, way_out).model_copy(
-            update={"seal": "" if found.seal is NO_SEAL else found.seal}
+        return validated(cls, content_and_seal, path, way_out).model_copy(
+            update={"seal": "" if content_and_seal.seal is NO_SEAL else content_and_seal.seal}
         )
 
     @classmethod
@@ -79,10 +79,10 @@ class Record(Strict):
         Raises:
             Damaged: it is gone, or not what was written.
         """
-        found = cls.read(path, path.parent.name)
-        if found is None:
+        record = cls.read(path, path.parent.name)
+        if record is None:
             raise Damaged(f"{path}: is gone; {cls.way_out}")
-        return found
+        return record
 
 
 def write_sealed(path: Path, kind: str, identity: str, content: dict[str, Any]) -> None:

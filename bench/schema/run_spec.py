@@ -250,11 +250,11 @@ def read_spec(path: Path) -> RunSpec:
     Raises:
         BenchError: it is missing, of another version, of another run, or not what was written; names the file.
     """
-    found = read_sealed(path, KIND, path.parent.name, WAY_OUT, _is_unsealed)
-    if found is None:
+    record = read_sealed(path, KIND, path.parent.name, WAY_OUT, _is_unsealed)
+    if record is None:
         raise BenchError(f"{path}: cannot be read: No such file or directory")
-    _require_readable(path, found.values)
-    spec = validated(RunSpec, found, path, WAY_OUT)
+    _require_readable(path, record.values)
+    spec = validated(RunSpec, record, path, WAY_OUT)
     if spec.train_key != path.parent.name:
         raise Damaged(f"{path}: describes run {spec.train_key}; {WAY_OUT}")
     return spec
