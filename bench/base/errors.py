@@ -21,8 +21,7 @@ class BenchError(Exception):
     exit_status = 1
 
     def __str__(self) -> str:
-        line = one_line(super().__str__())
-        return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+        return short_line(super().__str__())
 
 
 class UsageError(BenchError):
@@ -57,3 +56,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {some or 'none'}"
     return UsageError(f"no {kind} named '{name}'; {hint}")
+
+
+def short_line(text: str) -> str:
+    """A message with what somebody else wrote in it: one line of a length that people read."""
+    line = one_line(text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"

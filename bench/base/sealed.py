@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -22,6 +22,7 @@ from bench.base.validation import Strict, validation_line
 
 SEAL = "seal"
 MAX_BYTES = 64 << 20  # of a record; the largest real ones, of tables, have a few
+NO_SEAL = object()
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -68,8 +69,9 @@ class Record(Strict):
         content_and_seal = read_sealed(path, cls.kind, identity, way_out, lambda content: not content.keys() & new)
         if content_and_seal is None:
             return None
-        content, seal = content_and_seal
-        return validated(cls, content, path, way_out).model_copy(update={"seal": seal})
+        return validated(cls, content_and_seal, path, way_out).model_copy(
+            update={"seal": "" if content_and_seal.seal is NO_SEAL else content_and_seal.seal}
+        )
 
     @classmethod
     def of_folder(cls, path: Path) -> Self:
@@ -98,12 +100,26 @@ def write_sealed(path: Path, kind: str, identity: str, content: dict[str, Any]) 
 
 def sealed(kind: str, identity: str, content: dict[str, Any]) -> dict[str, Any]:
     """The content and its seal."""
-    return content | {SEAL: _seal(kind, identity, content)}
+    return content | {SEAL: _seal(kind, identity, _canonical(content))}
+
+
+class Content(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        values: without the seal.
+        text: the same as canonical JSON.
+        seal: `NO_SEAL` if there is none.
+    """
+
+    values: dict[str, Any]
+    text: bytes
+    seal: Any
 
 
 def read_sealed(
     path: Path, kind: str, identity: str, way_out: str, is_earlier: Callable[[dict[str, Any]], bool]
-) -> tuple[dict[str, Any], str] | None:
+) -> Content | None:
     """Read a JSON object and check its seal.
 
     Args:
@@ -114,7 +130,7 @@ def read_sealed(
         is_earlier: whether content without a seal is of a format that had none.
 
     Returns:
-        The content without its seal, and the seal, empty for an earlier format; None if there is no file.
+        The content; None if there is no file.
 
     Raises:
         Damaged: it is not what was written.
@@ -122,14 +138,12 @@ def read_sealed(
     content = _parsed(path, way_out)
     if content is None:
         return None
-    if SEAL not in content:
-        if not is_earlier(content):
+    if content.seal is NO_SEAL:
+        if not is_earlier(content.values):
             _refuse(path, "carries no seal, which its format has", way_out)
-        return content, ""
-    seal = content.pop(SEAL)
-    if seal != _seal(kind, identity, content):
+    elif content.seal != _seal(kind, identity, content.text):
         _refuse(path, f"is not what was written of {identity} (its seal does not fit)", way_out)
-    return content, seal
+    return content
 
 
 def write_note(path: Path, kind: str, identity: str, content: dict[str, Any]) -> None:
@@ -143,37 +157,39 @@ def read_note(path: Path, kind: str, identity: str, way_out: str) -> dict[str, A
     Raises:
         Damaged: it is not what was written.
     """
-    found = read_sealed(path, kind, identity, way_out, lambda content: "format" not in content)
-    if found is None:
+    note = read_sealed(path, kind, identity, way_out, lambda content: "format" not in content)
+    if note is None:
         return None
-    return {name: value for name, value in found[0].items() if name != "format"}
+    return {name: value for name, value in note.values.items() if name != "format"}
 
 
-def validated(model: type[Model], content: Any, path: Path, way_out: str) -> Model:
+def validated(model: type[Model], content: Content, path: Path, way_out: str) -> Model:
     """Content as a model, without any conversion: no text or boolean is a number, and numbers are finite.
 
     Raises:
         Damaged: it does not fit.
     """
     try:
-        return model.model_validate_json(_canonical(content), strict=True)
+        return model.model_validate_json(content.text, strict=True)
     except ValidationError as error:
         raise Damaged(f"{validation_line(str(path), error)}; {way_out}") from error
 
 
-def _parsed(path: Path, way_out: str) -> dict[str, Any] | None:
+def _parsed(path: Path, way_out: str) -> Content | None:
     try:
-        content = json.loads(read_regular(path, MAX_BYTES).decode(), parse_constant=_no_constant)
-        _canonical(content)
+        values = json.loads(read_regular(path, MAX_BYTES).decode(), parse_constant=_no_constant)
+        if isinstance(values, dict):
+            seal = values.pop(SEAL, NO_SEAL)
+        text = _canonical(values)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise Damaged(f"{path}: cannot be read ({error.strerror}); {way_out}") from error
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{path}: is damaged ({str(error) or 'empty'}); {way_out}") from error
-    if not isinstance(content, dict):
+    if not isinstance(values, dict):
         _refuse(path, "holds no JSON object", way_out)
-    return dict(content)
+    return Content(values, text, seal)
 
 
 def _refuse(path: Path, what: str, way_out: str) -> NoReturn:
@@ -188,5 +204,7 @@ def _canonical(content: Any) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _seal(kind: str, identity: str, content: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical({"kind": kind, "of": identity, "content": content})).hexdigest()
+def _seal(kind: str, identity: str, content: bytes) -> str:
+    """The seal of a content in canonical form: sha256 of `{"content": ..., "kind": ..., "of": ...}` in that form."""
+    rest = json.dumps({"kind": kind, "of": identity}, separators=(",", ":")).encode()
+    return hashlib.sha256(b'{"content":' + content + b"," + rest[1:]).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-LONGEST = 1000  # signs of a message
+from bench.base.errors import short_line
 
 
 class Strict(BaseModel):
@@ -21,10 +21,4 @@ def validation_line(where: str, error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         message = "unknown key; remove it or correct its spelling"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return one_line(f"{where}: {key + ': ' if key else ''}{message}{more}")
-
-
-def one_line(text: str) -> str:
-    """A message with what somebody else wrote in it: one line of a length that people read, without control signs."""
-    line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 103]}...{line[-100:]}"
+    return short_line(f"{where}: {key + ': ' if key else ''}{message}{more}")

@@ -1,4 +1,4 @@
-"""The command line: a file for each verb. Heavy imports happen inside the verbs, so `list` starts at once."""
+"""The command line: a file for each verb, imported when it is asked for. Heavy imports happen inside the verbs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
 import typer
@@ -14,47 +15,39 @@ import typer
 from bench.base.device import OUT_OF_MEMORY, is_out_of_memory
 from bench.base.errors import BenchError
 from bench.base.streams import mend_streams, one_line
-from bench.cli import (
-    compare,
-    data,
-    diff,
-    doctor,
-    info,
-    plan,
-    report,
-    reproduce,
-    rerun,
-    run,
-    score,
-    status,
-    sync,
-    ui,
-)
-from bench.cli import (
-    list as list_,
-)
 from bench.cli.options import debug
 
-app = typer.Typer(
-    name="contrastbench",
-    help="Reproduce and compare contrastive-learning methods for GANs under fixed, versioned protocols.",
-    epilog="Add --debug to any command to see the traceback of an error. To resume anything, run the same command again. "
-    "Exit status: 0 nothing is left to do; 1 something failed, or is missing though it was possible; 2 used wrongly; "
-    "3 nothing was possible, for lack of data or weights.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-
-
-# in the order of the help
-for verb in (list_, info, plan, reproduce, run, status, ui, sync, doctor, compare, score, diff, rerun, report):
-    app.add_typer(verb.app)
-app.add_typer(data.app, name="data")
+# one file each below bench/cli, in the order of the help
+VERBS = (
+    "list", "info", "plan", "reproduce", "run", "status", "ui", "sync", "doctor", "compare", "score", "diff", "rerun",
+    "report", "data",
+)  # fmt: skip
 
 CTRL_C = 130  # the status that typer ends with
 FAILED = 1
+
+
+def app_of(verbs: Iterable[str] = VERBS) -> typer.Typer:
+    """The command line with these verbs; only their files are imported.
+
+    Args:
+        verbs: of `VERBS`.
+    """
+    app = typer.Typer(
+        name="contrastbench",
+        help="Reproduce and compare contrastive-learning methods for GANs under fixed, versioned protocols.",
+        epilog="Add --debug to any command to see the traceback of an error. To resume anything, run the same command "
+        "again. Exit status: 0 nothing is left to do; 1 something failed, or is missing though it was possible; 2 used "
+        "wrongly; 3 nothing was possible, for lack of data or weights.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    for verb in verbs:
+        part = import_module(f"bench.cli.{verb}").app
+        app.add_typer(part, name=verb if verb == "data" else None)
+    return app
 
 
 def command_line(arguments: Sequence[str]) -> int:
@@ -70,6 +63,8 @@ def command_line(arguments: Sequence[str]) -> int:
     warnings.showwarning = _show_warning
     try:
         given = [argument for argument in arguments if argument != "--debug"]
+        # whoever names no verb is shown all of them
+        app = app_of([verb for verb in VERBS if verb in given[:1]] or VERBS)
         status = app(given, prog_name="contrastbench", standalone_mode=False) or 0
     except BenchError as error:
         if debug():

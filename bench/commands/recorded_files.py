@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.base.errors import UsageError
+from bench.base.errors import UsageError, short_line
 from bench.base.regular import is_regular, resolved
-from bench.base.validation import one_line
 from bench.plugin.closure import closure
 from bench.plugin.discovery import find_plugin
 from bench.plugin.named import is_named, name_file
@@ -79,7 +78,7 @@ def placed(spec: RunSpec, places: Sequence[Place]) -> RunSpec:
 
 
 def _refused(line: str) -> UsageError:
-    return UsageError(one_line(line))  # with names that a stranger chose
+    return UsageError(short_line(line))  # with names that a stranger chose
 
 
 def require_files(spec: RunSpec) -> None:

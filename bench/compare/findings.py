@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from bench.base.precision import deviations
 from bench.base.sealed import Record
 from bench.compare.contenders import Entrant
-from bench.ledger.folders import chosen_epochs, examine, run_state, scores_frame
+from bench.ledger.folders import chosen_epochs, examine, run_scores, run_state
 from bench.plan.grid import Grid
 from bench.plugin.discovery import find_plugin
 from bench.schema.cell import CHECKPOINTS, Checkpoint, Measured
@@ -130,17 +130,15 @@ def collect(
         train_keys = keys[entrant.label]
         select = entrant.resolution.ran.select_by
         higher = bool(find_plugin("metric", select).literals["higher_is_better"])
-        frames = {
-            key: scores_frame(grid.home.run(key), grid.runs[key], grid.splits[key]) for key in train_keys.values()
-        }
-        chosen = {seed: chosen_epochs(frames[key], select, higher) for seed, key in train_keys.items()}
+        known = {key: run_scores(grid.home.run(key), grid.runs[key], grid.splits[key]) for key in train_keys.values()}
+        chosen = {seed: chosen_epochs(known[key], select, higher) for seed, key in train_keys.items()}
         scores: dict[str, dict[Checkpoint, Measured]] = {}
         for metric in uses:
-            by_rule = {rule: over_seeds(train_keys, frames, chosen, metric, rule) for rule in CHECKPOINTS}
+            by_rule = {rule: over_seeds(train_keys, known, chosen, metric, rule) for rule in CHECKPOINTS}
             scores[metric] = {rule: value for rule, value in by_rule.items() if value is not None}
-            for frame in frames.values():
-                for row in frame[(frame["metric"] == metric) & (frame["state"] == "not available")].itertuples():
-                    missing[metric] = str(row.reason)
+            for row in (row for rows in known.values() for row in rows):
+                if (row.metric, row.state) == (metric, "not available"):
+                    missing[metric] = row.reason
         states = {seed: run_state(grid.home.run(key)) for seed, key in train_keys.items()}
         damaged = [
             f"seed {seed}: {line}"

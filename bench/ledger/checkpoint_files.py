@@ -24,6 +24,7 @@ from bench.schema.parts import Part, Typed
 FORMAT: Literal[2] = 2  # in format 1 nothing but the tensors was sealed
 STATE = "state-"  # everything needed to go on training
 WEIGHTS = "epoch-"  # what making images needs after a kept epoch
+KEPT_STATES = 2  # of a run that is under way
 MAX_BYTES = 16 << 20  # of a JSON half; a real one has some kilobytes
 
 

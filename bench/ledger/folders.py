@@ -1,12 +1,13 @@
-"""The source of truth: run folders read back as pandas frames, and what state each run is in."""
+"""The source of truth: run folders read back, and what state each run is in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -17,9 +18,9 @@ from bench.base.sealed import Damaged, read_note
 from bench.ledger.checkpoint_files import gone
 from bench.ledger.losses import WAY_OUT, read_losses
 from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted
-from bench.schema.cell import Checkpoint, State
+from bench.schema.cell import Checkpoint, Interval, State
 from bench.schema.records import RunError, RunProgress, RunResult
-from bench.schema.run_spec import RunSpec, code_hash
+from bench.schema.run_spec import RunSpec, Split, code_hash
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,49 +168,78 @@ def _has_become_available(metric: str, weights: Path) -> bool:
     return True
 
 
-def scores_frame(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> pd.DataFrame:
-    """Every score of one run that its evaluation wants; a damaged one is not run, and says why.
+class ScoreRow(NamedTuple):
+    """A score that a run's evaluation wants, as far as it is known.
 
-    Returns:
-        Columns epoch, split, metric, key, state, reason, value and the whole stored `score`, None where there is none.
+    Attributes:
+        epoch, split, metric: of which checkpoint on which images.
+        key: from `score_key`.
+        state, reason: how far it is, and why it is not further.
+        value, interval, ceiling: None where there is none.
+        code: hash of the source that measured it; empty where nothing says so.
+        has_seal: False for one of the earlier format; None where nothing is stored.
     """
-    import pandas as pd
 
-    columns = ["epoch", "split", "metric", "key", "state", "reason", "value", "score"]
-    rows: list[tuple[Any, ...]] = []
+    epoch: int
+    split: Split
+    metric: str
+    key: str
+    state: str
+    reason: str
+    value: float | None = None
+    interval: Interval | None = None
+    ceiling: float | None = None
+    code: str = ""
+    has_seal: bool | None = None
+
+
+def run_scores(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> list[ScoreRow]:
+    """Every score of one run that its evaluation wants; a damaged one is not run, and says why."""
+    rows = []
     for epoch, split, use in wanted(spec, splits):
         key = score_key(spec, epoch, split, use)
-        stored, reason = None, ""
+        row = ScoreRow(epoch, split, use.metric, key, "not run", "")
         try:
-            stored = checked_score(folder, key)
+            if (stored := checked_score(folder, key)) is not None:
+                code = sys.intern(stored.made.code) if stored.made is not None else ""
+                row = ScoreRow(
+                    epoch, split, use.metric, key, stored.state, stored.reason, stored.value, stored.interval,
+                    stored.ceiling, code, bool(stored.seal),
+                )  # fmt: skip
         except Damaged as error:
-            reason = str(error)
-        seen = ("not run", reason, None) if stored is None else (stored.state, stored.reason, stored.value)
-        if seen[0] != "done" and (why := gone(folder, epoch)):
-            seen = ("not available", why, None)
-        rows.append((epoch, split, use.metric, key, *seen, stored))
-    return pd.DataFrame(rows, columns=columns)
+            row = row._replace(reason=str(error))
+        if row.state != "done" and (why := gone(folder, epoch)):
+            row = row._replace(state="not available", reason=why, value=None)
+        rows.append(row)
+    return rows
 
 
-def chosen_epochs(scores: pd.DataFrame, select_by: str, higher_is_better: bool) -> dict[Checkpoint, int]:
+def scores_frame(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> pd.DataFrame:
+    """`run_scores` as a frame."""
+    import pandas as pd
+
+    return pd.DataFrame(run_scores(folder, spec, splits), columns=list(ScoreRow._fields))
+
+
+def chosen_epochs(scores: Sequence[ScoreRow], select_by: str, higher_is_better: bool) -> dict[Checkpoint, int]:
     """Which epoch each checkpoint rule picks, as far as the scores allow.
 
     Args:
-        scores: `scores_frame` of a run.
+        scores: `run_scores` of a run.
         select_by: the metric that chooses.
         higher_is_better: its direction; ties go to the later epoch.
     """
     chosen: dict[Checkpoint, int] = {}
-    if scores.empty:
+    if not scores:
         return chosen
-    chosen["last"] = int(scores["epoch"].max())
+    sign = 1 if higher_is_better else -1
+    chosen["last"] = max(row.epoch for row in scores)
     rules: tuple[tuple[Checkpoint, str], ...] = (("best-on-validation", "validation"), ("best-on-test", "test"))
     for rule, split in rules:
-        scored = scores[(scores["split"] == split) & (scores["metric"] == select_by)]
+        scored = [row for row in scores if (row.split, row.metric) == (split, select_by)]
         # a rule that has not seen every checkpoint cannot say which is best
-        if len(scored) and (scored["state"] == "done").all():
-            ordered = scored.sort_values(["value", "epoch"], ascending=[not higher_is_better, False])
-            chosen[rule] = int(ordered["epoch"].iloc[0])
+        if scored and all(row.state == "done" for row in scored):
+            chosen[rule] = max((sign * (row.value or 0.0), row.epoch) for row in scored)[1]
     return chosen
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.base.errors import BenchError
 from bench.base.validation import Strict
-from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
+from bench.ledger.checkpoint_files import KEPT_STATES
 from bench.ledger.folders import read_result
 from bench.plan.cost_of_step import Calibrations, Cost, Workload
 from bench.plan.grid import Grid
@@ -88,14 +88,14 @@ def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[s
         By train key.
     """
     known = Calibrations(grid.home, grid.device)
-    datasets: dict[str, DataSet] = {}
+    lengths: dict[tuple[str, str], int] = {}  # by data and task
     costs = {}
     for key, spec in grid.runs.items():
-        name = spec.data.model_dump_json()
-        if name not in datasets:
-            datasets[name] = open_dataset(spec.data, grid.home.datasets, grid.home.cache)
-        dataset = datasets[name]
-        longest = task_of(spec).epoch_length(dataset)
+        name = spec.data.model_dump_json(), spec.task
+        if name not in lengths:
+            dataset = open_dataset(spec.data, grid.home.datasets, grid.home.cache)
+            lengths[name] = task_of(spec).epoch_length(dataset)
+        longest = lengths[name]
         done = read_result(grid.home.run(key)) is not None
         cost = _cost(known, Workload.of_spec(spec, grid.runs), calibrate and not done, say)
         costs[key] = _figures(cost, spec.config, longest, len(spec.scored_epochs), grid.upkeep)
@@ -144,8 +144,6 @@ def _cost(known: Calibrations, workload: Workload, calibrate: bool, say: Callabl
 
 
 def _figures(cost: Cost, config: dict[str, Any], longest: int | None, checkpoints: int, upkeep: Upkeep) -> RunCost:
-    from bench.run.checkpoint import KEPT_STATES
-
     per_epoch = config["images_per_epoch"] or longest
     steps = None
     if per_epoch is not None:

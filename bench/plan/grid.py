@@ -74,6 +74,23 @@ class PlannedCell:
         )
 
 
+@dataclass
+class _Draft:
+    """What all runs of a resolution share, whatever their seed.
+
+    Attributes:
+        resolution: kept, so that nothing else is given its id.
+        needs: role -> what has to be finished first.
+        splits: of the data set.
+        spec: of a run but for its seed and needs; None until the first one is added.
+    """
+
+    resolution: Resolution
+    needs: dict[str, Resolution]
+    splits: tuple[str, ...]
+    spec: RunSpec | None = None
+
+
 class Grid:
     """Runs, each once, ordered so that a run comes after the runs it needs.
 
@@ -98,6 +115,7 @@ class Grid:
         self.splits: dict[str, tuple[str, ...]] = {}
         self.upkeep = upkeep
         self._datasets: dict[str, DataSet] = {}
+        self._drafts: dict[int, _Draft] = {}  # by id of the resolution
 
     def dataset(self, resolution: Resolution) -> DataSet:
         """The data set of a resolution, opened once.
@@ -123,19 +141,40 @@ class Grid:
             NotAvailable: if data or weights that it needs are not on this machine.
             UsageError: if runs need each other in a circle.
         """
-        dataset = self.dataset(resolution)
-        for file in resolution.weights:
-            file.find(self.home.weights)
+        draft = self._draft(resolution)
         label = resolution.plugin.name
         # a teacher is often the same method with other settings, which is no circle
         itself = (label, resolution.reference, json.dumps(resolution.values))
         if itself in needed_by:
             names = " -> ".join(name for name, *_ in (*needed_by, itself))
             raise UsageError(f"runs need each other in a circle: {names}")
-        needs = {}
-        for role, (method, overrides) in sorted(resolution.needs.items()):
-            needed = resolve(method, resolution.asked, resolution.scale_name, overrides)
-            needs[role] = self.add_run(needed, seed, (*needed_by, itself))
+        needs = {role: self.add_run(needed, seed, (*needed_by, itself)) for role, needed in draft.needs.items()}
+        if draft.spec is None:
+            draft.spec = self._spec_of(resolution)
+        spec = draft.spec.model_copy(update={"seed": seed, "needs": needs})
+        key = spec.train_key
+        self.runs[key] = self.runs[key].merged(spec) if key in self.runs else spec
+        self.names[key] = f"{label} on {resolution.ran.name}, seed {seed}"
+        self.splits[key] = draft.splits
+        return key
+
+    def _draft(self, resolution: Resolution) -> _Draft:
+        """What the runs of a resolution share, found out once."""
+        draft = self._drafts.get(id(resolution))
+        if draft is None:
+            dataset = self.dataset(resolution)
+            for file in resolution.weights:
+                file.find(self.home.weights)
+            needs = {
+                role: resolve(method, resolution.asked, resolution.scale_name, overrides)
+                for role, (method, overrides) in sorted(resolution.needs.items())
+            }
+            draft = self._drafts[id(resolution)] = _Draft(resolution, needs, tuple(dataset.splits))
+        return draft
+
+    def _spec_of(self, resolution: Resolution) -> RunSpec:
+        """The specification of a resolution's runs but for their seed and the runs that they need."""
+        dataset = self.dataset(resolution)
         segmenter, no_segmenter = None, ""
         try:
             segmenter = self.add_segmenter(resolution.ran, resolution.scale_name)
@@ -143,28 +182,22 @@ class Grid:
             raise
         except BenchError as error:  # the run itself can be had, and its other scores
             no_segmenter = str(error)
-        spec = RunSpec(
+        return RunSpec(
             method=resolution.reference,
-            label=label,
+            label=resolution.plugin.name,
             revisions={**resolution.revisions(), **dataset.revisions()},
             config=resolution.values,
             data=resolution.ran.data,
             fingerprint=dataset.fingerprint(),
-            seed=seed,
+            seed=0,
             device=self.device,
             precision=self.precision,
             threads=resolution.scale.threads,
             plugins=resolution.plugin_files(),
-            needs=needs,
             evaluation=resolution.evaluation.model_copy(update={"segmenter": segmenter, "no_segmenter": no_segmenter}),
             asked_by=[f"{resolution.asked.id} {resolution.scale_name}"],
             task=resolution.asked.task,  # which its method is for, or it would have been refused
         )
-        key = spec.train_key
-        self.runs[key] = self.runs[key].merged(spec) if key in self.runs else spec
-        self.names[key] = f"{label} on {resolution.ran.name}, seed {seed}"
-        self.splits[key] = tuple(dataset.splits)
-        return key
 
     def add_segmenter(self, protocol: Protocol, scale: str) -> str | None:
         """Add the run of the segmentation network that scores a protocol's images; one for all methods and seeds.

@@ -22,6 +22,7 @@ from bench.base.errors import BenchError
 from bench.base.hashing import file_sha256
 from bench.base.storage import write_atomically
 from bench.ledger.checkpoint_files import (
+    KEPT_STATES,
     STATE,
     OlderState,
     Progress,
@@ -38,7 +39,6 @@ from bench.ledger.checkpoint_files import (
 from bench.plugin.method import Method
 from bench.run.optimizer_state import pack, unpack
 
-KEPT_STATES = 2
 _METHOD = "method/"  # what a method's own tensors are called in a state
 
 

@@ -15,7 +15,7 @@ from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.leftovers import is_left_over
 from bench.ledger.checkpoint_files import STATE, WEIGHTS, drop_weights, read_weights, tensors_of, weights_name
-from bench.ledger.folders import chosen_epochs, scores_frame
+from bench.ledger.folders import chosen_epochs, run_scores
 from bench.metrics.metric import load_metric
 from bench.schema.run_spec import RunSpec, read_spec
 from bench.schema.upkeep import Upkeep, read_upkeep
@@ -75,8 +75,8 @@ def _all_is_measured(folder: RunFolder, spec: RunSpec, splits: Sequence[str]) ->
     One that only lacks aligned images never can: its data has none. One that lacks a network's weights can, later.
     """
     for plan in spec.plans:
-        for row in scores_frame(folder, spec.under(plan), tuple(splits)).itertuples():
-            metric = load_metric(str(row.metric))
+        for row in run_scores(folder, spec.under(plan), tuple(splits)):
+            metric = load_metric(row.metric)
             needs_network = metric.extractor is not None or metric.uses_segmenter
             if row.state != "done" and (row.state != "not available" or needs_network):
                 return False
@@ -91,7 +91,7 @@ def _kept_epochs(folder: RunFolder, spec: RunSpec, splits: Sequence[str], upkeep
     if upkeep.kept == "last":
         return epochs
     for plan in spec.plans:
-        scores = scores_frame(folder, spec.under(plan), tuple(splits))
+        scores = run_scores(folder, spec.under(plan), tuple(splits))
         epochs.update(chosen_epochs(scores, plan.select_by, load_metric(plan.select_by).higher_is_better).values())
     return epochs
 

@@ -8,6 +8,8 @@ grow when it is read: aliases count as what they stand for. Within `LARGEST`, a 
 from __future__ import annotations
 
 import math
+from copy import deepcopy
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,8 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
-from bench.base.errors import UsageError
+from bench.base.errors import UsageError, short_line
 from bench.base.regular import open_regular
-from bench.base.validation import one_line
 
 LARGEST = 128 * 1024  # bytes of a file; the largest of contrastbench's own has 6,000
 _DEEPEST = 24  # levels of lists and mappings in each other
@@ -193,7 +194,13 @@ def _parsed(text: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line_text = f" line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or str(error).split("\n")[0]
-        raise UsageError(one_line(f"{where}{line_text}: not valid YAML: {reason}")) from error
+        raise UsageError(short_line(f"{where}{line_text}: not valid YAML: {reason}")) from error
+
+
+@lru_cache(maxsize=64)
+def _parsed_once(text: str, where: str) -> Any:
+    """What a text holds; a table names the same protocols again and again."""
+    return _parsed(text, where)
 
 
 def read_yaml(path: Traversable) -> dict[str, Any]:
@@ -217,7 +224,7 @@ def read_yaml(path: Traversable) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path.name} line {line}: is not UTF-8 text (byte {error.start})") from error
-    document = _parsed(text, path.name)
+    document = deepcopy(_parsed_once(text, path.name))
     if not isinstance(document, dict):
         raise UsageError(f"{path.name}: must hold a mapping of keys to values")
     return document
@@ -236,11 +243,11 @@ def read_value(text: str, where: str) -> Any:
     try:
         encoded = text.encode("utf-8")
     except UnicodeEncodeError:
-        raise UsageError(one_line(f"{where}: is not UTF-8 text")) from None
+        raise UsageError(short_line(f"{where}: is not UTF-8 text")) from None
     if len(encoded) > LARGEST:
-        raise UsageError(one_line(f"{where}: the value is longer than {LARGEST // 1024} KiB"))
+        raise UsageError(short_line(f"{where}: the value is longer than {LARGEST // 1024} KiB"))
     try:
         return _parsed(text, where)
     except UsageError as error:
         reason = str(error).partition("not valid YAML: ")[2]
-        raise UsageError(one_line(f"{where}: the value is not valid YAML: {reason}")) from error
+        raise UsageError(short_line(f"{where}: the value is not valid YAML: {reason}")) from error

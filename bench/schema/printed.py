@@ -89,19 +89,10 @@ def _problem(row: Mapping[str, str]) -> str | None:
 
 
 @cache
-def _read(file: str) -> pd.DataFrame:
-    import pandas as pd
-
+def _read(file: str) -> list[dict[str, str]]:
     if file not in (known := published_files()):
         raise unknown_name("file of printed numbers", file, known)
-    frame = pd.DataFrame(_rows(file), dtype=str)
-    frame["text"] = frame["value"]
-    frame["value"] = pd.to_numeric(frame["value"])  # an empty cell becomes NaN
-    frame["row"] = frame["row"].astype(int)
-    frame["higher_is_better"] = (
-        frame["higher_is_better"].map({"true": True, "false": False, "": None}).astype("boolean")
-    )
-    return frame
+    return _rows(file)
 
 
 def published(file: str) -> pd.DataFrame:
@@ -116,7 +107,20 @@ def published(file: str) -> pd.DataFrame:
     Raises:
         UsageError: if there is no such file; the message names the nearest ones.
     """
-    return _read(file).drop(columns="text")
+    import pandas as pd
+
+    frame = pd.DataFrame(_read(file), dtype=str)
+    frame["value"] = pd.to_numeric(frame["value"])  # an empty cell becomes NaN
+    frame["row"] = frame["row"].astype(int)
+    frame["higher_is_better"] = (
+        frame["higher_is_better"].map({"true": True, "false": False, "": None}).astype("boolean")
+    )
+    return frame
+
+
+def _in_words(column: str, text: str) -> str:
+    """What a selector says of a column: truth values as Python writes them, all else as it stands."""
+    return text.capitalize() if column == "higher_is_better" else text
 
 
 def printed_value(file: str, filters: Mapping[str, str]) -> Printed:
@@ -132,21 +136,18 @@ def printed_value(file: str, filters: Mapping[str, str]) -> Printed:
     Raises:
         UsageError: if the file has no such column, or if no row or more than one row matches.
     """
-    frame = _read(file)
+    rows = _read(file)
     for column in filters:
-        if column not in frame.columns:
-            raise unknown_name(f"column in {file}", column, frame.columns)
-    matches = frame
-    for column, text in filters.items():
-        matches = matches[matches[column].astype(str) == text]
+        if column not in rows[0]:
+            raise unknown_name(f"column in {file}", column, rows[0])
+    matches = [row for row in rows if all(_in_words(column, row[column]) == text for column, text in filters.items())]
     if len(matches) != 1:
         selectors = ", ".join(f"{column}={text}" for column, text in filters.items())
-        matched = "no row matches" if matches.empty else f"{len(matches)} rows match"
+        matched = f"{len(matches)} rows match" if matches else "no row matches"
         raise UsageError(f"{file}: {matched} {selectors}; correct the `printed` selectors so that exactly one does")
-    row = matches.iloc[0]
-    value = None if row["value"] != row["value"] else float(row["value"])
+    (row,) = matches
     table = f"Table {row['table']}" if row["table"].isdigit() else row["table"]
     source = f"{PAPERS[row['paper']]}, {table}"
     if file.endswith("_secondhand.csv") and SECOND_HAND not in source:
         source = f"{source} ({SECOND_HAND})"
-    return Printed(value, source, row["note"], row["text"])
+    return Printed(float(row["value"]) if row["value"] else None, source, row["note"], row["value"])

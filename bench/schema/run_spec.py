@@ -254,9 +254,8 @@ def read_spec(path: Path) -> RunSpec:
     record = read_sealed(path, KIND, path.parent.name, WAY_OUT, _is_unsealed)
     if record is None:
         raise BenchError(f"{path}: cannot be read: No such file or directory")
-    content, _ = record
-    _require_readable(path, content)
-    spec = validated(RunSpec, content, path, WAY_OUT)
+    _require_readable(path, record.values)
+    spec = validated(RunSpec, record, path, WAY_OUT)
     if spec.train_key != path.parent.name:
         raise Damaged(f"{path}: describes run {spec.train_key}; {WAY_OUT}")
     return spec

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from bench.ledger.folders import chosen_epochs, is_older, read_result, run_state, scores_frame
+from bench.ledger.folders import ScoreRow, chosen_epochs, is_older, read_result, run_scores, run_state
 from bench.plan.grid import Grid, PlannedCell
 from bench.plugin.discovery import find_plugin
 from bench.schema.cell import CHECKPOINTS, Cell, Checkpoint, Interval, Measured, State
+from bench.schema.records import RunResult
 from bench.verdict.stats import seed_interval, verdict
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # which state a cell shows when its seeds differ: what a person has to know first
 MOST_URGENT_FIRST: tuple[State, ...] = ("failed", "running", "not run", "not available", "done")
 
 
+@dataclass(frozen=True)
+class _Runs:
+    """What is known of the runs, read once however many cells show them; each by train key."""
+
+    scores: dict[str, list[ScoreRow]]
+    states: dict[str, tuple[State, str]]
+    results: dict[str, RunResult | None]
+
+    @classmethod
+    def of_grid(cls, grid: Grid) -> _Runs:
+        folders = {key: grid.home.run(key) for key in grid.runs}
+        return cls(
+            {key: run_scores(folders[key], spec, grid.splits[key]) for key, spec in grid.runs.items()},
+            {key: run_state(folder) for key, folder in folders.items()},
+            {key: read_result(folder) for key, folder in folders.items()},
+        )
+
+
 def cells_of(grid: Grid) -> list[Cell]:
     """Every cell of the grid with what is known now."""
-    frames: dict[str, pd.DataFrame] = {}
-    for key, spec in grid.runs.items():
-        frames[key] = scores_frame(grid.home.run(key), spec, grid.splits[key])
-    return [_cell_of(grid, planned, frames) for planned in grid.cells]
+    runs = _Runs.of_grid(grid)
+    return [_cell_of(grid, planned, runs) for planned in grid.cells]
 
 
-def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) -> Cell:
+def _cell_of(grid: Grid, planned: PlannedCell, runs: _Runs) -> Cell:
     cell = planned.template()
     if planned.blocked is not None:
         state, reason = planned.blocked
@@ -39,32 +54,30 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
     assert resolution is not None  # a cell that is not blocked has been resolved
     select = resolution.ran.select_by
     higher = bool(find_plugin("metric", select).literals["higher_is_better"])
-    chosen = {seed: chosen_epochs(frames[key], select, higher) for seed, key in planned.keys.items()}
+    chosen = {seed: chosen_epochs(runs.scores[key], select, higher) for seed, key in planned.keys.items()}
 
     stand_in = resolution.is_stand_in or cell.scored_as != cell.metric
     comparability = "stand-in" if stand_in else "deviating" if cell.deviations else "as published"
-    state, reason = _state(grid, planned, frames, chosen, str(cell.scored_as), cell.counts)
+    state, reason = _state(planned, runs, chosen, str(cell.scored_as), cell.counts)
     # some of the seeds are no verdict yet
     judged_against = cell.published if state == "done" and comparability == "as published" else None
     measured: dict[Checkpoint, Measured] = {}
     for rule in CHECKPOINTS:
-        measurement = over_seeds(planned.keys, frames, chosen, str(cell.scored_as), rule)
+        measurement = over_seeds(planned.keys, runs.scores, chosen, str(cell.scored_as), rule)
         if measurement is not None:
-            if judged_against is not None and len(measurement.values) == len(
-                planned.keys
-            ):  # some seeds: no verdict yet
+            if judged_against is not None:
                 judged = verdict(judged_against, list(measurement.values.values()), cell.higher_is_better)
                 measurement = measurement.model_copy(update={"verdict": judged})
             measured[rule] = measurement
     extra = {}
     for use in resolution.ran.metrics:
         if use.metric != cell.scored_as:
-            measurement = over_seeds(planned.keys, frames, chosen, use.metric, cell.counts)
+            measurement = over_seeds(planned.keys, runs.scores, chosen, use.metric, cell.counts)
             if measurement is not None:
                 extra[use.metric] = measurement
 
     deviations = list(cell.deviations)
-    deviations += _of_records(grid, planned, frames, str(cell.scored_as))
+    deviations += _of_records(planned, runs, str(cell.scored_as))
     return cell.model_copy(
         update={
             "state": state,
@@ -78,24 +91,24 @@ def _cell_of(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame]) 
     )
 
 
-def _of_records(grid: Grid, planned: PlannedCell, frames: dict[str, pd.DataFrame], metric: str) -> list[str]:
+def _of_records(planned: PlannedCell, runs: _Runs, metric: str) -> list[str]:
     """What a reader has to know of the records behind a cell: other code made them, or nothing vouches for them."""
     keys = planned.keys.values()
-    results = [result for key in keys if (result := read_result(grid.home.run(key))) is not None]
-    scores = [score for key in keys for score in frames[key].loc[frames[key]["metric"] == metric, "score"] if score]
+    results = [result for key in keys if (result := runs.results[key]) is not None]
+    scores = [row for key in keys for row in runs.scores[key] if row.metric == metric and row.has_seal is not None]
     lines = []
-    if is_older(code for result in results for code in result.codes):
+    if is_older({code for result in results for code in result.codes}):
         lines.append("older code: the run was made by an earlier version of contrastbench")
-    if is_older(score.made.code for score in scores if score.made is not None):
+    if is_older({row.code for row in scores if row.code}):
         lines.append("older code: a score was made by an earlier version of contrastbench")
-    if not all(record.seal for record in (*results, *scores)):
+    if not all(result.seal for result in results) or not all(row.has_seal for row in scores):
         lines.append("no seal: made by a version of contrastbench that kept no checksums of results and scores")
     return lines
 
 
 def over_seeds(
     keys_by_seed: dict[int, str],
-    frames: dict[str, pd.DataFrame],
+    scores: Mapping[str, Sequence[ScoreRow]],
     chosen: dict[int, dict[Checkpoint, int]],
     metric: str,
     rule: Checkpoint,
@@ -104,7 +117,7 @@ def over_seeds(
 
     Args:
         keys_by_seed: seed -> train key.
-        frames: train key -> `scores_frame`.
+        scores: train key -> `run_scores`.
         chosen: seed -> `chosen_epochs`.
         metric: what is read.
         rule: which checkpoint.
@@ -118,18 +131,11 @@ def over_seeds(
     ceiling: float | None = None
     for seed, key in keys_by_seed.items():
         epoch = chosen[seed].get(rule)
-        frame = frames[key]
-        rows = frame[
-            (frame["epoch"] == epoch)
-            & (frame["split"] == "test")
-            & (frame["metric"] == metric)
-            & (frame["state"] == "done")
-        ]
-        if len(rows):
-            row = rows.iloc[0]
-            values[seed], keys[seed] = float(row["value"]), str(row["key"])
-            interval = row["score"].interval or interval
-            ceiling = row["score"].ceiling  # one network and one test set score all seeds
+        row = _row_of([row for row in scores[key] if row.state == "done"], epoch, metric)
+        if row is not None and row.value is not None:
+            values[seed], keys[seed] = row.value, row.key
+            interval = row.interval or interval
+            ceiling = row.ceiling  # one network and one test set score all seeds
     if not values:
         return None
     numbers = list(values.values())
@@ -144,35 +150,31 @@ def over_seeds(
     )
 
 
-def _why_none_is(rule: Checkpoint, frame: pd.DataFrame) -> str:
+def _row_of(scores: Sequence[ScoreRow], epoch: int | None, metric: str) -> ScoreRow | None:
+    """A metric of a checkpoint on test images."""
+    return next((row for row in scores if (row.epoch, row.split, row.metric) == (epoch, "test", metric)), None)
+
+
+def _why_none_is(rule: Checkpoint, scores: Sequence[ScoreRow]) -> str:
     """Why no checkpoint of a finished run is the one that a rule picks."""
     split = "test" if rule == "best-on-test" else "validation"
-    lacking = frame[(frame["split"] == split) & (frame["state"] != "done")]
-    reason = lacking.iloc[0]["reason"] if len(lacking) else ""
+    reason = next((row.reason for row in scores if row.split == split and row.state != "done"), "")
     return f"no checkpoint is {rule}: {reason or 'the data set has no validation images'}"
 
 
 def _state(
-    grid: Grid,
-    planned: PlannedCell,
-    frames: dict[str, pd.DataFrame],
-    chosen: dict[int, dict[Checkpoint, int]],
-    metric: str,
-    rule: Checkpoint,
+    planned: PlannedCell, runs: _Runs, chosen: dict[int, dict[Checkpoint, int]], metric: str, rule: Checkpoint
 ) -> tuple[State, str]:
     """The cell's state over its seeds, and the reason of the first seed that has that state."""
     states: list[tuple[State, str]] = []
     for seed, key in planned.keys.items():
-        state, reason = run_state(grid.home.run(key))
-        frame = frames[key]
+        state, reason = runs.states[key]
         if state == "done":
-            score = frame[
-                (frame["epoch"] == chosen[seed].get(rule)) & (frame["split"] == "test") & (frame["metric"] == metric)
-            ]
-            if len(score):
-                state, reason = score.iloc[0]["state"], score.iloc[0]["reason"]
+            row = _row_of(runs.scores[key], chosen[seed].get(rule), metric)
+            if row is not None:
+                state, reason = row.state, row.reason
             else:
-                state, reason = "not available", _why_none_is(rule, frame)
+                state, reason = "not available", _why_none_is(rule, runs.scores[key])
         states.append((state, reason))
     counts = Counter(state for state, _ in states)
     for state in MOST_URGENT_FIRST:

@@ -18,7 +18,7 @@ from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.commands.status import run_row
 from bench.compare.findings import Findings
-from bench.ledger.folders import metric_rows, scores_frame
+from bench.ledger.folders import metric_rows, run_scores
 from bench.report.contents import read_table
 from bench.run.loss_log import LossLog
 from bench.run.ticket import read_tickets
@@ -49,7 +49,7 @@ def of_run(folder: RunFolder) -> Iterator[Callable[[], Any]]:
     """Everything that is made from a run's records."""
     spec = read_spec(folder.spec)
     yield lambda: spec.model_dump()
-    yield lambda: scores_frame(folder, spec, SPLITS).drop(columns=["score", "reason"]).to_json()
+    yield lambda: [row._replace(reason="") for row in run_scores(folder, spec, SPLITS)]
     yield lambda: metric_rows(folder)
     yield lambda: LossLog(folder.metrics).truncate(folder.metrics.stat().st_size)  # what a resumed run does first
     yield lambda: run_row(folder, spec).model_dump()

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from bench.base.errors import BenchError
-from bench.cli.app import app
+from bench.cli.app import VERBS, app_of
 from bench.cli.main import main
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
@@ -69,6 +70,24 @@ def test_listing_and_help_import_nothing_heavy(arguments):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_list_imports_its_own_verb_and_neither_pydantic_nor_rich():
+    code = (
+        "import sys, bench.cli.main\nsys.argv = ['contrastbench', 'list']\n"
+        "try:\n    bench.cli.main.main()\nexcept SystemExit as exit_:\n    assert not exit_.code, exit_.code\n"
+        "heavy = {'pydantic', 'rich', *(f'bench.cli.{verb}' for verb in ('plan', 'compare', 'data'))} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_alone_is_what_it_is_among_the_others(verb):
+    alone, all_ = (CliRunner().invoke(app_of(verbs), [verb, "--help"]).output for verbs in ([verb], VERBS))
+    assert alone == all_
+    assert f"Usage: contrastbench {verb}" in alone
 
 
 def test_a_status_of_its_own_for_the_shell(tmp_path):
@@ -262,7 +281,7 @@ def verbs(command, *before):
         yield from verbs(verb, *before, name) if hasattr(verb, "commands") else [[*before, name]]
 
 
-@pytest.mark.parametrize("verb", list(verbs(typer.main.get_command(app))), ids=" ".join)
+@pytest.mark.parametrize("verb", list(verbs(typer.main.get_command(app_of()))), ids=" ".join)
 def test_every_verb_explains_itself_with_an_example(cli, verb):
     status, out, _ = cli(*verb, "--help")
     assert status == 0

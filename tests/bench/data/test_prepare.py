@@ -275,13 +275,13 @@ def test_what_people_see(
 def test_verify_fails_where_an_image_is_damaged(toys: Any) -> None:
     from typer.testing import CliRunner
 
-    from bench.cli.app import app
+    from bench.cli.app import app_of
 
     arguments = ["data", "verify", str(toys.protocol_file), "--home", str(toys.home.root)]
     arguments += ["--data", str(toys.home.datasets)]
-    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert CliRunner().invoke(app_of(), arguments).exit_code == 0
     (toys.home.datasets / "toys" / "testA" / "001.png").write_bytes(b"")
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(app_of(), arguments)
     assert result.exit_code == 1
     assert "testA/001.png: cannot be read as an image" in result.output
 
@@ -289,11 +289,11 @@ def test_verify_fails_where_an_image_is_damaged(toys: Any) -> None:
 def test_the_verb(root: Path, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from bench.cli.app import app
+    from bench.cli.app import app_of
 
     archive = write_zip(tmp_path / "h2z.zip", names())
     arguments = ["data", "prepare", "horse2zebra", "--from", str(archive), "--data", str(root), "--json"]
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(app_of(), arguments)
     assert result.exit_code == 0
     assert json.loads(result.stdout)["counts"]["train A"] == 4
 

@@ -1,7 +1,6 @@
 import json
 import os
 
-import pandas as pd
 import pytest
 from filelock import FileLock
 from written_records import write_losses, write_result, write_score
@@ -10,11 +9,13 @@ from bench.base.home import RunFolder
 from bench.base.sealed import Damaged
 from bench.base.storage import write_json
 from bench.ledger.folders import (
+    ScoreRow,
     chosen_epochs,
     examine,
     has_all_scores,
     metric_rows,
     read_metrics,
+    run_scores,
     run_state,
     scores_frame,
 )
@@ -153,9 +154,11 @@ def test_no_row_of_losses_is_changed_lost_or_added_unseen(folder):
         metric_rows(RunFolder(folder.path.with_name("cut-4567")))
 
 
-def scores(*rows: tuple[int, str, float | None]) -> pd.DataFrame:
-    found = pd.DataFrame(rows, columns=["epoch", "split", "value"])
-    return found.assign(metric="FID", state=["done" if v == v and v is not None else "failed" for v in found["value"]])
+def scores(*rows: tuple[int, str, float | None]) -> list[ScoreRow]:
+    return [
+        ScoreRow(epoch, split, "FID", "", "failed" if value is None else "done", "", value)
+        for epoch, split, value in rows
+    ]
 
 
 EVERYWHERE = [(e, s, v) for e, v in ((2, 30.0), (4, 10.0), (6, 20.0)) for s in ("validation", "test")]
@@ -172,6 +175,11 @@ def test_the_checkpoint_rules():
     assert chosen_epochs(scores(), "FID", False) == {}
 
 
+def test_the_later_of_equally_good_checkpoints_is_chosen():
+    equal = [(epoch, split, 5.0) for epoch in (2, 4, 6) for split in ("validation", "test")]
+    assert chosen_epochs(scores(*equal), "FID", False) == {"last": 6, "best-on-validation": 6, "best-on-test": 6}
+
+
 def test_a_rule_that_has_not_seen_every_checkpoint_picks_none():
     partial = [*EVERYWHERE, (8, "validation", None), (8, "test", 50.0)]
     assert chosen_epochs(scores(*partial), "FID", False) == {"last": 8, "best-on-test": 4}
@@ -183,8 +191,7 @@ def test_scores_are_read_back_or_said_to_be_missing(toys):
     spec, run = grid.runs[key], toys.home.run(key)
     use = spec.evaluation.metrics[0]
     splits = ("train", "validation", "test")
-    assert len(scores_frame(run, spec, splits)) == 4  # two checkpoints, two splits
-    assert set(scores_frame(run, spec, splits)["state"]) == {"not run"}
+    assert [row.state for row in run_scores(run, spec, splits)] == ["not run"] * 4  # two checkpoints, two splits
     assert not has_all_scores(run, spec, splits)
     for epoch in spec.scored_epochs:
         for split in ("validation", "test"):
@@ -197,8 +204,8 @@ def test_scores_are_read_back_or_said_to_be_missing(toys):
     score.write_text(score.read_text().replace('"value": 4.0', '"value": 5.0'))
     assert not has_all_scores(run, spec, splits)  # so that it is measured anew
     assert read_score(run, score.stem) is None
-    (row,) = scores_frame(run, spec, ("test",)).query("epoch == 4").itertuples()
-    assert (row.state, row.score) == ("not run", None)
+    (row,) = [row for row in run_scores(run, spec, ("test",)) if row.epoch == 4]
+    assert (row.state, row.value, row.has_seal) == ("not run", None, None)
     assert row.reason.startswith(f"{score}: is not what was written of {key}, score {score.stem}")
 
 

@@ -14,7 +14,7 @@ from bench.base.home import Home
 from bench.commands.score import score_images
 from bench.commands.scored import print_scored
 from bench.data.opening import open_dataset
-from bench.ledger.folders import scores_frame
+from bench.ledger.folders import run_scores
 from bench.ledger.scores import score_key
 from bench.metrics.confusions import Segmentation
 from bench.plan.check_protocol import check_protocol
@@ -185,7 +185,7 @@ def test_from_images_to_scores(streets):
         assert scores[metric]["extractor"] == network
         assert scores[metric]["interval"]["low"] <= scores[metric]["value"] <= scores[metric]["interval"]["high"]
     assert not grid.unfinished()
-    frames = {toy: scores_frame(streets.home.run(toy), grid.runs[toy], grid.splits[toy])}
+    frames = {toy: run_scores(streets.home.run(toy), grid.runs[toy], grid.splits[toy])}
     found = over_seeds({0: toy}, frames, {0: {"last": 4}}, "land-pAcc", "last")
     assert found.ceiling == scores["land-pAcc"]["ceiling"]
     assert over_seeds({0: toy}, frames, {0: {"last": 4}}, f"{PLUGINS / 'colour.py'}:MeanColour", "last").ceiling is None
@@ -288,7 +288,7 @@ def test_scoring_images_says_what_is_missing_and_how_to_get_it(streets, capsys):
     from rich.console import Console
     from typer.testing import CliRunner
 
-    from bench.cli.app import app
+    from bench.cli.app import app_of
 
     images = streets.home.datasets / "painted" / "testA"
     found = score_images(streets.protocol("painted"), images, streets.home)
@@ -300,7 +300,7 @@ def test_scoring_images_says_what_is_missing_and_how_to_get_it(streets, capsys):
     assert "land-mIoU, land-pAcc, land-cAcc: not available: its segmentation network" in capsys.readouterr().out
     arguments = ["score", "--protocol", str(streets.root / "painted.yaml"), "--images", str(images), "--json"]
     arguments += ["--home", str(streets.home.root), "--data", str(streets.home.datasets), "--train-segmenter"]
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(app_of(), arguments)
     assert result.exit_code == 0, result.output
     again = score_images(streets.protocol("painted"), images, streets.home)
     by_name = {one.metric: one for one in again.scores}

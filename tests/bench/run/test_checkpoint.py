@@ -10,8 +10,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from bench.base.errors import BenchError
 from bench.checks.conformance.state import require_same, snapshot
 from bench.checks.conformance.subject import Subject
-from bench.ledger.checkpoint_files import Progress
-from bench.run.checkpoint import KEPT_STATES, Checkpoints
+from bench.ledger.checkpoint_files import KEPT_STATES, Progress
+from bench.run.checkpoint import Checkpoints
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 from written_records import write_result, write_score
 
 from bench.base.storage import write_json
+from bench.ledger.folders import ScoreRow
 from bench.ledger.scores import score_key
 from bench.plan.grid import Grid, PlannedCell
 from bench.plan.resolve import resolve
@@ -276,9 +276,12 @@ def test_records_of_a_time_before_seals_fill_cells_and_are_said_to_have_none(as_
 
 def test_a_rule_that_picks_nothing_says_whether_scores_or_images_are_missing():
     gone = "the checkpoint of epoch 2 is gone (--keep last)"
-    rows = [("validation", "done", ""), ("validation", "not available", gone), ("test", "not available", "others")]
-    frame = pd.DataFrame(rows, columns=["split", "state", "reason"])
-    assert _why_none_is("best-on-validation", frame) == f"no checkpoint is best-on-validation: {gone}"
-    assert _why_none_is("best-on-test", frame) == "no checkpoint is best-on-test: others"
-    none = _why_none_is("best-on-validation", frame[frame["split"] == "test"])
+    rows = [
+        ScoreRow(2, "validation", "FID", "", "done", ""),
+        ScoreRow(2, "validation", "FID", "", "not available", gone),
+        ScoreRow(2, "test", "FID", "", "not available", "others"),
+    ]
+    assert _why_none_is("best-on-validation", rows) == f"no checkpoint is best-on-validation: {gone}"
+    assert _why_none_is("best-on-test", rows) == "no checkpoint is best-on-test: others"
+    none = _why_none_is("best-on-validation", rows[2:])
     assert none == "no checkpoint is best-on-validation: the data set has no validation images"

@@ -204,12 +204,12 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_verb(mark: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from typer.testing import CliRunner
 
-    from bench.cli.app import app
+    from bench.cli.app import app_of
 
     finding = Finding("numbers", "losses", mark, "x")  # type: ignore[arg-type]
     monkeypatch.setattr(examine_module, "examine", lambda home, data, plugin: iter([finding]))
     run: Callable[..., object] = CliRunner().invoke
     for arguments in (["doctor"], ["doctor", "--json"]):
-        result = run(app, arguments)
+        result = run(app_of(), arguments)
         assert result.exit_code == (1 if mark == "FAIL" else 0)  # type: ignore[attr-defined]
     assert json.loads(result.output) == {"ok": mark == "ok", "findings": [vars(finding)]}  # type: ignore[attr-defined]
