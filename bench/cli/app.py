@@ -15,6 +15,7 @@ from bench.base.device import OUT_OF_MEMORY, is_out_of_memory
 from bench.base.errors import BenchError
 from bench.base.streams import mend_streams, one_line
 from bench.cli import (
+    cancel,
     compare,
     data,
     diff,
@@ -49,7 +50,7 @@ app = typer.Typer(
 
 
 # in the order of the help
-for verb in (list_, info, plan, reproduce, run, status, ui, sync, doctor, compare, score, diff, rerun, report):
+for verb in (list_, info, plan, reproduce, run, status, cancel, ui, sync, doctor, compare, score, diff, rerun, report):
     app.add_typer(verb.app)
 app.add_typer(data.app, name="data")
 

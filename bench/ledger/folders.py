@@ -16,6 +16,7 @@ from bench.base.processes import is_locked
 from bench.base.sealed import Damaged
 from bench.base.storage import read_object
 from bench.ledger.checkpoint_files import gone
+from bench.ledger.heartbeat import is_beating
 from bench.ledger.losses import WAY_OUT, read_losses
 from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted
 from bench.schema.cell import Checkpoint, State
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 
 def is_owned(folder: RunFolder) -> bool:
-    """Whether a living process holds the run's lock."""
-    return is_locked(folder.lock)
+    """Whether a living process does the run: one that holds its lock, or one on a compute node, by its heartbeat."""
+    return is_locked(folder.lock) or is_beating(folder)
 
 
 def checked_result(folder: RunFolder) -> RunResult | None:
