@@ -75,7 +75,7 @@ def parts_of(folder: RunFolder) -> list[int]:
 
 def same(one: RunFolder, other: RunFolder) -> bool:
     """Whether two finished runs have the same weights and losses, bit for bit."""
-    names = [sorted(path.name for path in run.checkpoints.glob("weights-*.safetensors")) for run in (one, other)]
+    names = [sorted(path.name for path in run.checkpoints.glob("epoch-*.safetensors")) for run in (one, other)]
     assert names[0] == names[1] != []
     weights = [[load_file(run.checkpoints / name) for name in names[0]] for run in (one, other)]
     assert metric_rows(one) == metric_rows(other) != []
