@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 
 from bench.base.home import Home, RunFolder
 from bench.commands.status import status_rows
-from bench.ledger.folders import metric_rows, read_progress, read_result
+from bench.ledger.folders import metric_rows, read_progress
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run.executors.slurm import SlurmExecutor
@@ -66,11 +67,9 @@ def steps_of(home: Home, key: str) -> int:
     return read_progress(home.run(key)).step or 0
 
 
-def parts_of(folder: RunFolder) -> list[int]:
-    """The step from which each process that trained a finished run went on."""
-    result = read_result(folder)
-    assert result is not None
-    return [part.from_step for part in result.parts]
+def stops_of(folder: RunFolder) -> list[int]:
+    """The steps at which processes of a run saved its state because they were told to end."""
+    return [int(step) for step in re.findall(r"stopped at step (\d+) of", folder.log.read_text())]
 
 
 def same(one: RunFolder, other: RunFolder) -> bool:
