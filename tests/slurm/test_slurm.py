@@ -39,10 +39,17 @@ def local(limited, make_toys, tmp_path_factory):
     return [toys.home.run(key) for key in keys]
 
 
-def go_on_at_once(job):
+def hurry(home, key, job, *more):
     """Slurm lets a job that was queued again wait for two minutes."""
-    with suppress(QueueSilent):  # it has begun just now
-        slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+    if "BeginTime" in state_of(home, key)[1]:
+        with suppress(QueueSilent):  # it has begun just now
+            slurm("scontrol", "update", f"JobId={job}", "StartTime=now", *more)
+
+
+def is_done(limited):
+    """Whether the run that its time limit interrupts is done; from the second time on it has more time."""
+    hurry(limited.home, limited.key, limited.job, "TimeLimit=10")
+    return run_state(limited.home.run(limited.key))[0] == "done"
 
 
 def test_runs_share_jobs_of_an_array_and_a_needed_run_comes_first(local, toys):
@@ -66,16 +73,15 @@ def test_runs_share_jobs_of_an_array_and_a_needed_run_comes_first(local, toys):
     assert [path.name for path in toys.home.root.iterdir() if path.name.endswith(".db")] == []
 
 
-def test_a_run_whose_job_is_queued_again_goes_on_where_it_was(local, toys):
+def test_a_run_whose_job_is_queued_again_goes_on_where_it_was(limited, local, toys):
     grid, (key,) = grid_of(toys, ("Toy", STALL))
     executor(toys.home).hand_over(grid.runs)
     job = job_of(toys.home, key)
     until(lambda: steps_of(toys.home, key) >= 3)
     slurm("scontrol", "requeue", job)
     until(lambda: state_of(toys.home, key)[0] == "queued")
-    go_on_at_once(job)
     # another command finds the job by its ticket and waits for it
-    outcomes = executor(toys.home).run(grid.runs, lambda *_: None)
+    outcomes = executor(toys.home).run(grid.runs, lambda *_: hurry(toys.home, key, job))
     assert outcomes[key].state == "done"
     assert job_of(toys.home, key) == job
     assert stops_of(toys.home.run(key))
@@ -83,7 +89,7 @@ def test_a_run_whose_job_is_queued_again_goes_on_where_it_was(local, toys):
 
 
 def test_a_dead_node_is_said_and_a_cancelled_run_goes_on(cluster, limited, local, toys):
-    until(lambda: run_state(limited.home.run(limited.key))[0] == "done" or go_on(limited), 240)
+    until(lambda: is_done(limited), 240)
     grid, (key,) = grid_of(toys, ("Toy", STALL))
     folder = toys.home.run(key)
     executor(toys.home, requeue=False).hand_over(grid.runs)
@@ -122,18 +128,9 @@ def test_a_waiting_run_is_taken_out_of_the_queue(cluster, toys):
     assert "CANCELLED" in slurm("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}")
 
 
-def go_on(limited):
-    """Let the interrupted run go on, and without a limit the second time."""
-    state, reason = state_of(limited.home, limited.key)
-    if state == "queued" and "BeginTime" in reason:
-        with suppress(QueueSilent):  # it has begun just now
-            slurm("scontrol", "update", f"JobId={limited.job}", "StartTime=now", "TimeLimit=10")
-    return False
-
-
 def test_a_run_is_saved_before_its_time_limit_and_goes_on(limited, local):
     folder = limited.home.run(limited.key)
-    until(lambda: run_state(folder)[0] == "done" or go_on(limited), 240)
+    until(lambda: is_done(limited), 240)
     assert stops_of(folder)
     assert job_of(limited.home, limited.key) == limited.job
     (log,) = limited.home.jobs.glob("*_log.out")

@@ -94,6 +94,7 @@ class Executor(ABC):
         if job and not self.has_queue:
             raise UsageError(f"--job {next(iter(job))}: executor {self.name} submits no jobs; leave --job out")
         self.home, self.slots, self.per_device, self.debug = home, slots, per_device, debug
+        self.job: Mapping[str, Any] = job or {}
         self.expected: Mapping[str, float] = {}
 
     @abstractmethod

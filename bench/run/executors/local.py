@@ -20,7 +20,7 @@ from multiprocessing import forkserver
 from typing import Any
 
 from bench.base.device import cards, require
-from bench.base.home import Home, RunFolder
+from bench.base.home import RunFolder
 from bench.base.threads import ONE_THREAD
 from bench.ledger.folders import is_owned, read_error, run_state
 from bench.plugin.named import named_files
@@ -54,15 +54,8 @@ class LocalExecutor(Executor):
     name = "local"
     description = "processes on this machine"
 
-    def __init__(
-        self,
-        home: Home,
-        slots: int | None = None,
-        per_device: int = 1,
-        debug: bool = False,
-        job: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(home, slots, per_device, debug, job)
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
         self.jobs: dict[str, Job] = {}
         self._orphaned: Counter[str] = Counter()
         self._alone: set[str] = set()  # runs that a card's memory was too small for beside others

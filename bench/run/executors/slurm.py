@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.base.errors import BenchError, NotAvailable
-from bench.base.home import Home, RunFolder
+from bench.base.home import RunFolder
 from bench.base.validation import one_line
 from bench.base.words import duration
 from bench.ledger.folders import read_error, run_state
@@ -34,16 +34,9 @@ class SlurmExecutor(Executor):
     description = "jobs of a Slurm cluster (docs/running-elsewhere.md)"
     has_queue = True
 
-    def __init__(
-        self,
-        home: Home,
-        slots: int | None = None,
-        per_device: int = 1,
-        debug: bool = False,
-        job: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(home, slots, per_device, debug, job)
-        self.options = read_options(home, job or {})
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.options = read_options(self.home, self.job)
         self.queue = Queue(self.options.poll_seconds)
         self._under_way: dict[str, str] = {}  # train key -> job
         self._places: dict[str, str] = {}  # job -> where it is, in words
