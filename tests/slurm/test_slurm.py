@@ -89,7 +89,7 @@ def test_a_run_whose_job_is_queued_again_goes_on_where_it_was(limited, local, to
 
 
 def test_a_dead_node_is_said_and_a_cancelled_run_goes_on(cluster, limited, local, toys):
-    until(lambda: is_done(limited), 240)
+    until(lambda: is_done(limited))
     grid, (key,) = grid_of(toys, ("Toy", STALL))
     folder = toys.home.run(key)
     executor(toys.home, requeue=False).hand_over(grid.runs)
@@ -130,7 +130,7 @@ def test_a_waiting_run_is_taken_out_of_the_queue(cluster, toys):
 
 def test_a_run_is_saved_before_its_time_limit_and_goes_on(limited, local):
     folder = limited.home.run(limited.key)
-    until(lambda: is_done(limited), 240)
+    until(lambda: is_done(limited))
     assert stops_of(folder)
     assert job_of(limited.home, limited.key) == limited.job
     (log,) = limited.home.jobs.glob("*_log.out")

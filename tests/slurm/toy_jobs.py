@@ -42,7 +42,7 @@ def executor(home: Home, **options: Any) -> SlurmExecutor:
     return SlurmExecutor(home, job=OPTIONS | options)
 
 
-def until(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 240.0) -> Any:
     """Wait for something; returns it."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
