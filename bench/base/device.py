@@ -135,3 +135,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device's own memory was too small."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(error, torch.OutOfMemoryError)
+
+
+def memory_figure(error: BaseException) -> str:
+    """What torch says of a memory that was too small: what was asked for, of how much, and what was free.
+
+    Args:
+        error: one that `is_out_of_memory`.
+    """
+    sentences = re.split(r"(?<=[a-zA-Z])[.]\s+", str(error).replace("\n", " "))
+    return ". ".join([sentence for sentence in sentences if re.search(r"\d", sentence)][:2]) or "torch gives no figure"

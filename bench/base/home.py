@@ -67,6 +67,11 @@ class Home:
         """The folder of one run."""
         return RunFolder(self.root / train_key)
 
+    @property
+    def jobs(self) -> Path:
+        """What is submitted to schedulers, and what their jobs print; safe to delete once none is left."""
+        return self.root / "jobs"
+
     def table(self, name: str, scale: str) -> Path:
         """The folder of a regenerated table."""
         return self.root / "tables" / f"{name.replace('/', '-')}-{scale}"
@@ -144,6 +149,16 @@ class RunFolder:
     def lock(self) -> Path:
         """Held by the process that owns the run."""
         return self.path / ".lock"
+
+    @property
+    def heartbeat(self) -> Path:
+        """The last sign of life of the process that owns the run on a compute node, where there may be no locks."""
+        return self.path / "heartbeat.json"
+
+    @property
+    def called_off(self) -> Path:
+        """Which job of a scheduler shall not do the run any more."""
+        return self.path / "called-off.json"
 
     @property
     def tickets(self) -> Path:

@@ -14,6 +14,7 @@ from bench.cli.options import (
     DeviceOption,
     ExecutorOption,
     HomeOption,
+    JobOption,
     JsonOption,
     KeepOption,
     PerDeviceOption,
@@ -22,6 +23,7 @@ from bench.cli.options import (
     ScaleOption,
     SlotsOption,
     TrackingOption,
+    WaitOption,
     debug,
     example,
     read_settings,
@@ -68,6 +70,8 @@ def compare(
     slots: SlotsOption = None,
     per_device: PerDeviceOption = 1,
     executor: ExecutorOption = "local",
+    job: JobOption = None,
+    wait: WaitOption = True,
     tracking: TrackingOption = None,
     use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
     as_json: JsonOption = False,
@@ -98,5 +102,6 @@ def compare(
     comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
     settle_name(comparison, chosen=name is not None)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
-    if work(comparison, place(grid.home, slots, per_device, debug()), as_json=as_json, mlflow=mlflow):
+    runner = place(grid.home, slots, per_device, debug(), read_settings(job, "--job"))
+    if work(comparison, runner, as_json=as_json, mlflow=mlflow, wait=wait):
         raise typer.Exit(1)

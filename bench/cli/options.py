@@ -44,6 +44,13 @@ SlotsOption = Annotated[
 ]
 PerDeviceOption = Annotated[int, typer.Option("--per-device", min=1, help="runs at once on each card")]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="where runs execute: contrastbench list executors")]
+JobOption = Annotated[
+    list[str] | None,
+    typer.Option("--job", help="KEY=VALUE, what each job of --executor slurm asks for, such as partition=gpu; repeat"),
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="--no-wait: submit the jobs of --executor slurm and leave them")
+]
 # where the user's files of a recorded run are on this machine
 LossFileOption = Annotated[str | None, typer.Option("--loss", help="FILE.py:Class, the file of the run's loss")]
 MethodFileOption = Annotated[str | None, typer.Option("--method", help="FILE.py:Class, the file of the run's method")]

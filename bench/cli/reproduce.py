@@ -13,6 +13,7 @@ from bench.cli.options import (
     DeviceOption,
     ExecutorOption,
     HomeOption,
+    JobOption,
     JsonOption,
     KeepOption,
     MethodOption,
@@ -24,8 +25,10 @@ from bench.cli.options import (
     SetOption,
     SlotsOption,
     TrackingOption,
+    WaitOption,
     debug,
     example,
+    read_settings,
     table_grid,
 )
 
@@ -48,6 +51,8 @@ def reproduce(
     slots: SlotsOption = None,
     per_device: PerDeviceOption = 1,
     executor: ExecutorOption = "local",
+    job: JobOption = None,
+    wait: WaitOption = True,
     tracking: TrackingOption = None,
     use_mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="show the runs in MLflow meanwhile")] = True,
     as_json: JsonOption = False,
@@ -60,4 +65,5 @@ def reproduce(
     place = load_executor(executor)
     grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
-    raise typer.Exit(work(grid, place(grid.home, slots, per_device, debug()), as_json=as_json, mlflow=mlflow))
+    runner = place(grid.home, slots, per_device, debug(), read_settings(job, "--job"))
+    raise typer.Exit(work(grid, runner, as_json=as_json, mlflow=mlflow, wait=wait))

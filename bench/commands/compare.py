@@ -127,7 +127,9 @@ def _held(folder: Path) -> set[str]:
     return {key for contender in (findings.contenders if findings else []) for key in contender.train_keys.values()}
 
 
-def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: str | None = None) -> bool:
+def compare(
+    comparison: Comparison, executor: Executor, as_json: bool, mlflow: str | None = None, wait: bool = True
+) -> bool:
     """Do what is left of a comparison and write it down.
 
     Args:
@@ -135,6 +137,7 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
         executor: where the runs are done.
         as_json: print the findings as JSON on standard output and everything else on standard error.
         mlflow: address at which the runs are shown meanwhile; None: nowhere.
+        wait: whether to wait for the runs where the executor has a queue that does them.
 
     Returns:
         Whether anything failed or is not shown.
@@ -149,7 +152,7 @@ def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: s
         if work.todo:
             # from the start it says which runs are its own
             comparison.findings().write(comparison.folder / "comparison.json", comparison.name)
-            outcomes = work.run(_Watch(comparison))
+            outcomes = work.run(_Watch(comparison), wait)
         findings = comparison.findings()
         paths = write(comparison, findings)
         _print(findings, console)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench.base.words import duration, say, shown_path
 from bench.ledger.folders import examine
+from bench.plan.expected_time import expected_seconds
 from bench.plan.grid import Grid
 from bench.run.executors.executor import Executor, Outcome, Update
 from bench.run.retention import tidy
@@ -68,15 +69,19 @@ class Execution:
             yield
         self.not_shown = background.missing
 
-    def run(self, watch: Update | None = None) -> dict[str, Outcome]:
+    def run(self, watch: Update | None = None, wait: bool = True) -> dict[str, Outcome]:
         """Run what is left.
 
         Args:
             watch: told of the active runs and the outcomes so far, again and again; it may raise to stop everything.
+            wait: whether to; if not, everything is submitted and left to its queue.
 
         Returns:
-            Train key -> how it ended.
+            Train key -> how it ended; nothing of runs that are left to a queue.
         """
+        self.executor.expected = expected_seconds(self.grid, self.todo)
+        if not (wait and self.executor.waits):
+            return self._hand_over()
         with RunView(self.console, self.grid.home, self.todo, self.grid.names, self.at_once) as view:
 
             def seen(active: Mapping[str, str], outcomes: dict[str, Outcome]) -> None:
@@ -85,6 +90,13 @@ class Execution:
                     watch(active, outcomes)
 
             return self.executor.run(self.todo, seen)
+
+    def _hand_over(self) -> dict[str, Outcome]:
+        tickets = self.executor.hand_over(self.todo)
+        self._say(self.executor.said_of(tickets))
+        if left := len(self.todo) - len(tickets):
+            self._say(f"{left} runs are done by others, or come after those; run the same command again later")
+        return {}
 
     def say_end(self) -> None:
         """Say how long all this took, how to look at it in MLflow, and what is not shown there."""

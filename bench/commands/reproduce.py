@@ -18,7 +18,7 @@ from bench.show.table_files import print_table, write_table
 from bench.verdict.cells import cells_of
 
 
-def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None = None) -> int:
+def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None = None, wait: bool = True) -> int:
     """Do what is left and write the tables.
 
     Args:
@@ -26,6 +26,7 @@ def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None 
         executor: where the runs are done.
         as_json: print the cells as JSON on standard output and everything else on standard error.
         mlflow: address at which the runs are shown meanwhile; None: nowhere.
+        wait: whether to wait for the runs where the executor has a queue that does them.
 
     Returns:
         The exit status: 0 if nothing is left to do, 1 if something failed, is left or is not shown, 3 if nothing was
@@ -41,7 +42,7 @@ def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None 
             for table, scale in _tables(grid):  # from the start its cells say which runs are its own
                 mine = [cell for cell in known if cell.table == table.name]
                 write_table(table, mine, grid.home.table(table.name, scale))
-            failed = any(outcome.state != "done" for outcome in work.run().values())
+            failed = any(outcome.state != "done" for outcome in work.run(wait=wait).values())
 
         cells = cells_of(grid)
         for table, scale in _tables(grid):

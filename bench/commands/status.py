@@ -14,7 +14,11 @@ from bench.base.terminal import Terminal
 from bench.base.validation import Strict
 from bench.base.words import duration, say, shown_path
 from bench.ledger.folders import examine, read_progress, run_state
+from bench.run.executors.executor import Outcome, queue_outcomes
+from bench.run.ticket import read_tickets
 from bench.schema.run_spec import RunSpec, read_spec
+
+_OPEN = ("running", "failed", "not run")  # states of which a scheduler may know more than the run's files
 
 
 class RunRow(Strict):
@@ -25,7 +29,8 @@ class RunRow(Strict):
         method, data, seed: what is trained on what.
         asked_by: protocols and scale that asked for it.
         needs: role -> train key of a run that must be finished first.
-        state, reason: how far it is, and why it is not further; `damaged` if a record is not what was written.
+        state, reason: how far it is, and why it is not further; `damaged` if a record is not what was written, `queued` if
+            a scheduler has it, `dead` if the job that did it is gone.
         step, total_steps: of its training.
         train_seconds: what the training took, None before it is finished.
         older_code: whether its training or a score was made by other code than the one installed now.
@@ -91,7 +96,25 @@ def runs_left(rows: Sequence[RunRow]) -> int:
 
 
 def status_rows(home: Home) -> list[RunRow]:
-    """One row per run folder under the home; a folder that cannot be read is one of state `unreadable`, with the reason."""
+    """One row per run folder under the home; a folder that cannot be read is one of state `unreadable`, with the reason.
+
+    Of runs that were given to a scheduler the row says what its queue says, whichever process looks.
+    """
+    rows = _rows_of_files(home)
+    waiting = [home.run(row.key) for row in rows if row.state in _OPEN]
+    queued = queue_outcomes(home, [ticket for folder in waiting for ticket in read_tickets(folder)])
+    return [_with_queue(row, queued[row.key]) if row.key in queued and row.state in _OPEN else row for row in rows]
+
+
+def _with_queue(row: RunRow, outcome: Outcome) -> RunRow:
+    """A run that its files do not show as done, with what the queue knows; `dead` if it has no job any more."""
+    if outcome.state in ("done", "failed", "elsewhere"):
+        return row
+    state = "dead" if outcome.state == "stopped" else outcome.state
+    return row.model_copy(update={"state": state, "reason": outcome.reason or row.reason})
+
+
+def _rows_of_files(home: Home) -> list[RunRow]:
     rows = []
     for folder in home.runs():
         try:

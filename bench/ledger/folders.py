@@ -16,6 +16,7 @@ from bench.base.home import RunFolder
 from bench.base.processes import is_locked
 from bench.base.sealed import Damaged, read_note
 from bench.ledger.checkpoint_files import gone
+from bench.ledger.heartbeat import is_beating
 from bench.ledger.losses import WAY_OUT, read_losses
 from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted
 from bench.schema.cell import Checkpoint, Interval, State
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 
 def is_owned(folder: RunFolder) -> bool:
-    """Whether a living process holds the run's lock."""
-    return is_locked(folder.lock)
+    """Whether a living process does the run: one that holds its lock, or one on a compute node, by its heartbeat."""
+    return is_locked(folder.lock) or is_beating(folder)
 
 
 def checked_result(folder: RunFolder) -> RunResult | None:
@@ -184,7 +185,7 @@ class ScoreRow(NamedTuple):
     split: Split
     metric: str
     key: str
-    state: str
+    state: State
     reason: str
     value: float | None = None
     interval: Interval | None = None

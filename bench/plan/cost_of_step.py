@@ -134,6 +134,13 @@ class Calibrations:
             entry = entry | {"seconds_per_step": statistics.median(earlier), "source": source}
         return Cost.model_validate(entry)
 
+    def seconds_per_step(self, workload: Workload) -> float | None:
+        """The time of a step as far as it is known; nothing is built for it."""
+        if earlier := self._runs.get(workload.key):
+            return statistics.median(earlier)
+        seconds: float | None = self._stored.get(self._name(workload), {}).get("seconds_per_step")
+        return seconds
+
     def calibrate(self, workload: Workload) -> Cost:
         """Measure a workload and remember it."""
         seconds, steps = seconds_per_step(workload, self.device)

@@ -125,6 +125,10 @@ class Grid:
         """
         return self._open(resolution.ran.data)
 
+    def dataset_of(self, spec: RunSpec) -> DataSet:
+        """The data set of a planned run, opened once."""
+        return self._open(spec.data)
+
     def _open(self, data: DataConfig) -> DataSet:
         name = data.model_dump_json()
         if name not in self._datasets:

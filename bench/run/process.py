@@ -1,7 +1,8 @@
 """One run in one process: its lock, its progress file, its signals, and how it says that it failed (bench/run/execute.py).
 
 `python -m bench.run.process HOME DATASETS KEY` does what is left of the run in `HOME/KEY` and exits 0, or writes
-`error.json` and exits 1 (failed), or exits 3 (stopped on request, everything saved) or 4 (another process owns the run).
+`error.json` and exits 1 (failed) or 5 (failed for lack of the card's memory), or exits 3 (stopped on request, everything
+saved) or 4 (another process owns the run).
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory
+from bench.base.device import OUT_OF_MEMORY, VISIBLE, is_out_of_memory, memory_figure
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.sealed import write_note
@@ -27,11 +27,12 @@ from bench.base.storage import explained
 from bench.base.streams import mend_streams
 from bench.ledger.folders import is_owned, read_result
 from bench.plugin.named import name_file
+from bench.run.lease import Lease, Taken, job_here
 from bench.run.retention import temporaries
 from bench.run.ticket import this_process
 from bench.schema.records import RunError
 
-STOPPED, OWNED = 3, 4
+STOPPED, OWNED, NO_MEMORY = 3, 4, 5
 LOCK_SECONDS = 0.2  # somebody who only looks whether the run is owned holds its lock for an instant
 PROGRESS_SECONDS = 0.5
 
@@ -67,28 +68,30 @@ class OwnedElsewhere(BenchError):
     """Another process does this run."""
 
 
-@contextmanager
-def _owned(folder: RunFolder) -> Iterator[None]:
-    """Hold the run's lock; what earlier attempts said of themselves goes, and this process's ticket comes.
+class _Lock:
+    """The run owned by its lock file, with this process's ticket in its folder."""
 
-    Raises:
-        OwnedElsewhere: another process holds it.
-    """
-    lock = FileLock(folder.lock)
-    try:
-        lock.acquire(timeout=LOCK_SECONDS, poll_interval=LOCK_SECONDS / 10)
-    except Timeout:
-        raise OwnedElsewhere(f"another process does run {folder.key}") from None
-    try:
-        with explained(folder.progress):
-            folder.progress.unlink(missing_ok=True)
-            folder.error.unlink(missing_ok=True)
-            for path in temporaries(folder):
-                path.unlink(missing_ok=True)
-        this_process(folder.key).write(folder)
-        yield
-    finally:
-        lock.release()
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder, self.status = folder, 0
+        self._lock = FileLock(folder.lock)
+
+    def __enter__(self) -> _Lock:
+        try:
+            self._lock.acquire(timeout=LOCK_SECONDS, poll_interval=LOCK_SECONDS / 10)
+        except Timeout:
+            raise OwnedElsewhere(f"another process does run {self.folder.key}") from None
+        this_process(self.folder.key).write(self.folder)
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self._lock.release()
+
+
+def _owner(folder: RunFolder, progress: ProgressFile) -> _Lock | Lease:
+    """How this process owns the run: by its lock; in a scheduler's job by heartbeat, which needs no locks."""
+    if job := job_here():
+        return Lease(folder, job, lambda: setattr(progress, "stop", True))
+    return _Lock(folder)
 
 
 def run_in_child(root: str, datasets: str, key: str, card: str = "", named: Sequence[str] = ()) -> None:
@@ -121,16 +124,34 @@ def main(arguments: list[str]) -> int:
     progress = ProgressFile(folder)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(progress, "stop", True))
+    try:
+        with _owner(folder, progress) as owner:
+            owner.status = _attempt(home, folder, progress)
+        return owner.status
+    except OwnedElsewhere as owned:
+        print(owned, flush=True)
+        return OWNED
+    except Taken as taken:  # the scheduler knows whose it is; this job does not wait for it
+        print(taken, flush=True)
+        return STOPPED
+    except BenchError as error:
+        return _fail(folder, str(error))
+
+
+def _attempt(home: Home, folder: RunFolder, progress: ProgressFile) -> int:
+    """Do what is left of a run that this process owns; returns the exit status."""
     # torch, which a parent that only starts processes does without
     from bench.run.execute import execute
     from bench.run.train import Stopped
 
+    key = folder.key
     try:
-        with _owned(folder):
-            execute(home, key, progress)
-    except OwnedElsewhere as owned:
-        print(owned, flush=True)
-        return OWNED
+        with explained(folder.progress):
+            folder.progress.unlink(missing_ok=True)
+            folder.error.unlink(missing_ok=True)
+            for path in temporaries(folder):
+                path.unlink(missing_ok=True)
+        execute(home, key, progress)
     except Stopped as stop:
         print(stop, flush=True)
         return STOPPED
@@ -140,21 +161,22 @@ def main(arguments: list[str]) -> int:
         return _fail(folder, f"run {key} ran out of memory; use fewer slots (--slots 1) or a smaller scale")
     except (Exception, SystemExit) as error:  # a plugin may call exit()
         if is_out_of_memory(error):
-            return _fail(folder, f"run {key} ran out of the device's memory; use {OUT_OF_MEMORY}")
+            message = f"run {key} ran out of the device's memory ({memory_figure(error)}); use {OUT_OF_MEMORY}"
+            return _fail(folder, message, NO_MEMORY)
         traceback.print_exc()
         first = str(error).strip().split("\n")[0]
         return _fail(folder, f"run {key} crashed: {type(error).__name__}: {first} (traceback in {folder.log})")
     return 0
 
 
-def _fail(folder: RunFolder, message: str) -> int:
+def _fail(folder: RunFolder, message: str, status: int = 1) -> int:
     print(message, file=sys.stderr, flush=True)
     try:
         failure = RunError(message=message, traceback=traceback.format_exc(), time=time.time())
         failure.write(folder.error, folder.key)
     except BenchError as error:  # the disk may be what failed; the parent shows the log instead
         print(error, file=sys.stderr, flush=True)
-    return 1
+    return status
 
 
 def say_dead(folder: RunFolder, message: str, was_killed: bool) -> None:

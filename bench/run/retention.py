@@ -16,6 +16,7 @@ from bench.base.home import Home, RunFolder
 from bench.base.leftovers import is_left_over
 from bench.ledger.checkpoint_files import STATE, WEIGHTS, drop_weights, read_weights, tensors_of, weights_name
 from bench.ledger.folders import chosen_epochs, run_scores
+from bench.ledger.heartbeat import is_beating
 from bench.metrics.metric import load_metric
 from bench.schema.run_spec import RunSpec, read_spec
 from bench.schema.upkeep import Upkeep, read_upkeep
@@ -109,6 +110,8 @@ def tidy(home: Home, spec: RunSpec, splits: Sequence[str], said: Upkeep) -> None
     """
     folder = home.run(spec.train_key)
     # whoever does an unfinished run looks through all of its folder
+    if is_beating(folder):
+        return
     left = [path for place in _WRITTEN_LAST for path in (folder.path / place).glob(".*.tmp") if is_left_over(path)]
     if not left and not any(folder.checkpoints.glob(f"{STATE}*")) and said.keep is None:
         return

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from bench.base.errors import BenchError
+from bench.base.errors import BenchError, UsageError
 from bench.base.home import Home, RunFolder
 from bench.ledger.folders import has_all_scores, is_owned, read_error, read_result
 from bench.plugin.discovery import load_plugin, plugins
 from bench.plugin.named import name_file
+from bench.run.executors.order import by_urgency
 from bench.run.ticket import Ticket, read_tickets
 from bench.schema.run_spec import RunSpec
 
@@ -26,12 +28,18 @@ class Outcome:
     """How far one run is, and why in one line.
 
     Attributes:
-        state: `running`; or how it ended: `done`, `failed` or `stopped`; `elsewhere` if another process had it first.
-        reason: in one line; empty where there is nothing to say.
+        state: `queued` or `running`; or how it ended: `done`, `failed` or `stopped`; `elsewhere` if another process had
+            it first.
+        reason: in one line; of a run under way, where it is; empty where there is nothing to say.
     """
 
-    state: Literal["running", "done", "failed", "stopped", "elsewhere"]
+    state: Literal["queued", "running", "done", "failed", "stopped", "elsewhere"]
     reason: str = ""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether whoever was given the run still has it."""
+        return self.state in ("queued", "running")
 
 
 # told of the active runs (train key -> where each runs, empty if there is nothing to say) and of the outcomes so far
@@ -46,28 +54,48 @@ class Executor(ABC):
     """Where runs execute. Subclasses say how a run is started, found again and stopped.
 
     A run is idempotent and owned by whoever holds the lock in its folder, so an executor may be wrong about what is left to
-    do: nothing is done twice. `submit` takes what it has room for, at once; an executor that has a queue of its own takes
-    everything. `poll` needs nothing but the tickets, which are in the home, and so works in any later process: the tickets
-    of a queue are written as soon as it has given them, and a later command polls them with its own.
+    do: nothing is done twice. `submit` takes what it has room for, at once, and is offered the others again; an executor
+    that has a queue of its own takes everything in the end, runs whose needed runs are still in its queue among them.
+    `poll` needs nothing but the tickets, which are in the home, and so works in any later process: the tickets of a queue
+    are written as soon as it has given them, and a later command polls them with its own.
 
     Attributes:
         name, description: literals, read without importing the file.
         has_queue: whether submitted runs wait where the lock in their folder does not show them. If not, the process that
             does a run writes its ticket itself, once it holds the lock.
+        waits: whether `run` sees runs through to their end; if not, they are only handed over, to a queue or to a person.
+        expected: train key -> seconds that the run is expected to take, where somebody knows; those that keep others
+            waiting longest are submitted first.
 
     Args:
         home: the results root.
         slots: runs at once; None: what the machine has room for.
         per_device: runs at once on each card.
         debug: show tracebacks of failed runs on the terminal too.
+        job: what `--job KEY=VALUE` says of each job; only executors with a queue take any.
+
+    Raises:
+        UsageError: it takes no such thing.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     has_queue: ClassVar[bool] = False
+    waits: ClassVar[bool] = True
 
-    def __init__(self, home: Home, slots: int | None = None, per_device: int = 1, debug: bool = False) -> None:
+    def __init__(
+        self,
+        home: Home,
+        slots: int | None = None,
+        per_device: int = 1,
+        debug: bool = False,
+        job: Mapping[str, Any] | None = None,
+    ) -> None:
+        if job and not self.has_queue:
+            raise UsageError(f"--job {next(iter(job))}: executor {self.name} submits no jobs; leave --job out")
         self.home, self.slots, self.per_device, self.debug = home, slots, per_device, debug
+        self.job: Mapping[str, Any] = job or {}
+        self.expected: Mapping[str, float] = {}
 
     @abstractmethod
     def at_once(self, specs: Iterable[RunSpec]) -> int:
@@ -118,7 +146,11 @@ class Executor(ABC):
 
         Raises:
             Interrupted: after Ctrl-C, once every run has saved its state.
+            UsageError: this executor only hands runs over.
         """
+        if not self.waits:
+            raise UsageError(f"--executor {self.name}: does no runs itself; use another one here")
+        specs = by_urgency(specs, self.expected)
         outcomes: dict[str, Outcome] = {}
         tickets = self._queued_before(specs)
         submitted: list[str] = []  # in the order of submission, in which they are cancelled too
@@ -126,28 +158,30 @@ class Executor(ABC):
         try:
             while len(outcomes) < len(specs):
                 for key, outcome in self.poll(tickets).items():
-                    if outcome.state != "running":
+                    if not outcome.is_under_way:
                         del tickets[key]
-                    if outcome.state not in ("running", "elsewhere"):
+                    if not outcome.is_under_way and outcome.state != "elsewhere":
                         outcomes[key] = outcome
-                others, ready = [], {}
+                others: list[str] = []
+                ready: dict[str, RunSpec] = {}
                 for key, spec in specs.items():
-                    if key in outcomes or key in tickets:
+                    if key in outcomes:
                         continue
                     folder = self.home.run(key)
                     failed = [n for n in spec.needs.values() if n in outcomes and outcomes[n].state != "done"]
                     if failed:
+                        if key in tickets:
+                            self.cancel({key: tickets.pop(key)})
                         outcomes[key] = Outcome("failed", f"needs run {failed[0]}, which {outcomes[failed[0]].state}")
-                    elif self._has_owner(folder):
+                    elif key in tickets:
+                        continue
+                    elif self.has_owner(folder):
                         others.append(key)
                     elif (ended := before[key].ended_since(folder, spec)) is not None:
                         outcomes[key] = ended
-                    elif all(n in outcomes or n not in specs for n in spec.comes_after):
+                    elif self._is_ready(spec, specs.keys() - outcomes.keys(), tickets.keys() | ready.keys()):
                         ready[key] = spec
-                taken = self.submit(ready)
-                if self.has_queue:
-                    for key, ticket in taken.items():
-                        ticket.write(self.home.run(key))
+                taken = self._submit(ready)
                 tickets |= taken
                 submitted += taken
                 active = {key: self.where(ticket) for key, ticket in tickets.items()}
@@ -161,23 +195,97 @@ class Executor(ABC):
             raise
         return outcomes
 
+    def hand_over(self, specs: Mapping[str, RunSpec]) -> dict[str, Ticket]:
+        """Submit runs and do not wait for them; what another process does, and what comes after that, is left out.
+
+        Args:
+            specs: train key -> run, needed runs first.
+
+        Returns:
+            Tickets of those that wait or run in the queue now, from this or from an earlier command.
+
+        Raises:
+            UsageError: this executor has no queue that would do them.
+        """
+        if not self.has_queue:
+            raise UsageError(f"--no-wait: executor {self.name} does its runs itself; leave --no-wait out")
+        specs = by_urgency(specs, self.expected)
+        tickets = self._queued_before(specs)
+        while True:
+            ready: dict[str, RunSpec] = {}
+            for key, spec in specs.items():
+                is_new = key not in tickets and not self.has_owner(self.home.run(key))
+                if is_new and self._is_ready(spec, specs.keys(), tickets.keys() | ready.keys()):
+                    ready[key] = spec
+            taken = self._submit(ready)
+            if not taken:
+                return tickets
+            tickets |= taken
+
+    def said_of(self, handed_over: Mapping[str, Ticket]) -> str:
+        """What people are told once runs are handed over, in one line."""
+        return (
+            f"{len(handed_over)} runs wait or run in the queue: contrastbench status shows them, contrastbench cancel ends "
+            "them, and the same command again goes on and fills the tables"
+        )
+
+    def _is_ready(self, spec: RunSpec, unfinished: Set[str], submitted: Set[str]) -> bool:
+        """Whether a run may be submitted: a queue keeps the order of what was given to it itself."""
+        ahead = unfinished & set(spec.comes_after)
+        return not ahead or (self.has_queue and ahead <= submitted)
+
+    def _submit(self, ready: Mapping[str, RunSpec]) -> dict[str, Ticket]:
+        taken = self.submit(ready)
+        if self.has_queue:
+            for key, ticket in taken.items():
+                ticket.write(self.home.run(key))
+        return taken
+
     def _queued_before(self, specs: Iterable[str]) -> dict[str, Ticket]:
         """The tickets of these runs that an earlier command of this executor's queue left, to be polled in one go."""
         keys = specs if self.has_queue else ()
         kept = (ticket for key in keys for ticket in read_tickets(self.home.run(key)))
         tickets = {ticket.run: ticket for ticket in kept if ticket.executor == self.name}
-        return {key: tickets[key] for key, outcome in self.poll(tickets).items() if outcome.state == "running"}
+        return {key: tickets[key] for key, outcome in self.poll(tickets).items() if outcome.is_under_way}
 
-    def _has_owner(self, folder: RunFolder) -> bool:
+    def has_owner(self, folder: RunFolder) -> bool:
         """Whether a run is under way, or waits in another executor's queue."""
         return is_owned(folder) or any(map(self._is_queued, read_tickets(folder)))
 
     def _is_queued(self, ticket: Ticket) -> bool:
         # this executor's own tickets are polled already; of somebody else's installation the lock has to do
-        if ticket.executor == self.name or ticket.executor not in plugins("executor"):
+        if ticket.executor == self.name:
             return False
-        executor = load_executor(ticket.executor)
-        return executor.has_queue and executor(self.home).poll({ticket.run: ticket})[ticket.run].state == "running"
+        outcome = queue_outcomes(self.home, [ticket]).get(ticket.run)
+        return outcome is not None and outcome.is_under_way
+
+
+def queue_outcomes(home: Home, tickets: Iterable[Ticket]) -> dict[str, Outcome]:
+    """How far runs are in the queues of whichever executors gave these tickets; those without a queue are left out.
+
+    Args:
+        home: the results root.
+        tickets: of any executors; of one run in two queues the first that still has it counts.
+
+    Returns:
+        By train key.
+    """
+    by_executor: dict[str, dict[str, Ticket]] = {}
+    for ticket in tickets:
+        if ticket.executor in plugins("executor"):
+            by_executor.setdefault(ticket.executor, {})[ticket.run] = ticket
+    found: dict[str, Outcome] = {}
+    for name, theirs in by_executor.items():
+        if (executor := _with_queue(name, home)) is not None:
+            outcomes = executor.poll(theirs)
+            found |= {key: o for key, o in outcomes.items() if key not in found or not found[key].is_under_way}
+    return found
+
+
+@cache  # it remembers what its queue answered just now
+def _with_queue(name: str, home: Home) -> Executor | None:
+    executor = load_executor(name)
+    return executor(home) if executor.has_queue else None
 
 
 def _chosen(tickets: Mapping[str, Ticket], keys: Iterable[str]) -> dict[str, Ticket]:

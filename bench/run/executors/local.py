@@ -23,13 +23,13 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from bench.base.device import cards, require
-from bench.base.home import Home, RunFolder
+from bench.base.home import RunFolder
 from bench.base.leftovers import own_folder
 from bench.base.threads import ONE_THREAD
 from bench.ledger.folders import is_owned, read_error, run_state
 from bench.plugin.named import named_files
 from bench.run.executors.executor import Executor, Outcome
-from bench.run.process import OWNED, STOPPED, run_in_child, say_dead
+from bench.run.process import NO_MEMORY, OWNED, STOPPED, run_in_child, say_dead
 from bench.run.ticket import Ticket, is_alive, is_here, process_ticket
 from bench.schema.run_spec import RunSpec
 
@@ -58,10 +58,11 @@ class LocalExecutor(Executor):
     name = "local"
     description = "processes on this machine"
 
-    def __init__(self, home: Home, slots: int | None = None, per_device: int = 1, debug: bool = False) -> None:
-        super().__init__(home, slots, per_device, debug)
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
         self.jobs: dict[str, Job] = {}
         self._orphaned: Counter[str] = Counter()
+        self._alone: set[str] = set()  # runs that a card's memory was too small for beside others
         self._cards: dict[str, list[str]] = {}
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(_PRELOAD)
@@ -89,9 +90,15 @@ class LocalExecutor(Executor):
             for job in self.jobs.values():
                 if job.card in free:
                     free.remove(job.card)
+            free = [card for card in free if self._goes_with_what_is_on(card, key)]
             if free:
                 taken[key] = self._start(key, free[0])
         return taken
+
+    def _goes_with_what_is_on(self, card: str, key: str) -> bool:
+        """Whether a run may be put on a card: one that needs it alone waits until it is empty, and others wait for that."""
+        beside = [other for other, job in self.jobs.items() if job.card == card]
+        return not beside if key in self._alone else self._alone.isdisjoint(beside)
 
     def _start(self, key: str, card: str) -> Ticket:
         arguments = (str(self.home.root), str(self.home.datasets), key, card, named_files())
@@ -130,10 +137,18 @@ class LocalExecutor(Executor):
             return Outcome("elsewhere")
         if status == STOPPED:
             return Outcome("stopped", "it was asked to stop; run the same command to go on")
+        if status == NO_MEMORY and folder.key not in self._alone:
+            self._alone.add(folder.key)
+            folder.error.unlink(missing_ok=True)
+            return Outcome("elsewhere")  # so that it is offered again
         error = read_error(folder)
         if error is not None:
             if self.debug and error.traceback:
                 print(error.traceback, file=sys.stderr)
+            if status == NO_MEMORY and job.card:
+                reason = f"{error.message} (it had card {job.card} to itself)"
+                say_dead(folder, reason, was_killed=False)
+                return Outcome("failed", reason)
             return Outcome("failed", error.message)
         if status == ORPHANED and self._orphaned[folder.key] < ORPHANED_TRIES:
             self._orphaned[folder.key] += 1  # it saves its state and ends, and is then begun again
@@ -190,15 +205,19 @@ def _signal(tickets: Iterable[Ticket], number: signal.Signals) -> None:
 
 
 def _start_server() -> None:
-    """Start the server that runs are forked from, if it is not up, deaf to the Ctrl-C of the terminal it shares."""
+    """Start the server that runs are forked from, if it is not up, deaf to what a terminal or a scheduler sends to all.
+
+    The runs are told by whoever started them, and the server has to outlive them.
+    """
     on_main_thread = threading.current_thread() is threading.main_thread()  # only that one may change handlers
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if on_main_thread else None
+    deaf_to = (signal.SIGINT, signal.SIGTERM) if on_main_thread else ()
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in deaf_to}
     try:
         with _environment(ONE_THREAD | _OWN_PACKAGES | _SLEEPING_DRIVER), _own_temporaries():
             forkserver.ensure_running()
     finally:
-        if on_main_thread:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
