@@ -29,7 +29,7 @@ from methods.networks.initialisation import initialise
 from methods.networks.patchgan import PatchGAN
 from methods.networks.projection_head import ProjectionHead
 from methods.networks.resnet_generator import ResnetGenerator
-from methods.optimisation import adam, descend, frozen, linear_schedule
+from methods.optimisation import adam, at_least_float32, descend, frozen, full_precision, linear_schedule
 
 GENERATOR_SIDE = ("G", "F", "keys", "loss")  # optimizers that take part in the step of G
 
@@ -247,7 +247,7 @@ class PatchwiseTranslation(Method):
         self, query_maps: list[Tensor], key_maps: list[Tensor], context: LossContext
     ) -> dict[str, Tensor]:
         """The loss's max player, on locations of its own and without gradients to G and F."""
-        with _full_precision(query_maps):
+        with full_precision(query_maps[0]):
             with torch.no_grad():
                 pairs = self._pairs(query_maps, key_maps, context.drawn, "adversary.ids")
             terms = self.loss.adversary_terms([pair.detached() for pair in pairs], context.within("adversary/"))
@@ -263,7 +263,7 @@ class PatchwiseTranslation(Method):
             G_GAN = self.config.lambda_GAN * lsgan_real(self.netD(fake_B))
             losses = {"G_GAN": G_GAN}
             G = G_GAN
-            with _full_precision(query_maps):
+            with full_precision(query_maps[0]):
                 pairs = self._pairs(query_maps, key_maps, context.drawn, "nce.ids")
                 for suffix, side in self.key_path.sides(pairs).items():
                     objective, terms = self._objective(side, context.within(f"nce{suffix}/"))
@@ -303,8 +303,8 @@ class PatchwiseTranslation(Method):
             purpose: prefix of their names.
         """
         kinds = self._kinds
-        query_parts = [_at_least_float32(features).chunk(len(kinds)) for features in query_maps]
-        key_parts = [_at_least_float32(features).chunk(len(kinds)) for features in key_maps]
+        query_parts = [at_least_float32(features).chunk(len(kinds)) for features in query_maps]
+        key_parts = [at_least_float32(features).chunk(len(kinds)) for features in key_maps]
         pairs = []
         for number, kind in enumerate(kinds):
             queries, keys = ([parts[number] for parts in maps] for maps in (query_parts, key_parts))
@@ -327,12 +327,3 @@ class PatchwiseTranslation(Method):
     def translate(self, images: Tensor) -> Tensor:
         """G(images): (batch, 3, H, W) in [-1, 1] to the same shape and range."""
         return self.netG(images)
-
-
-def _full_precision(maps: list[Tensor]) -> torch.autocast:
-    """End autocast where patches are compared: logits span +-14 and their exponentials e^28, too much for 16 bits."""
-    return torch.autocast(maps[0].device.type, enabled=False)
-
-
-def _at_least_float32(features: Tensor) -> Tensor:
-    return features.to(torch.promote_types(features.dtype, torch.float32))
