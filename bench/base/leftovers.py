@@ -65,8 +65,8 @@ def server_record(owner: int, leader: int) -> dict[str, Any]:
 def _end_left_server(record: Path) -> bool:
     """End a server whose owner was killed; whether that was so."""
     try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-        host, owner, start, leader = (found[name] for name in ("host", "owner", "owner_start", "leader"))
+        content = json.loads(record.read_text(encoding="utf-8"))
+        host, owner, start, leader = (content[name] for name in ("host", "owner", "owner_start", "leader"))
         if host != _HOST or process_start(int(owner)) == start:
             return False
         end_group(int(leader))
@@ -99,14 +99,14 @@ def _members(leader: int) -> list[int]:
     """The processes of a server's group; none if its number has been given to something else since."""
     if not Path("/proc/self/stat").exists():
         return [leader] if process_start(leader) else []
-    found, names = [], []
+    processes, names = [], []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, IndexError):
             state, _, group, *_ = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
             if int(group) == leader and state not in ("Z", "X"):
-                found.append(int(stat.parent.name))
+                processes.append(int(stat.parent.name))
                 names.append((stat.parent / "cmdline").read_bytes())
-    return found if any(SERVER_WORD in name for name in names) else []
+    return processes if any(SERVER_WORD in name for name in names) else []
 
 
 def is_left_over(path: Path) -> bool:

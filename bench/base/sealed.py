@@ -64,10 +64,10 @@ class Record(Strict):
         """
         new = {"format", *cls.new}
         way_out = way_out or cls.way_out
-        found = read_sealed(path, cls.kind, identity, way_out, lambda content: not content.keys() & new)
-        if found is None:
+        content_and_seal = read_sealed(path, cls.kind, identity, way_out, lambda content: not content.keys() & new)
+        if content_and_seal is None:
             return None
-        content, seal = found
+        content, seal = content_and_seal
         return validated(cls, content, path, way_out).model_copy(update={"seal": seal})
 
     @classmethod
@@ -77,10 +77,10 @@ class Record(Strict):
         Raises:
             Damaged: it is gone, or not what was written.
         """
-        found = cls.read(path, path.parent.name)
-        if found is None:
+        record = cls.read(path, path.parent.name)
+        if record is None:
             raise Damaged(f"{path}: is gone; {cls.way_out}")
-        return found
+        return record
 
 
 def write_sealed(path: Path, kind: str, identity: str, content: dict[str, Any]) -> None:

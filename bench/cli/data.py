@@ -47,7 +47,7 @@ def data_prepare(
     from bench.data.prepare import prepare
     from bench.data.prepared import print_prepared
 
-    found = prepare(
+    prepared = prepare(
         name,
         data.expanduser().absolute(),
         archives=[archive.expanduser() for archive in archives or []],
@@ -55,7 +55,7 @@ def data_prepare(
         label_filter=label_filter,
         photo_filter=photo_filter,
     )
-    print(found.model_dump_json(indent=1, by_alias=True)) if as_json else print_prepared(found)
+    print(prepared.model_dump_json(indent=1, by_alias=True)) if as_json else print_prepared(prepared)
 
 
 @app.command("verify", epilog=example("data verify earth-relief2sat"))
@@ -72,9 +72,9 @@ def data_verify(
 
     protocol = load_protocol(name)
     cache = home.expanduser().absolute() / "cache"
-    found = verify(protocol.data, data.expanduser().absolute(), cache, label_rules(protocol))
-    print(found.model_dump_json(indent=1) if as_json else as_text(found.model_dump()))
-    if found.problems:
+    verified = verify(protocol.data, data.expanduser().absolute(), cache, label_rules(protocol))
+    print(verified.model_dump_json(indent=1) if as_json else as_text(verified.model_dump()))
+    if verified.problems:
         raise typer.Exit(1)
 
 

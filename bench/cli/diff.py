@@ -24,7 +24,7 @@ def diff(
     from bench.ledger.difference import difference, find_run, print_difference
 
     results = Home(home.expanduser().absolute(), data.expanduser().absolute())
-    found = difference(find_run(results, first), find_run(results, second))
-    print(found.model_dump_json(indent=1)) if as_json else print_difference(found)
-    if found.problems:
+    compared = difference(find_run(results, first), find_run(results, second))
+    print(compared.model_dump_json(indent=1)) if as_json else print_difference(compared)
+    if compared.problems:
         raise typer.Exit(1)

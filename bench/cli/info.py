@@ -20,5 +20,5 @@ def info(
     """Explain one method, loss, metric, protocol or table."""
     from bench.commands.info import describe
 
-    found = describe(name)
-    print(json.dumps(found, indent=1, default=str) if as_json else as_text(found))
+    description = describe(name)
+    print(json.dumps(description, indent=1, default=str) if as_json else as_text(description))

@@ -58,8 +58,8 @@ def plan(
     grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every)
     rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
     if as_json:
-        found = {"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}
-        print(json.dumps(found, indent=1, default=as_json_record))
+        content = {"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}
+        print(json.dumps(content, indent=1, default=as_json_record))
     else:
         print_plan(grid, rows, waiting)
     if not is_shown_in_full(rows):

@@ -41,7 +41,7 @@ def rerun(
     from bench.ledger.difference import find_run
 
     results, files = Home.existing(home, data), {"loss": loss, "method": method}
-    found = work(
+    repeated = work(
         results,
         find_run(results, run),
         debug=debug(),
@@ -50,6 +50,6 @@ def rerun(
         files={kind: reference for kind, reference in files.items() if reference is not None},
         metrics=metrics or [],
     )
-    print(found.model_dump_json(indent=1)) if as_json else print_rerun(found)
-    if not found.identical:
+    print(repeated.model_dump_json(indent=1)) if as_json else print_rerun(repeated)
+    if not repeated.identical:
         raise typer.Exit(1)

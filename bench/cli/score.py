@@ -80,19 +80,19 @@ def score(
     if images is not None:
         if sets:
             raise UsageError("--set goes with --weights; images are scored as they are")
-        found = score_images(asked, images.expanduser(), results, computing, pattern)
+        scored = score_images(asked, images.expanduser(), results, computing, pattern)
     else:
         with Progress(console=Terminal(stderr=True), transient=True) as bar:
             task = bar.add_task("translating the test images")
-            found = score_weights(
+            scored = score_weights(
                 asked, str(method), Path(str(weights)).expanduser(), read_settings(sets), results,
                 lambda done, total: bar.update(task, completed=done, total=total), computing,
             )  # fmt: skip
     if as_json:
-        print(json.dumps(found.model_dump(mode="json"), indent=1))
+        print(json.dumps(scored.model_dump(mode="json"), indent=1))
     else:
-        print_scored(found, Terminal())
-    if any(one.state == "failed" for one in found.scores):
+        print_scored(scored, Terminal())
+    if any(one.state == "failed" for one in scored.scores):
         raise typer.Exit(1)
 
 

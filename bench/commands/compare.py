@@ -121,10 +121,10 @@ def settle_name(comparison: Comparison, chosen: bool) -> None:
 def _held(folder: Path) -> set[str]:
     """The runs of the comparison in a folder, as far as its record can be read."""
     try:
-        found = Findings.read(folder / "comparison.json", folder.name)
+        findings = Findings.read(folder / "comparison.json", folder.name)
     except Damaged:  # it is written anew
         return set()
-    return {key for contender in (found.contenders if found else []) for key in contender.train_keys.values()}
+    return {key for contender in (findings.contenders if findings else []) for key in contender.train_keys.values()}
 
 
 def compare(comparison: Comparison, executor: Executor, as_json: bool, mlflow: str | None = None) -> bool:

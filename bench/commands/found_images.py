@@ -113,8 +113,8 @@ def _files(folder: Path, pattern: str | None) -> tuple[list[Path], int, list[str
     files = [path for path in visible if pattern is None or fnmatchcase(_composed(path.name), _composed(pattern))]
     if not files:
         if pattern is not None:
-            found = f"there are {_listed([path.name for path in visible])}" if visible else "there are no images"
-            raise UsageError(f"{shown}: no image is named {pattern}; {found}")
+            seen = f"there are {_listed([path.name for path in visible])}" if visible else "there are no images"
+            raise UsageError(f"{shown}: no image is named {pattern}; {seen}")
         names = [path.name for path in folders]
         best = next((name for name in names if name.startswith("fake")), names[0] if names else None)
         hint = f"; did you mean {shown_path(folder / best)}?" if best else f" ({' '.join(sorted(EXTENSIONS))})"

@@ -73,14 +73,14 @@ def _user_file(reference: str) -> dict[str, Any]:
 
 def _covered(path: Path) -> dict[str, Any]:
     """What the keys of runs or scores cover of a user's file."""
-    found = closure(path)
-    names = {f"{path.name}": found.file} | dict(sorted(found.modules)) | dict(sorted(found.data))
+    consists_of = closure(path)
+    names = {f"{path.name}": consists_of.file} | dict(sorted(consists_of.modules)) | dict(sorted(consists_of.data))
     lines = {name.removeprefix(": "): f"sha256 {file_sha256(file)}, {file}" for name, file in names.items()}
     covered: dict[str, Any] = {"covered by keys": lines}
-    if found.not_followed:
-        covered["not covered by keys"] = [f"{line}: told only by running it" for line in found.not_followed]
-    if found.missing:
-        covered["not found here"] = found.missing
+    if consists_of.not_followed:
+        covered["not covered by keys"] = [f"{line}: told only by running it" for line in consists_of.not_followed]
+    if consists_of.missing:
+        covered["not found here"] = consists_of.missing
     return covered
 
 

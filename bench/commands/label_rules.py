@@ -14,7 +14,7 @@ SCALE = "paper"  # that of the protocol's own data
 def label_rules(protocol: Protocol) -> list[LabelRule]:
     """One rule for each method that can be trained on the protocol's label maps, and for the one that scores with them."""
     methods = plugins("method").items()
-    asked = {(name, protocol.name) for name, found in methods if found.literals.get("task") == protocol.task}
+    asked = {(name, protocol.name) for name, plugin in methods if plugin.literals.get("task") == protocol.task}
     if protocol.segmenter is not None:
         asked.add((protocol.segmenter.method, protocol.segmenter.protocol))
     rules: dict[tuple[int, bool], LabelRule] = {}

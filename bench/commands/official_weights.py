@@ -115,17 +115,17 @@ def _chosen(path: Path, content: Any, expected: set[str]) -> dict[str, Tensor]:
     Raises:
         UsageError: if there is none, or several that fit equally.
     """
-    found = [(names, _strip(weights, expected)) for names, weights in _state_dicts(content, ())]
-    if not found:
+    candidates = [(names, _strip(weights, expected)) for names, weights in _state_dicts(content, ())]
+    if not candidates:
         raise UsageError(
             f"{shown_path(path)}: holds no weights of a network; give a generator's checkpoint such as latest_net_G.pth"
         )
-    fits = [len(expected & set(weights)) for _, weights in found]
-    best = [entry for entry, fit in zip(found, fits, strict=True) if fit == max(fits)]
+    fits = [len(expected & set(weights)) for _, weights in candidates]
+    best = [entry for entry, fit in zip(candidates, fits, strict=True) if fit == max(fits)]
     if len(best) == 1:
         return best[0][1]
     if max(fits) == 0:  # a network of another kind: its keys are named
-        return max(found, key=lambda entry: len(entry[1]))[1]
+        return max(candidates, key=lambda entry: len(entry[1]))[1]
     for preferred in PREFERRED:
         named = [weights for names, weights in best if preferred in names]
         if len(named) == 1:

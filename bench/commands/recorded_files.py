@@ -26,14 +26,14 @@ def places(spec: RunSpec, files: Mapping[str, str], metrics: Sequence[str] = ())
     Raises:
         UsageError: the run has no such file, or the file is not the recorded one.
     """
-    found = []
+    named_files = []
     for kind, reference in files.items():
         recorded = spec.method if kind == "method" else str(spec.config.get(kind))
         if recorded not in spec.plugins:
             raise UsageError(
                 f"--{kind} {reference}: the {kind} of run {spec.train_key} is {recorded}, no file; leave the option out"
             )
-        found.append(_place(spec, kind, reference, recorded))
+        named_files.append(_place(spec, kind, reference, recorded))
     for reference in metrics:
         recorded = next((name for name in spec.evaluation.plugins if _class(name) == _class(reference)), "")
         if not recorded and any(_is_same(reference, use.metric) for use in spec.evaluation.metrics):
@@ -42,8 +42,8 @@ def places(spec: RunSpec, files: Mapping[str, str], metrics: Sequence[str] = ())
         if not recorded:
             known = ", ".join(use.metric for use in spec.evaluation.metrics)
             raise UsageError(f"--metric {reference}: no metric of run {spec.train_key} is such a file; it has {known}")
-        found.append(_place(spec, "metric", reference, recorded))
-    return found
+        named_files.append(_place(spec, "metric", reference, recorded))
+    return named_files
 
 
 def _class(reference: str) -> str:
@@ -58,10 +58,10 @@ def _is_same(reference: str, other: str) -> bool:
 def _place(spec: RunSpec, kind: str, reference: str, recorded: str) -> Place:
     path, sha256 = find_plugin(kind, reference).path, (spec.plugins | spec.evaluation.plugins)[recorded]
     consists_of = closure(path)
-    if (found := consists_of.sha256()) != sha256:
+    if (now := consists_of.sha256()) != sha256:
         lacks = f" (of what it imports, {', '.join(consists_of.missing)} is not here)" if consists_of.missing else ""
         raise UsageError(
-            f"--{kind} {reference}: its sha256 is {found[:16]}..., and run {spec.train_key} was planned with {recorded}, "
+            f"--{kind} {reference}: its sha256 is {now[:16]}..., and run {spec.train_key} was planned with {recorded}, "
             f"{sha256[:16]}...{lacks}; give that file and what it imports, or plan again with this one"
         )
     if _class(reference) != _class(recorded):
@@ -70,9 +70,9 @@ def _place(spec: RunSpec, kind: str, reference: str, recorded: str) -> Place:
     return sha256, path
 
 
-def placed(spec: RunSpec, found: Sequence[Place]) -> RunSpec:
+def placed(spec: RunSpec, places: Sequence[Place]) -> RunSpec:
     """The run, for where its files are."""
-    for sha256, path in found:
+    for sha256, path in places:
         spec = spec.with_file(sha256, path)
     return spec
 

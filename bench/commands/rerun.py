@@ -126,14 +126,14 @@ def _fresh(home: Home, spec: RunSpec) -> Home:
 
 def compare_runs(first: RunFolder, second: RunFolder, spec: RunSpec) -> Rerun:
     """Compare weights, losses and scores of two finished runs of one specification, bit by bit."""
-    found = difference(first, second)
-    if found.problems:
-        raise BenchError(found.problems[0])
+    compared = difference(first, second)
+    if compared.problems:
+        raise BenchError(compared.problems[0])
     weights = {f"epoch {epoch}": _weights(first, second, epoch) for epoch in spec.scored_epochs}
-    scores = {name: "same" if a == b else f"{a} and {b}" for name, (a, b) in found.scores.items()}
+    scores = {name: "same" if a == b else f"{a} and {b}" for name, (a, b) in compared.scores.items()}
     losses = _losses(first, second)
-    explanations = [f"{name}: {a} then, {b} now" for name, (a, b) in found.versions.items()]
-    if found.code:
+    explanations = [f"{name}: {a} then, {b} now" for name, (a, b) in compared.versions.items()]
+    if compared.code:
         result = read_result(first)
         then = ", ".join(sorted(code[:12] for code in result.codes)) if result else "unknown"
         explanations.append(f"contrastbench's code: {then} then, {code_hash()[:12]} now")
@@ -188,17 +188,17 @@ def _losses(first: RunFolder, second: RunFolder) -> dict[str, str]:
     return {f"{len(rows[0])} rows": f"differ from row {place + 1} of {len(rows[1])}"}
 
 
-def print_rerun(found: Rerun) -> None:
+def print_rerun(repeated: Rerun) -> None:
     """Show the outcome of a rerun."""
     console = Terminal()
-    for part, compared in (("weights", found.weights), ("losses", found.losses), ("scores", found.scores)):
+    for part, compared in (("weights", repeated.weights), ("losses", repeated.losses), ("scores", repeated.scores)):
         differing = {name: text for name, text in compared.items() if text != "same"}
         extent = f"{len(compared)} of them" if part == "scores" else ", ".join(compared)
         if not differing:
             say(console, f"{part}: bit-identical ({extent})")
         for name, text in differing.items():
             say(console, f"{part}: {name}: {text}")
-    if not found.identical:
-        for line in found.explanations or ["code, versions and device are the same: the run is not deterministic"]:
+    if not repeated.identical:
+        for line in repeated.explanations or ["code, versions and device are the same: the run is not deterministic"]:
             say(console, f"  {line}")
-    say(console, f"the rerun is in {found.rerun}")
+    say(console, f"the rerun is in {repeated.rerun}")

@@ -64,12 +64,12 @@ def run(
         raise UsageError(
             f"--device {device}: run {key} was planned for {spec.device}; leave the option out, or plan anew"
         )
-    found = places(spec, files, metrics)
-    spec = placed(spec, found)
+    users_files = places(spec, files, metrics)
+    spec = placed(spec, users_files)
     require_files(spec)
     _require_possible(home, folder, spec)
-    for one in (folder, *map(home.run, spec.needs.values())) if found else ():
-        write_spec(one.spec, placed(read_spec(one.spec), found))
+    for one in (folder, *map(home.run, spec.needs.values())) if users_files else ():
+        write_spec(one.spec, placed(read_spec(one.spec), users_files))
     write_upkeep(folder, upkeep)
     name, console = f"{spec.label} on {spec.data.name}, seed {spec.seed}", Terminal()
     for problem in examine(folder).problems:

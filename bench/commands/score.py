@@ -251,10 +251,10 @@ def _side(protocol: Protocol) -> int:
 
 def _metric_identities(protocol: Protocol) -> list[dict[str, Any]]:
     """What of the protocol's metrics decides a number."""
-    found = []
+    identities = []
     for use in protocol.metrics:
         metric, plugin = load_metric(use.metric), find_plugin("metric", use.metric)
-        found.append(
+        identities.append(
             {
                 "metric": file_sha256(plugin.path) if plugin.is_user_file else use.metric,
                 "revision": metric.revision,
@@ -262,7 +262,7 @@ def _metric_identities(protocol: Protocol) -> list[dict[str, Any]]:
                 "extractor": metric.extractor.id if metric.extractor else None,
             }
         )
-    return found
+    return identities
 
 
 def _segmenter_name(images: Mapping[str, ScoredImages]) -> str:

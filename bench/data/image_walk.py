@@ -45,7 +45,7 @@ def walk_images(folder: Path) -> ImageFolder:
     Raises:
         BenchError: if it holds more folders than any data set.
     """
-    found = ImageFolder()
+    walked = ImageFolder()
     foreign: dict[str, int] = {}
     hidden: list[Path] = []
     skipped: Counter[str] = Counter()
@@ -53,7 +53,7 @@ def walk_images(folder: Path) -> ImageFolder:
     first: dict[tuple[int, int], Path] = {}
 
     def unreadable(error: OSError) -> None:
-        found.problems.append(f"{shown_path(Path(error.filename))}: cannot be read ({error.strerror})")
+        walked.problems.append(f"{shown_path(Path(error.filename))}: cannot be read ({error.strerror})")
 
     for count, (parent, folders, names) in enumerate(os.walk(folder, onerror=unreadable, followlinks=True)):
         if count > MAX_FOLDERS:
@@ -73,14 +73,14 @@ def walk_images(folder: Path) -> ImageFolder:
                 unreadable(error)
                 continue
             if path.suffix.lower() in EXTENSIONS:
-                found.notices.append(f"{shown_path(path)}: is a folder, though it is named like an image")
+                walked.notices.append(f"{shown_path(path)}: is a folder, though it is named like an image")
             if identity in lineage:
-                found.notices.append(
+                walked.notices.append(
                     f"{shown_path(path)}: is a link to a folder above it and is not followed; remove it"
                 )
                 continue
             if identity in first:
-                found.notices.append(
+                walked.notices.append(
                     f"{shown_path(path)}: is the folder {shown_path(first[identity])} once more; its images count again, "
                     "as in the originals"
                 )
@@ -89,30 +89,30 @@ def walk_images(folder: Path) -> ImageFolder:
             kept.append(name)
         folders[:] = kept
         images = [Path(parent, name) for name in names if Path(name).suffix.lower() in EXTENSIONS]
-        found.files += images
+        walked.files += images
         hidden += [path for path in images if path.name.startswith(".")]
         skipped.update(
             Path(name).suffix.lower() or name for name in names if Path(name).suffix.lower() not in EXTENSIONS
         )
         if images and (place := _foreign_place(Path(parent).relative_to(folder))):
             foreign[place] = foreign.get(place, 0) + len(images)
-    found.files.sort(key=str)
-    found.notices += [
+    walked.files.sort(key=str)
+    walked.notices += [
         f"{shown_path(folder / place)}: was not made for this data set; its {_images(count)} count, as in the originals' "
         "walk; remove it if they are not meant"
         for place, count in sorted(foreign.items())
     ]
     if hidden:
-        found.notices.append(
+        walked.notices.append(
             f"{shown_path(folder)}: {_images(len(hidden))} with hidden names ({listed(hidden)}) count, as in the originals'"
         )
     if skipped:
         kinds = ", ".join(f"{number} {shown_path(Path(kind))}" for kind, number in sorted(skipped.items())[:NAMED])
         more = "" if len(skipped) <= NAMED else ", ..."
-        found.notices.append(
+        walked.notices.append(
             f"{shown_path(folder)}: files that are no images to the originals' loader are skipped: {kinds}{more}"
         )
-    return found
+    return walked
 
 
 def listed(paths: list[Path]) -> str:

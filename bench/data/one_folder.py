@@ -47,8 +47,8 @@ class ImageFolderDataSet(DataSet):
         root = data_root / config.name
         if not root.is_dir():
             raise NotAvailable(f"data set {config.name} is not here; put its images under {root}")
-        self._found = walk_images(root)
-        files = self._found.files
+        self._walked = walk_images(root)
+        files = self._walked.files
         if not files:
             raise BenchError(
                 f"{shown_path(root)}: holds no image ({' '.join(sorted(EXTENSIONS))}); put the data set's images there"
@@ -76,15 +76,15 @@ class ImageFolderDataSet(DataSet):
 
     def image_files(self) -> dict[str, Sequence[Path]]:
         """See `DataSet.image_files`."""
-        return {self.name: self._found.files}
+        return {self.name: self._walked.files}
 
     def notices(self) -> list[str]:
         """See `DataSet.notices`."""
-        return self._found.notices
+        return self._walked.notices
 
     def problems(self) -> list[str]:
         """See `DataSet.problems`."""
-        return self._found.problems
+        return self._walked.problems
 
     def raw_files(self) -> list[tuple[Path, str]]:
         """Every image file with its sha256."""

@@ -203,8 +203,8 @@ def _describe(archive: Path, published: str | None, origin: str) -> Archive:
     except OSError as error:
         raise BenchError(f"{archive}: cannot be read ({error.strerror}); give the path of the archive") from error
     sha256 = digest.hexdigest()
-    found = {"from": origin, "bytes": size, "sha256": sha256, "published_sha256": published}
-    return Archive.model_validate({**found, "verified": sha256 == published})
+    fields = {"from": origin, "bytes": size, "sha256": sha256, "published_sha256": published}
+    return Archive.model_validate({**fields, "verified": sha256 == published})
 
 
 def _login_instructions(name: str, entry: Source) -> str:

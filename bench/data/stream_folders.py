@@ -48,19 +48,19 @@ class StreamFolders(DataSet):
             raise NotAvailable(
                 f"data set {self.name} is incomplete: {', '.join(missing)} {be} missing; put its images there"
             )
-        self._found = {place: walk_images(root / folder) for place, folder in folders.items()}
-        if empty := [line for place, found in self._found.items() for line in self._too_few(place, found)]:
+        self._walked = {place: walk_images(root / folder) for place, folder in folders.items()}
+        if empty := [line for place, walked in self._walked.items() for line in self._too_few(place, walked)]:
             raise DataProblems(empty)
         self.files = {
             place: FileImages(
-                found.files, [file.relative_to(root / self._folders[place]).as_posix() for file in found.files]
+                walked.files, [file.relative_to(root / self._folders[place]).as_posix() for file in walked.files]
             )
-            for place, found in self._found.items()
+            for place, walked in self._walked.items()
         }
         self.splits: tuple[Split, ...] = ("train", "validation", "test") if validation else ("train", "test")
 
-    def _too_few(self, place: tuple[str, str], found: ImageFolder) -> list[str]:
-        folder, count = self._folders[place], len(found.files)
+    def _too_few(self, place: tuple[str, str], walked: ImageFolder) -> list[str]:
+        folder, count = self._folders[place], len(walked.files)
         if not count:
             known = " ".join(sorted(EXTENSIONS))
             return [f"{shown_path(self.root / folder)}: holds no image ({known}); put the data set's images there"]
@@ -81,12 +81,12 @@ class StreamFolders(DataSet):
             f"{split} {stream}: {line}"
             for split in ("train", "test")
             for stream in self.streams
-            for line in self._found[split, self._side(stream)].notices
+            for line in self._walked[split, self._side(stream)].notices
         ]
 
     def problems(self) -> list[str]:
         """See `DataSet.problems`."""
-        return [line for found in self._found.values() for line in found.problems]
+        return [line for walked in self._walked.values() for line in walked.problems]
 
     def _side(self, stream: str) -> str:
         """Under which name `files` has a stream."""

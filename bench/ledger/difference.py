@@ -140,12 +140,12 @@ def scores_of(folder: RunFolder, spec: RunSpec) -> dict[str, float]:
     return scores
 
 
-def print_difference(found: Difference) -> None:
+def print_difference(compared: Difference) -> None:
     """Show two runs side by side."""
     console = Terminal()
-    for letter, folder, state in zip("AB", found.runs, found.states, strict=True):
+    for letter, folder, state in zip("AB", compared.runs, compared.states, strict=True):
         say(console, f"{letter}: {folder} ({state})")
-    for section, rows in {**found.sections, "scores": found.scores}.items():
+    for section, rows in {**compared.sections, "scores": compared.scores}.items():
         if not rows:
             continue
         table = Table(box=None, pad_edge=False, title=section, title_justify="left")
@@ -160,9 +160,9 @@ def print_difference(found: Difference) -> None:
                 table.add_row(name, _number(a), _number(b), f"{b - a:+.4g}" if a != b else "same")
         console.print()
         console.print(table)
-    if equal := [section for section, rows in found.sections.items() if not rows]:
+    if equal := [section for section, rows in compared.sections.items() if not rows]:
         say(console, f"\nthe same: {', '.join(equal)}")
-    for problem in found.problems:
+    for problem in compared.problems:
         say(console, f"not shown: {problem}")
 
 

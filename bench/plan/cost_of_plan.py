@@ -89,7 +89,7 @@ def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[s
     """
     known = Calibrations(grid.home, grid.device)
     datasets: dict[str, DataSet] = {}
-    found = {}
+    costs = {}
     for key, spec in grid.runs.items():
         name = spec.data.model_dump_json()
         if name not in datasets:
@@ -98,20 +98,20 @@ def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[s
         longest = task_of(spec).epoch_length(dataset)
         done = read_result(grid.home.run(key)) is not None
         cost = _cost(known, Workload.of_spec(spec, grid.runs), calibrate and not done, say)
-        found[key] = _figures(cost, spec.config, longest, len(spec.scored_epochs), grid.upkeep)
-    return found
+        costs[key] = _figures(cost, spec.config, longest, len(spec.scored_epochs), grid.upkeep)
+    return costs
 
 
 def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> list[WaitingRuns]:
     """The cost of runs that cannot be planned because their data is not here, by method and data set."""
     known = Calibrations(grid.home, grid.device)
-    found: dict[str, WaitingRuns] = {}
+    waiting: dict[str, WaitingRuns] = {}
     for cell in grid.cells:
         if cell.resolution is None or cell.blocked is None or cell.blocked[0] != "not available":
             continue
         resolution = cell.resolution
         name = digest([resolution.reference, resolution.values, resolution.ran.data.model_dump(mode="json")])
-        if name in found:
+        if name in waiting:
             continue
         try:
             cost = _cost(known, Workload.of_resolution(resolution), calibrate, say)
@@ -120,7 +120,7 @@ def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> li
         checkpoints = len(resolution.evaluation.epochs(resolution.total_epochs))
         length = _published_length(resolution.ran.data)
         figures = _figures(cost, resolution.values, length, checkpoints, grid.upkeep)
-        found[name] = WaitingRuns(
+        waiting[name] = WaitingRuns(
             method=resolution.plugin.name,
             data=resolution.ran.data.name,
             protocol=resolution.asked.id,
@@ -128,7 +128,7 @@ def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> li
             reason=cell.blocked[1],
             **figures.model_dump(),
         )
-    return list(found.values())
+    return list(waiting.values())
 
 
 def _seeds(resolution: Resolution) -> int:

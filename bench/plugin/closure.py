@@ -82,7 +82,7 @@ def closure(path: Path) -> Closure:
         UsageError: a data file is declared wrongly or is not there.
     """
     path = path.expanduser().resolve()
-    found = Closure(path)
+    collected = Closure(path)
     home = Home.of(path)
     todo = [_Module(home.name, path, False, home), *_parents(home)]
     seen: set[tuple[str, Path]] = set()
@@ -92,15 +92,15 @@ def closure(path: Path) -> Closure:
             continue
         seen.add((module.name, module.path))
         if module.path != path:
-            found.modules.add((module.name, module.path))
+            collected.modules.add((module.name, module.path))
         if module.path.suffix != ".py":
-            found.not_followed.append(f"{module.path.name} is compiled")
+            collected.not_followed.append(f"{module.path.name} is compiled")
             continue
-        found.data |= {
+        collected.data |= {
             (f"{'' if module.path == path else module.name}: {name}", file) for name, file in _data_files(module)
         }
-        todo += _imported(module, found)
-    return found
+        todo += _imported(module, collected)
+    return collected
 
 
 def content_sha256(path: Path) -> str:
@@ -116,24 +116,24 @@ def _parents(home: Home) -> Iterator[_Module]:
 
 
 def _module(home: Home, name: str) -> Iterator[_Module]:
-    found = locate(home.places, name)
-    if found is not None and found.file is not None:
-        yield _Module(name, found.file.resolve(), bool(found.folders), home)
+    located = locate(home.places, name)
+    if located is not None and located.file is not None:
+        yield _Module(name, located.file.resolve(), bool(located.folders), home)
 
 
-def _imported(module: _Module, found: Closure) -> Iterator[_Module]:
+def _imported(module: _Module, collected: Closure) -> Iterator[_Module]:
     """The modules of the user's that a module imports; what cannot be followed is noted."""
     for node in ast.walk(parse(module.path)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _chain(module.home, alias.name, found)
+                yield from _chain(module.home, alias.name, collected)
         elif isinstance(node, ast.ImportFrom):
             base = _base(module, node)
-            yield from _chain(module.home, base, found)
+            yield from _chain(module.home, base, collected)
             for alias in node.names:
                 yield from _module(module.home, f"{base}.{alias.name}" if base else alias.name)
         elif isinstance(node, ast.Call):
-            yield from _called(module, node, found)
+            yield from _called(module, node, collected)
 
 
 def _base(module: _Module, node: ast.ImportFrom) -> str:
@@ -144,16 +144,16 @@ def _base(module: _Module, node: ast.ImportFrom) -> str:
     return ".".join([*parts[: len(parts) - node.level + 1], *([node.module] if node.module else [])])
 
 
-def _chain(home: Home, name: str, found: Closure) -> Iterator[_Module]:
+def _chain(home: Home, name: str, collected: Closure) -> Iterator[_Module]:
     """A module and the packages that it is in."""
     parts = name.split(".")
-    if name and locate(home.places, parts[0]) is None and not is_installed(name) and name not in found.missing:
-        found.missing.append(name)
+    if name and locate(home.places, parts[0]) is None and not is_installed(name) and name not in collected.missing:
+        collected.missing.append(name)
     for count in range(1, len(parts) + 1 if name else 1):
         yield from _module(home, ".".join(parts[:count]))
 
 
-def _called(module: _Module, node: ast.Call, found: Closure) -> Iterator[_Module]:
+def _called(module: _Module, node: ast.Call, collected: Closure) -> Iterator[_Module]:
     """What a call imports by a name that is written out; another call that imports or runs is noted."""
     is_name = isinstance(node.func, ast.Name)
     called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
@@ -166,9 +166,9 @@ def _called(module: _Module, node: ast.Call, found: Closure) -> Iterator[_Module
     elif (
         called in _BY_NAME and node.args and texts[:1] == [getattr(node.args[0], "value", None)] and texts[0][:1] != "."
     ):
-        yield from _chain(module.home, texts[0], found)
+        yield from _chain(module.home, texts[0], collected)
     elif called in _BY_NAME | _COMPUTED or (is_name and called in ("exec", "eval")):
-        found.not_followed.append(f"{module.path.name} line {node.lineno}: {called}")
+        collected.not_followed.append(f"{module.path.name} line {node.lineno}: {called}")
 
 
 def _data_files(module: _Module) -> Iterator[tuple[str, Path]]:

@@ -245,14 +245,14 @@ def package_versions(uses: Iterable[tuple[str, str]]) -> dict[str, str]:
     Args:
         uses: kind and reference of each plugin of a run.
     """
-    found = {}
+    versions = {}
     for kind, reference in uses:
         if not is_file_reference(reference):
             origin = find_plugin(kind, reference).origin
             if origin != "built-in" and " " in origin:
                 name, _, found_version = origin.rpartition(" ")
-                found[name] = found_version
-    return found
+                versions[name] = found_version
+    return versions
 
 
 def is_usable(kind: str, reference: str) -> bool:

@@ -110,12 +110,12 @@ class ReferenceStep(Reference):
     network: ClassVar[str] = "G"
 
 
-def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+def relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
     """|found - expected| / |expected| in the Euclidean norm; infinite if the shapes differ or a number is not finite."""
-    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    if found.shape != expected.shape or not np.isfinite(found).all():
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    if actual.shape != expected.shape or not np.isfinite(actual).all():
         return float("inf")
-    return float(np.linalg.norm(found - expected) / max(float(np.linalg.norm(expected)), 1e-300))
+    return float(np.linalg.norm(actual - expected) / max(float(np.linalg.norm(expected)), 1e-300))
 
 
 def as_numpy(tensor: Tensor) -> np.ndarray:

@@ -108,10 +108,10 @@ def locate(places: Sequence[Path], name: str) -> Found | None:
         name: dotted.
     """
     top, *rest = name.split(".")
-    found = _top(places, top)
+    located = _top(places, top)
     for part in rest:
-        found = _inside(found.folders, part) if found is not None else None
-    return found
+        located = _inside(located.folders, part) if located is not None else None
+    return located
 
 
 def _top(places: Sequence[Path], name: str) -> Found | None:
@@ -223,19 +223,19 @@ class _Finder(MetaPathFinder):
         if package not in self.places:
             return None
         own = self.files.get(fullname)
-        found = Found(own, ()) if own is not None else locate(self.places[package], name)
-        if found is None:  # no other finder may try, for it would use Python's `import`
+        located = Found(own, ()) if own is not None else locate(self.places[package], name)
+        if located is None:  # no other finder may try, for it would use Python's `import`
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        inner = list(found.folders) or None
-        if found.file is None:
+        inner = list(located.folders) or None
+        if located.file is None:
             spec = ModuleSpec(fullname, None, is_package=True)
             spec.submodule_search_locations = inner
             return spec
         loader = None
-        if found.file.suffix in SOURCE_SUFFIXES:
-            loader = _Loader(fullname, str(found.file), self.imports[package])
+        if located.file.suffix in SOURCE_SUFFIXES:
+            loader = _Loader(fullname, str(located.file), self.imports[package])
         return importlib.util.spec_from_file_location(
-            fullname, found.file, loader=loader, submodule_search_locations=inner
+            fullname, located.file, loader=loader, submodule_search_locations=inner
         )
 
 

@@ -97,13 +97,13 @@ def read_contents(home: Home, names: Sequence[str] = (), scale: str | None = Non
 
 def _readable(read: Callable[[Path], Found], paths: Sequence[Path], problems: list[str]) -> list[Found]:
     """What can be read of some files; of the others a line each goes to the problems."""
-    found = []
+    records = []
     for path in paths:
         try:
-            found.append(read(path))
+            records.append(read(path))
         except BenchError as error:
             problems.append(str(error))
-    return found
+    return records
 
 
 def _require(name: str, scale: str | None, tables: list[TableResult], comparisons: list[Findings], root: Path) -> None:

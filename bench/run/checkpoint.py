@@ -275,15 +275,15 @@ def _require_fit(path: Path, tensors: Mapping[str, Tensor], method: Method, expe
         raise BenchError(f"{path}: {what} tensor {differing[0]} ({len(differing)} differ): it is of another network")
     parameters = dict(method.named_parameters())
     for name, own in expected.items():
-        found = tensors[name]
-        if found.dtype != own.dtype:
-            raise BenchError(f"{path}: tensor {name} is {found.dtype}, and the method's is {own.dtype}")
+        stored = tensors[name]
+        if stored.dtype != own.dtype:
+            raise BenchError(f"{path}: tensor {name} is {stored.dtype}, and the method's is {own.dtype}")
         if name not in parameters:
             continue
-        if found.shape != own.shape:
-            shapes = f"{tuple(found.shape)}, and the method's has {tuple(own.shape)}"
+        if stored.shape != own.shape:
+            shapes = f"{tuple(stored.shape)}, and the method's has {tuple(own.shape)}"
             raise BenchError(f"{path}: tensor {name} has the shape {shapes}: it is of another network")
-        if not bool(torch.isfinite(found).all()):
+        if not bool(torch.isfinite(stored).all()):
             raise BenchError(f"{path}: tensor {name} is not finite")
 
 
@@ -291,14 +291,14 @@ def _non_finite(tensors: Mapping[str, Tensor]) -> list[str]:
     return sorted(name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all()))
 
 
-def _require_schedule(name: str, own: dict[str, Any], found: Mapping[str, Any]) -> None:
-    for key in sorted(own.keys() | found.keys()):
+def _require_schedule(name: str, own: dict[str, Any], stored: Mapping[str, Any]) -> None:
+    for key in sorted(own.keys() | stored.keys()):
         if (
             key not in own
-            or key not in found
-            or isinstance(own[key], (str, list)) != isinstance(found[key], (str, list))
+            or key not in stored
+            or isinstance(own[key], (str, list)) != isinstance(stored[key], (str, list))
         ):
-            raise BenchError(f"scheduler {name}: {key} is {found.get(key, 'missing')!r}, which is not the method's")
+            raise BenchError(f"scheduler {name}: {key} is {stored.get(key, 'missing')!r}, which is not the method's")
 
 
 def _parts(method: Method) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def unpack(
             if name not in entries or not entry:
                 raise BenchError(f"tensor {key} belongs to no optimizer")
             entries[name].setdefault(_index(f"tensor {key}", index), {})[entry] = tensor
-    found = {}
+    states = {}
     for name, optimizer in optimizers.items():
         _require_groups(name, optimizer, records[name])
         _require_entries(name, optimizer, entries[name])
@@ -72,8 +72,8 @@ def unpack(
             {k: tuple(v) if isinstance(own[k], tuple) else v for k, v in group.items()}  # type: ignore[arg-type]
             for group, own in zip(records[name].param_groups, optimizer.param_groups, strict=True)
         ]
-        found[name] = {"state": entries[name], "param_groups": groups}
-    return found
+        states[name] = {"state": entries[name], "param_groups": groups}
+    return states
 
 
 def _names(things: Mapping[str, object]) -> str:

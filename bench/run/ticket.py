@@ -39,13 +39,13 @@ class Ticket(BaseModel):
 
 def read_tickets(folder: RunFolder) -> list[Ticket]:
     """The last ticket of each executor that was given this run; damaged ones are left out."""
-    found = []
+    tickets = []
     for path in sorted(folder.tickets.glob("*.json")):
         try:
-            found.append(Ticket.model_validate(read_json(path)))
+            tickets.append(Ticket.model_validate(read_json(path)))
         except ValidationError:
             continue
-    return found
+    return tickets
 
 
 def process_ticket(run: str, pid: int, **more: Any) -> Ticket:

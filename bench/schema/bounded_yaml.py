@@ -68,8 +68,8 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
             raise _wrong(f"the key {_shown(key_node)} is a number and others are texts, or the other way", key_node)
         seen.add(key)
     loader.flatten_mapping(node)
-    found: dict[Any, Any] = loader.construct_mapping(node, deep=True)
-    return found
+    mapping: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return mapping
 
 
 def _integer(loader: Any, node: yaml.ScalarNode) -> int:
@@ -218,10 +218,10 @@ def read_yaml(path: Traversable) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path.name} line {line}: is not UTF-8 text (byte {error.start})") from error
-    found = _parsed(text, path.name)
-    if not isinstance(found, dict):
+    document = _parsed(text, path.name)
+    if not isinstance(document, dict):
         raise UsageError(f"{path.name}: must hold a mapping of keys to values")
-    return found
+    return document
 
 
 def read_value(text: str, where: str) -> Any:

@@ -250,10 +250,10 @@ def read_spec(path: Path) -> RunSpec:
     Raises:
         BenchError: it is missing, of another version, of another run, or not what was written; names the file.
     """
-    found = read_sealed(path, KIND, path.parent.name, WAY_OUT, _is_unsealed)
-    if found is None:
+    record = read_sealed(path, KIND, path.parent.name, WAY_OUT, _is_unsealed)
+    if record is None:
         raise BenchError(f"{path}: cannot be read: No such file or directory")
-    content, _ = found
+    content, _ = record
     _require_readable(path, content)
     spec = validated(RunSpec, content, path, WAY_OUT)
     if spec.train_key != path.parent.name:

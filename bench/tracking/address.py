@@ -176,8 +176,8 @@ def _check_file(path: Path, is_ours: bool) -> None:
         with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as database:
             database.execute("BEGIN IMMEDIATE")
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-            found = database.execute("SELECT version_num FROM alembic_version") if "alembic_version" in tables else ()
-            versions = [str(version) for (version,) in found]
+            rows = database.execute("SELECT version_num FROM alembic_version") if "alembic_version" in tables else ()
+            versions = [str(version) for (version,) in rows]
             database.execute("ROLLBACK")
     except sqlite3.Error as error:
         raise database_error(str(error), path) from error

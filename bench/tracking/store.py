@@ -137,11 +137,11 @@ def meaning(error: BaseException, uri: str) -> BenchError | None:
 
 def _causes(error: BaseException) -> list[BaseException]:
     """An error and what it came from, the innermost last."""
-    found, cause = [], error
-    while cause is not None and cause not in found:
-        found.append(cause)
+    causes, cause = [], error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
         cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
-    return found
+    return causes
 
 
 def experiment_id(client: Any, home: Home, uri: str, name: str) -> str:
