@@ -96,6 +96,20 @@ def frozen(*parts: nn.Module | nn.Parameter) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
+def full_precision(images: Tensor) -> torch.autocast:
+    """End autocast where patches are compared: logits span +-14 and their exponentials e^28, too much for 16 bits.
+
+    Args:
+        images: anything on the device.
+    """
+    return torch.autocast(images.device.type, enabled=False)
+
+
+def at_least_float32(features: Tensor) -> Tensor:
+    """Features of 16 bits in single precision, others as they are."""
+    return features.to(torch.promote_types(features.dtype, torch.float32))
+
+
 def linear_factor(epoch: int, n_epochs: int, n_epochs_decay: int) -> float:
     """The factor on the initial learning rate: 1, then falling linearly but not quite to 0.
 

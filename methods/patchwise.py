@@ -29,7 +29,7 @@ from methods.networks.initialisation import initialise
 from methods.networks.patchgan import PatchGAN
 from methods.networks.projection_head import ProjectionHead
 from methods.networks.resnet_generator import ResnetGenerator
-from methods.optimisation import adam, descend, frozen, linear_schedule
+from methods.optimisation import adam, at_least_float32, descend, frozen, full_precision, linear_schedule
 
 GENERATOR_SIDE = ("G", "F", "keys", "loss")  # optimizers that take part in the step of G
 
@@ -102,12 +102,10 @@ class PatchwiseTranslation(Method):
 
     def __init__(self, config: PatchwiseConfig, draws: Draws) -> None:
         super().__init__(config, draws)
-        self.netG = ResnetGenerator(ngf=config.ngf, n_blocks=config.n_blocks)
-        self.netD = PatchGAN(ndf=config.ndf, n_layers=config.n_layers_D)
+        self._build_networks(draws)
         self._channels = channels = self.netG.feature_channels(config.nce_layers)
         self.netF = ProjectionHead(channels, config.netF_nc)
-        for name, network in self.named_children():
-            initialise(network, "xavier", draws.generator(f"init.{name}"))
+        initialise(self.netF, "xavier", draws.generator("init.netF"))
         self.key_path = KEY_PATHS[config.key_path](self.netG, self.netF, config.nce_layers, draws)
         self.loss = self._build_loss(channels, draws)
         trained = {"G": self.netG.parameters(), "D": self.netD.parameters(), "F": self.netF.parameters()}
@@ -124,6 +122,13 @@ class PatchwiseTranslation(Method):
             name: linear_schedule(optimizer, config.n_epochs, config.n_epochs_decay)
             for name, optimizer in self._optimizers.items()
         }
+
+    def _build_networks(self, draws: Draws) -> None:
+        """Make G and D with their initial weights."""
+        self.netG: Any = ResnetGenerator(ngf=self.config.ngf, n_blocks=self.config.n_blocks)
+        self.netD: nn.Module = PatchGAN(ndf=self.config.ndf, n_layers=self.config.n_layers_D)
+        for name, network in self.named_children():
+            initialise(network, "xavier", draws.generator(f"init.{name}"))
 
     def _build_loss(self, channels: list[int], draws: Draws) -> PairLoss:
         """Make the loss and its sub-networks; whatever it draws from torch's global generator is keyed too."""
@@ -201,7 +206,7 @@ class PatchwiseTranslation(Method):
         flipped = phase == "flipped"
         of_loss = LossContext(self.config.nce_T, drawn)
         real = torch.cat([batch["A"], batch["B"]]) if self.config.nce_idt else batch["A"]
-        fake, key_maps = self._translate_and_encode(real, flipped)
+        fake, key_maps = self._translate_and_encode(real, flipped, drawn)
         fake_B = fake[: len(batch["A"])]
         self._visuals = {"fake_B": fake_B.detach()}  # mirrored if this step is
         if self.config.nce_idt:
@@ -214,7 +219,7 @@ class PatchwiseTranslation(Method):
             query_maps = [features.flip(3) for features in query_maps]
         if "adversary" in self._optimizers:
             self._log(losses, self._update_adversary(query_maps, key_maps, of_loss))
-        self._log(losses, self._update_generator(fake_B, query_maps, key_maps, of_loss))
+        self._log(losses, self._update_generator(fake, batch["B"], query_maps, key_maps, of_loss))
         if not self._loss_is_checked:
             self.loss.require_trained()
             self._loss_is_checked = True
@@ -224,7 +229,9 @@ class PatchwiseTranslation(Method):
             self.key_path.after_generator_step(self.netG, self.netF)
         return losses
 
-    def _translate_and_encode(self, real: Tensor, flipped: bool) -> tuple[Tensor, list[Tensor]]:
+    def _translate_and_encode(
+        self, real: Tensor, flipped: bool, drawn: Mapping[str, Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         """The fakes and the key features of `real`, which come from the same pass unless the input was mirrored."""
         layers = self.config.nce_layers
         in_graph = self.loss.needs_key_graph
@@ -247,7 +254,7 @@ class PatchwiseTranslation(Method):
         self, query_maps: list[Tensor], key_maps: list[Tensor], context: LossContext
     ) -> dict[str, Tensor]:
         """The loss's max player, on locations of its own and without gradients to G and F."""
-        with _full_precision(query_maps):
+        with full_precision(query_maps[0]):
             with torch.no_grad():
                 pairs = self._pairs(query_maps, key_maps, context.drawn, "adversary.ids")
             terms = self.loss.adversary_terms([pair.detached() for pair in pairs], context.within("adversary/"))
@@ -255,15 +262,28 @@ class PatchwiseTranslation(Method):
             descend(torch.stack(list(terms.values())).sum(), self._optimizers["adversary"])
         return {name: term.detach() for name, term in terms.items()}
 
+    def _image_terms(self, fake: Tensor, real_B: Tensor) -> dict[str, Tensor]:
+        """What G minimises beside the loss of patches, by name, weighted.
+
+        Args:
+            fake: the translations of A, and of B if there is an identity pair.
+            real_B: the target images.
+        """
+        return {"G_GAN": self.config.lambda_GAN * lsgan_real(self.netD(fake[: len(real_B)]))}
+
     def _update_generator(
-        self, fake_B: Tensor, query_maps: list[Tensor], key_maps: list[Tensor], context: LossContext
+        self,
+        fake: Tensor,
+        real_B: Tensor,
+        query_maps: list[Tensor],
+        key_maps: list[Tensor],
+        context: LossContext,
     ) -> dict[str, Tensor]:
         """L = lambda_GAN LSGAN(fake_B) + lambda_NCE sum over terms of the mean over the pairs that have the term."""
         with frozen(self.netD, *self.loss.adversary_parameters()):
-            G_GAN = self.config.lambda_GAN * lsgan_real(self.netD(fake_B))
-            losses = {"G_GAN": G_GAN}
-            G = G_GAN
-            with _full_precision(query_maps):
+            losses = self._image_terms(fake, real_B)
+            G = sum(losses.values(), torch.zeros_like(losses["G_GAN"]))
+            with full_precision(query_maps[0]):
                 pairs = self._pairs(query_maps, key_maps, context.drawn, "nce.ids")
                 for suffix, side in self.key_path.sides(pairs).items():
                     objective, terms = self._objective(side, context.within(f"nce{suffix}/"))
@@ -303,8 +323,8 @@ class PatchwiseTranslation(Method):
             purpose: prefix of their names.
         """
         kinds = self._kinds
-        query_parts = [_at_least_float32(features).chunk(len(kinds)) for features in query_maps]
-        key_parts = [_at_least_float32(features).chunk(len(kinds)) for features in key_maps]
+        query_parts = [at_least_float32(features).chunk(len(kinds)) for features in query_maps]
+        key_parts = [at_least_float32(features).chunk(len(kinds)) for features in key_maps]
         pairs = []
         for number, kind in enumerate(kinds):
             queries, keys = ([parts[number] for parts in maps] for maps in (query_parts, key_parts))
@@ -327,12 +347,3 @@ class PatchwiseTranslation(Method):
     def translate(self, images: Tensor) -> Tensor:
         """G(images): (batch, 3, H, W) in [-1, 1] to the same shape and range."""
         return self.netG(images)
-
-
-def _full_precision(maps: list[Tensor]) -> torch.autocast:
-    """End autocast where patches are compared: logits span +-14 and their exponentials e^28, too much for 16 bits."""
-    return torch.autocast(maps[0].device.type, enabled=False)
-
-
-def _at_least_float32(features: Tensor) -> Tensor:
-    return features.to(torch.promote_types(features.dtype, torch.float32))

@@ -1,8 +1,8 @@
-"""StyleGAN2's regularisers: the gradient penalty R1 of the discriminator, and the path lengths of the generator."""
+"""Regularisers: gradient penalties of the discriminator, and StyleGAN2's path lengths of the generator."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import sqrt
 
 import torch
@@ -44,3 +44,23 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     direction = noise / sqrt(images.shape[2] * images.shape[3])
     (gradient,) = torch.autograd.grad((images * direction).sum(), ws, create_graph=True)
     return gradient.square().sum(dim=2).mean(dim=1).sqrt()
+
+
+def gradient_penalty(netD: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    """How far the norm of D's gradient is from 1, on mixtures of real and generated images.
+
+    Gulrajani et al., "Improved Training of Wasserstein GANs", NIPS 2017, eq. 3, as CycleGAN's code base computes it.
+
+    Args:
+        netD: the discriminator.
+        real: (B, C, H, W), without gradient.
+        fake: likewise.
+        mix: (B,), the share of the real image.
+
+    Returns:
+        A scalar, mean (|gradient + 1e-16| - 1)^2.
+    """
+    share = mix.to(real.dtype)[:, None, None, None]
+    mixture = (share * real + (1 - share) * fake).requires_grad_()
+    (gradient,) = torch.autograd.grad(netD(mixture).sum(), mixture, create_graph=True)
+    return ((gradient.flatten(1) + 1e-16).norm(dim=1) - 1).square().mean()

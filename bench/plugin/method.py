@@ -91,6 +91,8 @@ class Method(nn.Module):
         recipes: overrides of those defaults per recipe that a protocol names, as officially published; `"*"` where one
             command serves every data set. Under a protocol whose recipe is not among them the defaults are a deviation.
         streams: the batch entries `step` reads; its task says which there are.
+        optional_streams: batch entries that records of the original hold and `step` makes itself where it is not given
+            them, from what `draw` then draws (augmented images).
         eager_phases: phases within which shapes change, so that no graph of their steps can be kept.
         kept_networks: attributes that making images needs, all that is kept of a scored checkpoint; None: everything.
         source: repository and commit that decide where paper and code differ.
@@ -105,6 +107,7 @@ class Method(nn.Module):
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
     streams: ClassVar[tuple[str, ...]] = ("A", "B")
+    optional_streams: ClassVar[tuple[str, ...]] = ()
     eager_phases: ClassVar[frozenset[str]] = frozenset()
     kept_networks: ClassVar[tuple[str, ...] | None] = None
 

@@ -66,7 +66,7 @@ def test_tapped_key_features_are_those_of_a_separate_pass(tiny, driver, batch: i
     method = driver.build(CUT, **tiny)
     images = driver.images(0, batch)
     real = torch.cat([images["A"], images["B"]])
-    fake, tapped = method._translate_and_encode(real, flipped=False)
+    fake, tapped = method._translate_and_encode(real, flipped=False, drawn={})
     assert torch.equal(fake, method.netG(real))
     for features, alone in zip(tapped, method.netG.features(real, method.config.nce_layers), strict=True):
         assert torch.equal(features, alone)
@@ -97,7 +97,7 @@ def test_keys_that_need_no_graph_cost_the_encoder_no_gradient(tiny, driver) -> N
     for loss, attached in (("patchnce", False), (dummy("Adversarial"), True)):
         for tap in (True, False):
             method = driver.build(CUT, loss=loss, tap_key_features=tap, **tiny)
-            _, key_maps = method._translate_and_encode(driver.images(0)["A"], flipped=False)
+            _, key_maps = method._translate_and_encode(driver.images(0)["A"], flipped=False, drawn={})
             assert all(features.requires_grad == attached for features in key_maps[1:])
 
 

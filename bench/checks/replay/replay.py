@@ -292,4 +292,7 @@ def _batch(method: Method, record: Recording, step: int, dtype: torch.dtype) -> 
         if key not in record:
             raise BenchError(f"record: {key} is missing, which {method.name} reads")
         batch[stream] = record[key].to(dtype)
+    for stream in method.optional_streams:
+        if (key := f"step{step}/input_{stream}") in record:
+            batch[stream] = record[key].to(dtype)
     return batch

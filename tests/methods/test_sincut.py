@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from official_steps import largest_errors, official_arrays, official_steps
+from pydantic import ValidationError
+
+from bench.checks.replay.replay import replay
+from methods.losses.gan_mode import gan_discriminator, gan_generator
+from methods.networks.single_image_discriminator import SingleImageDiscriminator
+from methods.networks.single_image_generator import SingleImageGenerator
+from methods.sincut import SinCUT
+
+RECORDED = {"ngf": 0.5, "ndf": 0.25, "netF_nc": 16, "batch_size": 4}
+ADAM = {"lr": 2e-3, "betas": (0.0, 0.99)}
+TINY = {"ngf": 0.5, "ndf": 0.25, "netF_nc": 8, "crop_size": 32}
+
+
+def test_two_recorded_steps() -> None:
+    record = official_steps("sincut", **ADAM)
+    result = replay("sincut", RECORDED, record)
+    assert result.unknown(record) == []
+    relative, absolute = largest_errors(result, record)
+    assert relative < 1e-10
+    assert absolute < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("step0/loss_NCE", {"lambda_NCE": 1.0}),
+        ("step0/loss_NCE", {"nce_includes_all_negatives_from_minibatch": False}),
+        ("step0/loss_idt", {"lambda_identity": 2.0}),
+        ("step0/loss_D_R1", {"lambda_R1": 2.0}),
+        ("step0/loss_G_GAN", {"gan_mode": "lsgan"}),
+    ],
+)
+def test_the_record_tells_settings_apart(key: str, wrong: dict) -> None:
+    record = official_steps("sincut", **ADAM)
+    assert replay("sincut", RECORDED | wrong, record, steps=1).compare(record)[key] > 1e-3
+
+
+def test_recorded_adversarial_losses() -> None:
+    arrays = official_arrays("sincut_losses")
+    real, fake = arrays["pred_real"], arrays["pred_fake"]
+    mode = "nonsaturating"
+    D = 0.5 * (gan_discriminator(real, True, mode) + gan_discriminator(fake, False, mode))
+    torch.testing.assert_close(D, arrays["d_gan"], rtol=1e-12, atol=0)
+    torch.testing.assert_close(gan_generator(fake, mode), arrays["g_gan"], rtol=1e-12, atol=0)
+
+
+def test_parameters_of_the_published_size() -> None:
+    counts = [
+        sum(p.numel() for p in network.parameters()) for network in (SingleImageGenerator(), SingleImageDiscriminator())
+    ]
+    assert counts == [3_068_404, 5_885_473]
+    channels = SingleImageGenerator().feature_channels((0, 2, 4))
+    assert sum(c * 256 + 256 + 256 * 256 + 256 for c in channels) == 280_832
+
+
+def test_feature_sizes_are_those_of_the_features() -> None:
+    netG = SingleImageGenerator(0.5, 32, halvings=2)
+    for parameter in netG.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    layers = range(len(netG.encoder))
+    maps = netG.features(torch.zeros(1, 3, 16, 24), layers)
+    assert [tuple(m.shape[2:]) for m in maps] == netG.feature_sizes(layers, (16, 24))
+    assert [m.shape[1] for m in maps] == netG.feature_channels(layers)
+
+
+@pytest.mark.parametrize("loss", ["patchnce", "src_hdce"])
+def test_trains_with_either_loss_and_translates_any_size(driver, loss: str) -> None:
+    method = driver.build(SinCUT, loss=loss, lambda_NCE=1.0, **TINY)
+    assert all(torch.isfinite(value) for value in driver.step(method, 0, batch=4).values())
+    images = torch.rand(1, 3, 20, 44) * 2 - 1
+    made = method.translate(images)
+    assert made.shape == images.shape
+    assert made.abs().max() <= 1
+    assert torch.equal(made, method.translate(images))
+
+
+def test_options_that_do_not_fit_are_refused() -> None:
+    for wrong in ({"crop_size": 48}, {"flip_equivariance": True}, {"nce_idt": False}):
+        with pytest.raises(ValidationError):
+            SinCUT.Config(**wrong)
