@@ -43,6 +43,10 @@ def _cyclegan() -> dict[str, Tensor]:
     return inputs | read("unpaired/trainstep_cyclegan.npz")
 
 
+def _rival(name: str) -> Callable[[], dict[str, Tensor]]:
+    return lambda: read(f"rivals/trainstep_{name}.npz")
+
+
 def _independent(name: str, **options: Any) -> Callable[[], dict[str, Tensor]]:
     def made() -> dict[str, Tensor]:
         import reference_records
@@ -73,6 +77,8 @@ _LOGISTIC = {
     "channel_max": 16, "z_dim": 16, "w_dim": 16, "self_attention": None, "style_mixing": 0.0, "noise": "const",
     "r1_gamma": 10.0,
 }  # fmt: skip
+_NARROW = {"ngf": 2, "ndf": 2}  # widths of most recorded rivals
+_SPATIAL = _NARROW | {"patch_nums": 64, "patch_size": 8, "vgg_nc": (2, 3, 6, 8, 8)}
 RECORDED = {
     "cut": Recorded("cut", SMALL, lambda: read("unpaired/trainstep_cut.npz")),
     # one ReLU input of this record is 2e-6 and may round to the other side of 0, which moves G_A's gradient by percents
@@ -85,6 +91,18 @@ RECORDED = {
     "dual_contrastive, logistic": Recorded(
         "dual_contrastive", _LOGISTIC, lambda: GOLDEN / "stylegan2" / "traj_logistic_ns.npz"
     ),
+    "gcgan": Recorded(
+        "gcgan", _NARROW | {"n_blocks": 6, "batch_size": 2, "pool_size": 2, "identity": 0.3}, _rival("gcgan")
+    ),
+    "gcgan, cross": Recorded(
+        "gcgan", _NARROW | {"model": "cross", "geometry": "vf", "batch_size": 1, "pool_size": 1}, _rival("gcgan_cross")
+    ),
+    "distancegan": Recorded("distancegan", _NARROW | {"pool_size": 2}, _rival("distancegan")),
+    "munit": Recorded("munit", _NARROW | {"mlp_dim": 16}, _rival("munit")),
+    "drit": Recorded("drit", {"ngf": 1, "nef": 2, "ndf": 1}, _rival("drit")),
+    "fsesim": Recorded("fsesim", _SPATIAL, _rival("fsesim")),
+    "lsesim": Recorded("lsesim", _SPATIAL, _rival("lsesim")),
+    "sincut": Recorded("sincut", {"ngf": 0.5, "ndf": 0.25, "netF_nc": 16, "batch_size": 4}, _rival("sincut")),
     "fastcut": Recorded("fastcut", SMALL, _independent("record_fastcut")),
     "negcut": Recorded("negcut", SMALL, _independent("record_negcut", fast=False)),
     "fastnegcut": Recorded("fastnegcut", SMALL, _independent("record_negcut", fast=True)),
