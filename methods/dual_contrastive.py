@@ -270,7 +270,9 @@ class DualContrastive(Method):
             other = netG.broadcast(netG.mapping(drawn[f"{purpose}.other"]))
             mixed = torch.arange(netG.num_ws, device=w.device) >= drawn[f"{purpose}.cutoff"]
             ws = torch.where(mixed[:, None], other, ws)
-        maps = [tensor for name, tensor in drawn.items() if name.startswith(f"{purpose}.noise.")]
+        maps: list[Tensor] = []  # by number: a record read back from a file is in no order
+        while (name := f"{purpose}.noise.{len(maps)}") in drawn:
+            maps.append(drawn[name])
         return netG.synthesis(ws, maps or None), ws
 
     def _reference_images(self, batch: dict[str, Tensor], player: str) -> Tensor | None:

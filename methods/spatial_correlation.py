@@ -133,7 +133,7 @@ class SpatialCorrelation(Method):
     def load_pretrained(self, weights: Path) -> None:
         """See `Method.load_pretrained`."""
         for file in self.weight_files(self.config):
-            self.features.load_pretrained(file.find(weights))
+            file.load(weights, self.features.encoder.load_official)
 
     @property
     def _terms(self) -> list[str]:

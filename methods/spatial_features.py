@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -67,18 +66,10 @@ class SpatialFeatures(nn.Module):
 
     @staticmethod
     def weight_file(stand_in: StandInName, widths: Sequence[int] = WIDTHS) -> WeightFile | None:
-        """The file that `load_pretrained` reads; None: there is none, as for a VGG16 of other widths."""
+        """The official file of the encoder's weights; None: there is none, as for a VGG16 of other widths."""
         if stand_in == "efficientnet-lite0":
             return EFFICIENTNET_LITE0
         return VGG16_FILE if stand_in == "none" and tuple(widths) == WIDTHS else None
-
-    def load_pretrained(self, path: Path) -> None:
-        """Load weights.
-
-        Args:
-            path: of `weight_file`.
-        """
-        self.encoder.load_official(torch.load(path, map_location="cpu", weights_only=True))
 
     def train(self, mode: bool = True) -> SpatialFeatures:
         """Stay in evaluation mode whatever the method is in: statistics of batch norms do not move."""

@@ -17,6 +17,7 @@ def adversarial(scores: Tensor, real: bool, least_squares: bool = True) -> Tenso
         least_squares: (D - t)^2, or else the cross entropy of sigmoid(D) with t (the option no_lsgan).
 
     Examples:
+        >>> import torch
         >>> adversarial(torch.tensor([1.0, 3.0]), True), adversarial(torch.tensor([0.0]), True, least_squares=False)
         (tensor(2.), tensor(0.6931))
     """

@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from bench.base.home import Home
-from bench.cli.app import app
+from bench.cli.app import app_of
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -23,7 +23,7 @@ def test_there_are_commands_to_look_at():
 @pytest.mark.parametrize("text", COMMANDS)
 def test_every_command_of_the_readme_is_understood(text):
     """Each verb exists and has the options that are written there; nothing is run."""
-    command, words = get_command(app), shlex.split(text)
+    command, words = get_command(app_of()), shlex.split(text)
     while hasattr(command, "commands"):
         assert words[0] in command.commands, text
         command = command.commands[words.pop(0)]
@@ -42,7 +42,7 @@ def test_every_environment_that_is_named_is_there():
 
 def test_the_default_home_is_the_folder_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    command = get_command(app).commands["status"]
+    command = get_command(app_of()).commands["status"]
     (home,) = (parameter for parameter in command.params if "--home" in parameter.opts)
     assert Path(home.get_default(command.make_context("status", [], resilient_parsing=True))) == Path("runs")
     assert Home.open(Path("runs"), Path("datasets")).root.resolve() == tmp_path / "runs"

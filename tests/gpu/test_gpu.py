@@ -17,7 +17,7 @@ import sys
 from importlib.machinery import PathFinder
 
 ABSENT = {
-    "pandas", "pydantic", "pydantic_core", "mlflow", "typer", "yaml", "rich", "filelock", "PIL", "scipy", "matplotlib",
+    "pandas", "pydantic", "pydantic_core", "mlflow", "typer", "yaml", "rich", "filelock", "scipy", "matplotlib",
     "jinja2", "requests", "pooch", "pytorch_fid", "efficientnet_lite_pytorch", "pytest",
 }
 

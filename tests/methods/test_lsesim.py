@@ -112,7 +112,7 @@ def test_vgg16_maps_are_those_after_its_relus(tmp_path) -> None:
     official.features = make_layers(cfgs["D"])
     torch.save(official.state_dict(), tmp_path / "vgg.pth")
     space = SpatialFeatures("none", (4, 7, 9))
-    space.load_pretrained(tmp_path / "vgg.pth")
+    space.encoder.load_official(torch.load(tmp_path / "vgg.pth", weights_only=True))
     images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     normalised = ((images + 1) / 2 - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
         [0.229, 0.224, 0.225]

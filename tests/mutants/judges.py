@@ -12,6 +12,8 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
         "bench/run/test_available.py",
         "bench/run/test_train.py",
     ),
+    "bench/run/executors/slurm.py": ("bench/run/executors/test_slurm_executor.py",),
+    "bench/run/slurm/job.py": ("bench/run/slurm/test_packing.py", "bench/run/executors/test_slurm_executor.py"),
     "bench/run/preload.py": ("bench/run/test_train.py",),
     "bench/run/process.py": ("bench/run/test_execute.py", "bench/run/executors/test_local.py"),
     "bench/run/restore.py": (
@@ -80,6 +82,8 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
     "methods/losses/contrastive_feature.py": ("methods/test_contrastive_feature.py",),
     "methods/losses/dual_contrastive.py": ("methods/test_dual_contrastive.py",),
     "methods/losses/feature_matching.py": ("methods/losses/test_multiscale_gan.py",),
+    "methods/losses/gan_mode.py": ("methods/test_sincut.py", "methods/test_lsesim.py"),
+    "methods/losses/munit.py": ("methods/test_munit.py",),
     "methods/losses/logistic.py": ("methods/losses/test_dual_contrastive.py",),
     "methods/losses/negcut.py": ("methods/test_negcut.py",),
     "methods/losses/src_hdce.py": ("methods/test_src_hdce.py",),

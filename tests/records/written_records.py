@@ -73,3 +73,8 @@ def reseal(path: Path, kind: str, identity: str, **changes: Any) -> None:
     content = json.loads(path.read_text()) | changes
     del content["seal"]
     path.write_text(json.dumps(sealed(kind, identity, content)))
+
+
+def score_content(path: Path) -> dict[str, Any]:
+    """What a score's file says, without when it was measured, and with it the seal."""
+    return {key: value for key, value in json.loads(path.read_text()).items() if key not in ("time", "seal")}

@@ -166,17 +166,21 @@ class LocalExecutor(Executor):
         """See `Executor.cancel`."""
         mine = {key: self.jobs.pop(key).child for key in tickets if key in self.jobs}
         found_again = [ticket for key, ticket in tickets.items() if key not in mine]
-        for child in mine.values():
-            child.terminate()
-        _signal(found_again, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
+        while (
+            time.monotonic() < deadline
+        ):  # asked again and again: a run forked just now is still deaf, as the server is
+            left = [child for child in mine.values() if child.exitcode is None]
+            if not left and not any(map(is_alive, found_again)):
+                break
+            for child in left:
+                child.terminate()
+            _signal(found_again, signal.SIGTERM)
+            time.sleep(0.1)
         for child in mine.values():
-            child.join(max(0.1, deadline - time.monotonic()))
             if child.exitcode is None:
                 child.kill()
-                child.join()
-        while any(map(is_alive, found_again)) and time.monotonic() < deadline:
-            time.sleep(0.1)
+            child.join()
         _signal(found_again, signal.SIGKILL)
 
 

@@ -8,7 +8,6 @@ import pytest
 from bench.base.errors import BenchError
 from bench.base.home import RunFolder
 from bench.ledger.checkpoint_files import (
-    MAX_BYTES,
     OlderState,
     Progress,
     StateRecord,
@@ -78,7 +77,6 @@ def test_a_file_says_whose_it_is(folder):
         (lambda text: text + " ", "it is not as it was written"),
         (lambda text: "[1]\n", "it is no JSON object"),
         (lambda text: text[:-3], "it is no JSON"),
-        (lambda text: " " * MAX_BYTES + text, "it is no JSON"),
     ],
 )
 def test_a_half_that_is_not_what_was_written_is_named(folder, change, words):

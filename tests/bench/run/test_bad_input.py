@@ -10,7 +10,7 @@ import pytest
 from bench.base.storage import read_json
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
-from bench.run.process import main
+from bench.run.process import NO_MEMORY, main
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 TINY = {"ngf": 2, "ndf": 2, "netF_nc": 8, "num_patches": 4, "load_size": 64, "crop_size": 64, "images_per_epoch": 1,
@@ -32,9 +32,9 @@ def planned(toys, method=None, **settings):
     return toys.home.run(key)
 
 
-def failure(toys, folder, capfd) -> str:
+def failure(toys, folder, capfd, status: int = 1) -> str:
     """Run in this process; the one line it ends with."""
-    assert main([str(toys.home.root), str(toys.home.datasets), folder.key]) == 1
+    assert main([str(toys.home.root), str(toys.home.datasets), folder.key]) == status
     message = read_json(folder.error)["message"]
     assert "\n" not in message
     assert capfd.readouterr().err.splitlines()[-1] == message
@@ -65,10 +65,9 @@ def test_a_loss_that_crashes_points_to_the_log(toys, capfd):
 
 def test_a_device_whose_memory_is_full_says_the_ways_out(toys, capfd):
     folder = planned(toys, "cut", loss=f"{PLUGINS / 'bad_losses.py'}:FillsDevice", **TINY)
-    assert failure(toys, folder, capfd) == (
-        f"run {folder.key} ran out of the device's memory; use --per-device 1, a smaller batch (--set batch_size=1) or "
-        "--device cpu"
-    )
+    message = failure(toys, folder, capfd, NO_MEMORY)
+    assert message.startswith(f"run {folder.key} ran out of the device's memory (")
+    assert message.endswith("); use --per-device 1, a smaller batch (--set batch_size=1) or --device cpu")
 
 
 def test_a_run_for_a_card_on_a_machine_without_one(toys, capfd, monkeypatch):

@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+from written_records import score_content
 
 from bench.base.home import Home
 from bench.base.storage import read_json
@@ -54,11 +55,7 @@ def artefacts(home, key):
     folder = home.run(key)
     files = [folder.metrics, *folder.checkpoints.glob("epoch-*.safetensors")]
     files += folder.samples("test", read_json(folder.result)["scored_epochs"][-1]).glob("*.png")
-    # when it was measured differs, and with it the seal
-    scores = {
-        path.name: {k: v for k, v in read_json(path).items() if k not in ("time", "seal")}
-        for path in folder.scores.iterdir()
-    }
+    scores = {path.name: score_content(path) for path in folder.scores.iterdir()}
     return scores | {path.name: path.read_bytes() for path in files}
 
 

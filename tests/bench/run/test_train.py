@@ -6,10 +6,12 @@ import random
 import signal
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from written_records import score_content
 
 from bench.base.home import Home
 from bench.base.randomness import Draws
@@ -49,15 +51,15 @@ def run(home: Home, key: str, stop_after: int | None = None) -> None:
     execute(home, key, progress)
 
 
-def artefacts(home: Home, key: str) -> dict[str, bytes]:
+def artefacts(home: Home, key: str) -> dict[str, Any]:
     """Everything a run must reproduce bit for bit: weights, losses, scores."""
     folder = home.run(key)
     files = [
         folder.metrics,
-        *sorted(folder.scores.glob("*.json")),
         *sorted(folder.checkpoints.glob("epoch-*.safetensors")),
     ]
-    return {path.name: path.read_bytes() for path in files}
+    scores = {path.name: score_content(path) for path in sorted(folder.scores.glob("*.json"))}
+    return scores | {path.name: path.read_bytes() for path in files}
 
 
 def test_stopping_at_every_step_changes_nothing(toys, tmp_path):

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from written_records import score_content
 
 from bench.base.errors import UsageError
 from bench.base.home import Home
@@ -140,10 +141,10 @@ def test_the_second_time_nothing_is_left_to_do(trained: Trained) -> None:
         path: path.stat().st_mtime_ns
         for path in [*folder.samples("test", 2).rglob("*.png"), *folder.checkpoints.iterdir()]
     }
-    scores = {path: path.read_bytes() for path in folder.scores.iterdir()}
+    scores = {path: score_content(path) for path in folder.scores.iterdir()}
     execute(trained.home, trained.key, ProgressFile(folder))
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
-    assert {path: path.read_bytes() for path in folder.scores.iterdir()} == scores
+    assert {path: score_content(path) for path in folder.scores.iterdir()} == scores
 
 
 def test_an_output_depends_on_its_input_its_pair_and_its_number_alone(trained: Trained, tmp_path: Path) -> None:
