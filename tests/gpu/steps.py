@@ -78,7 +78,7 @@ _LOGISTIC = {
     "r1_gamma": 10.0,
 }  # fmt: skip
 _NARROW = {"ngf": 2, "ndf": 2}  # widths of most recorded rivals
-_SPATIAL = _NARROW | {"patch_nums": 64, "patch_size": 8, "vgg_nc": (2, 3, 6, 8, 8)}
+_SPATIAL = _NARROW | {"patch_nums": 64, "vgg_nc": (2, 3, 6, 8, 8)}
 RECORDED = {
     "cut": Recorded("cut", SMALL, lambda: read("unpaired/trainstep_cut.npz")),
     # one ReLU input of this record is 2e-6 and may round to the other side of 0, which moves G_A's gradient by percents
@@ -101,7 +101,7 @@ RECORDED = {
     "munit": Recorded("munit", _NARROW | {"mlp_dim": 16}, _rival("munit")),
     "drit": Recorded("drit", {"ngf": 1, "nef": 2, "ndf": 1}, _rival("drit")),
     "fsesim": Recorded("fsesim", _SPATIAL, _rival("fsesim")),
-    "lsesim": Recorded("lsesim", _SPATIAL, _rival("lsesim")),
+    "lsesim": Recorded("lsesim", _SPATIAL | {"patch_size": 8}, _rival("lsesim")),
     "sincut": Recorded("sincut", {"ngf": 0.5, "ndf": 0.25, "netF_nc": 16, "batch_size": 4}, _rival("sincut")),
     "fastcut": Recorded("fastcut", SMALL, _independent("record_fastcut")),
     "negcut": Recorded("negcut", SMALL, _independent("record_negcut", fast=False)),
