@@ -43,7 +43,7 @@ def results(tmp_path_factory):
     return folder / "out"
 
 
-def test_every_part_passes_without_the_packages_that_a_lent_machine_lacks(results):
+def test_every_part_passes_without_the_packages_that_a_bare_machine_lacks(results):
     rows = json.loads((results / "results.json").read_text())["rows"]
     assert {row["part"] for row in rows} == {
         "rates", "replays", "graphs", "resume", "speed", "sharing", "differences",
