@@ -66,11 +66,11 @@ class Record(Strict):
         """
         new = {"format", *cls.new}
         way_out = way_out or cls.way_out
-        content_and_seal = read_sealed(path, cls.kind, identity, way_out, lambda content: not content.keys() & new)
-        if content_and_seal is None:
+        content = read_sealed(path, cls.kind, identity, way_out, lambda values: not values.keys() & new)
+        if content is None:
             return None
-        return validated(cls, content_and_seal, path, way_out).model_copy(
-            update={"seal": "" if content_and_seal.seal is NO_SEAL else content_and_seal.seal}
+        return validated(cls, content, path, way_out).model_copy(
+            update={"seal": "" if content.seal is NO_SEAL else content.seal}
         )
 
     @classmethod

@@ -167,9 +167,8 @@ class LocalExecutor(Executor):
         mine = {key: self.jobs.pop(key).child for key in tickets if key in self.jobs}
         found_again = [ticket for key, ticket in tickets.items() if key not in mine]
         deadline = time.monotonic() + STOP_SECONDS
-        while (
-            time.monotonic() < deadline
-        ):  # asked again and again: a run forked just now is still deaf, as the server is
+        # asked again and again: a run forked just now is still deaf, as the server is
+        while time.monotonic() < deadline:
             left = [child for child in mine.values() if child.exitcode is None]
             if not left and not any(map(is_alive, found_again)):
                 break
