@@ -35,6 +35,7 @@ from bench.schema.records import RunError
 STOPPED, OWNED, NO_MEMORY = 3, 4, 5
 LOCK_SECONDS = 0.2  # somebody who only looks whether the run is owned holds its lock for an instant
 PROGRESS_SECONDS = 0.5
+LAST_PHASE = "done"
 
 
 class ProgressFile:
@@ -48,11 +49,13 @@ class ProgressFile:
         self._written = 0.0
 
     def __call__(self, update: dict[str, Any]) -> None:
-        """Merge `update` and write if the last writing is long enough ago or the phase is new."""
+        """Merge `update` and write what is due: twice a second, a new phase a little sooner, the last phase always."""
         new_phase = update.get("phase", self.content["phase"]) != self.content["phase"]
         self.content |= update
         now = time.monotonic()
-        if now - self._written >= PROGRESS_SECONDS or (new_phase and now - self._written >= PROGRESS_SECONDS / 5):
+        seconds = now - self._written
+        is_due = seconds >= PROGRESS_SECONDS or (new_phase and seconds >= PROGRESS_SECONDS / 5)
+        if is_due or self.content["phase"] == LAST_PHASE:
             self._written = now
             write_note(self.path, "progress", self.path.parent.name, self.content | {"updated": time.time()})
             # nobody is left who would show this or start the next run; the fork server outlives whoever started it

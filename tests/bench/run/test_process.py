@@ -41,3 +41,13 @@ def test_a_run_rounds_nothing_to_tf32_and_says_what_made_it(toys, tmp_path):
     stored = [read_json(folder.result), *(read_json(path) for path in folder.scores.iterdir())]
     assert len(stored) == 5
     assert all(made_on.items() <= one.items() for one in stored)
+
+
+def test_the_last_phase_is_written_however_soon_it_comes(toys):
+    folder = toys.home.run("a" * 12)
+    folder.path.mkdir(parents=True)
+    progress = ProgressFile(folder)
+    progress({"phase": "training", "step": 1})
+    progress({"phase": "done", "step": 2})
+    content = json.loads(folder.progress.read_text())
+    assert (content["phase"], content["step"]) == ("done", 2)
