@@ -152,12 +152,12 @@ def write_note(path: Path, kind: str, identity: str, content: dict[str, Any]) ->
 
 
 def read_note(path: Path, kind: str, identity: str, way_out: str) -> dict[str, Any] | None:
-    """What `write_note` wrote, or an earlier version did without a seal; None if there is no file.
+    """What `write_note` wrote, or an earlier version did without a seal, never an empty one; None if there is no file.
 
     Raises:
         Damaged: it is not what was written.
     """
-    note = read_sealed(path, kind, identity, way_out, lambda content: "format" not in content)
+    note = read_sealed(path, kind, identity, way_out, lambda content: bool(content) and "format" not in content)
     if note is None:
         return None
     return {name: value for name, value in note.values.items() if name != "format"}

@@ -13,11 +13,12 @@ from trials import Trials
 
 TORTURE = Path(__file__).parent
 FEW = 500  # tried by every session, and always the same
+MEAN_WEIGHT = 0.75  # of a reader: some read two ways, some are slow and are given half of the inputs
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     count = sum(TORTURE in item.path.parents and "trials" in getattr(item, "fixturenames", ()) for item in items)
-    config.stash[_SHARE] = ceil(config.getoption("inputs") / max(1, count))
+    config.stash[_SHARE] = ceil(config.getoption("inputs") / max(1, MEAN_WEIGHT * count))
 
 
 _SHARE = pytest.StashKey[int]()

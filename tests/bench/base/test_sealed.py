@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from bench.base.sealed import Damaged, Record
+from bench.base.sealed import Damaged, Record, read_note, write_note
 
 
 class Note(Record):
@@ -107,3 +107,13 @@ def test_a_file_that_may_not_be_read(path, monkeypatch):
 
     monkeypatch.setattr("bench.base.sealed.read_regular", refuse)
     refused(path, "cannot be read (Permission denied)")
+
+
+def test_an_empty_note_is_none_of_a_time_before_seals(path):
+    write_note(path, "note", "mine", {"number": 1})
+    assert read_note(path, "note", "mine", "write it again") == {"number": 1}
+    path.write_text('{"number": 1}')
+    assert read_note(path, "note", "mine", "write it again") == {"number": 1}
+    path.write_text("{}")
+    with pytest.raises(Damaged, match="carries no seal, which its format has; write it again"):
+        read_note(path, "note", "mine", "write it again")
