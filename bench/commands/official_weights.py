@@ -7,6 +7,7 @@ nothing is renamed; `load_official` says what differs from file to file. No code
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,10 @@ def _read(path: Path) -> Any:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        asked = re.search(r"GLOBAL ([\w.]{1,80}) ", str(error))
+        more = f"{asked[1]}, which is code" if asked else "or is no checkpoint"
         raise UsageError(
-            f"{shown}: holds more than weights (or is no checkpoint), and its code is not run; save netG.state_dict() alone"
+            f"{shown}: holds more than tensors ({more}), and code is not run; save netG.state_dict() alone, as tensors"
         ) from error
     except Exception as error:  # torch and safetensors raise many kinds for a damaged file
         reason = str(error).strip().split("\n")[0] or type(error).__name__

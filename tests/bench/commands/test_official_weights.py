@@ -166,12 +166,13 @@ class Bomb:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (Official(True), "holds more than weights"),
-        ({"a": Bomb()}, "holds more than weights"),
+        (Official(True), r"holds more than tensors \([\w.]*Official, which is code\)"),
+        ({"a": Bomb()}, r"holds more than tensors \([\w.]*print, which is code\)"),
+        ({"a": np.ones(2)}, r"holds more than tensors \(numpy\.\S+, which is code\).* as tensors"),
         ({"epoch": 3}, "holds no weights of a network"),
         ([1, 2], "holds no weights of a network"),
     ],
-    ids=["whole module", "code", "no tensors", "list"],
+    ids=["whole module", "code", "arrays of NumPy", "no tensors", "list"],
 )
 def test_files_that_hold_something_else(tmp_path, capsys, content, message):
     path = tmp_path / "weights.pth"
