@@ -10,6 +10,11 @@ from bench.base.errors import UsageError
 from bench.base.leftovers import remove_leftovers
 
 
+def expanded(path: Path) -> Path:
+    """A path as somebody typed it, with `~` and `~name` for the home of a user whom this machine knows; as a shell does."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  pathlib's own ends in an error for a name that nobody has
+
+
 @dataclass(frozen=True)
 class Home:
     """The folders of one results root.
@@ -29,7 +34,7 @@ class Home:
         Raises:
             UsageError: if it cannot be written.
         """
-        root = root.expanduser().absolute()
+        root = expanded(root).absolute()
         try:
             root.mkdir(parents=True, exist_ok=True)
             probe = root / f".writable.{os.getpid()}"
@@ -40,7 +45,7 @@ class Home:
                 f"--home {root}: cannot be written ({error.strerror}); choose another place with --home DIR"
             ) from error
         remove_leftovers(root)
-        return cls(root, datasets.expanduser().absolute())
+        return cls(root, expanded(datasets).absolute())
 
     @classmethod
     def existing(cls, root: Path, datasets: Path) -> Home:
@@ -49,7 +54,7 @@ class Home:
         Raises:
             UsageError: if there is no such folder, or it cannot be written.
         """
-        if not root.expanduser().is_dir():
+        if not expanded(root).is_dir():
             raise UsageError(f"--home {root}: no such folder; give the one that holds the runs")
         return cls.open(root, datasets)
 

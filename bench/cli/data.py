@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.home import expanded
 from bench.base.streams import one_line
 from bench.cli.options import DATA, HOME, DataOption, HomeOption, JsonOption, as_text, example
 
@@ -19,7 +20,7 @@ def data_list(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOpt
     """Show every data set: whether it is here, how many images, how to get it."""
     from bench.data.verbs import data_rows, print_data
 
-    rows = data_rows(home.expanduser().absolute() / "cache", data.expanduser().absolute())
+    rows = data_rows(expanded(home).absolute() / "cache", expanded(data).absolute())
     print(json.dumps([row.model_dump() for row in rows], indent=1)) if as_json else print_data(rows)
 
 
@@ -49,8 +50,8 @@ def data_prepare(
 
     prepared = prepare(
         name,
-        data.expanduser().absolute(),
-        archives=[archive.expanduser() for archive in archives or []],
+        expanded(data).absolute(),
+        archives=[expanded(archive) for archive in archives or []],
         url=url,
         label_filter=label_filter,
         photo_filter=photo_filter,
@@ -71,8 +72,8 @@ def data_verify(
     from bench.schema.protocol import load_protocol
 
     protocol = load_protocol(name)
-    cache = home.expanduser().absolute() / "cache"
-    verified = verify(protocol.data, data.expanduser().absolute(), cache, label_rules(protocol))
+    cache = expanded(home).absolute() / "cache"
+    verified = verify(protocol.data, expanded(data).absolute(), cache, label_rules(protocol))
     print(verified.model_dump_json(indent=1) if as_json else as_text(verified.model_dump()))
     if verified.problems:
         raise typer.Exit(1)
@@ -90,7 +91,7 @@ def data_sheet(
     from bench.schema.protocol import load_protocol
 
     protocol = load_protocol(name)
-    root = home.expanduser()
-    path = output.expanduser() if output else root / "sheets" / f"{protocol.name}.png"
-    sheet(protocol.data, data.expanduser().absolute(), root.absolute() / "cache", path)
+    root = expanded(home)
+    path = expanded(output) if output else root / "sheets" / f"{protocol.name}.png"
+    sheet(protocol.data, expanded(data).absolute(), root.absolute() / "cache", path)
     print(one_line(str(path)))

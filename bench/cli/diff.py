@@ -20,10 +20,10 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Put two runs side by side: configuration, data, code, versions and scores."""
-    from bench.base.home import Home
+    from bench.base.home import Home, expanded
     from bench.ledger.difference import difference, find_run, print_difference
 
-    results = Home(home.expanduser().absolute(), data.expanduser().absolute())
+    results = Home(expanded(home).absolute(), expanded(data).absolute())
     compared = difference(find_run(results, first), find_run(results, second))
     print(compared.model_dump_json(indent=1)) if as_json else print_difference(compared)
     if compared.problems:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.home import expanded
 from bench.cli.options import DATA, HOME, DataOption, HomeOption, JsonOption, example
 
 app = typer.Typer()
@@ -27,7 +28,7 @@ def doctor(
     from bench.base.terminal import Terminal
     from bench.checks.doctor.examine import examine, show
 
-    examination = examine(home.expanduser().absolute(), data.expanduser().absolute(), plugin)
+    examination = examine(expanded(home).absolute(), expanded(data).absolute(), plugin)
     findings = list(examination) if as_json else show(examination, Terminal())
     failed = any(finding.mark == "FAIL" for finding in findings)
     if as_json:

@@ -28,14 +28,14 @@ def report(
     """Write one HTML file with tables, evidence, figures and samples; it needs no network and no other file."""
     from rich.text import Text
 
-    from bench.base.home import Home
+    from bench.base.home import Home, expanded
     from bench.base.streams import one_line, printable
     from bench.base.terminal import Terminal
     from bench.report.page import write_report
 
-    root = home.expanduser().absolute()
-    results = Home(root, data.expanduser().absolute())
-    path = (output.expanduser() if output else root / "report.html").absolute()
+    root = expanded(home).absolute()
+    results = Home(root, expanded(data).absolute())
+    path = (expanded(output) if output else root / "report.html").absolute()
     with Terminal(stderr=True).status("reading the results") as status:
         written = write_report(results, path, tables or [], scale, lambda line: status.update(Text(printable(line))))
     for problem in written.data["problems"]:

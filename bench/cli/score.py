@@ -61,7 +61,7 @@ def score(
     from rich.progress import Progress
 
     from bench.base.device import chosen_device
-    from bench.base.home import Home
+    from bench.base.home import Home, expanded
     from bench.base.terminal import Terminal
     from bench.commands.score import score_images, score_weights
     from bench.commands.scored import print_scored
@@ -80,12 +80,12 @@ def score(
     if images is not None:
         if sets:
             raise UsageError("--set goes with --weights; images are scored as they are")
-        scored = score_images(asked, images.expanduser(), results, computing, pattern)
+        scored = score_images(asked, expanded(images), results, computing, pattern)
     else:
         with Progress(console=Terminal(stderr=True), transient=True) as bar:
             task = bar.add_task("translating the test images")
             scored = score_weights(
-                asked, str(method), Path(str(weights)).expanduser(), read_settings(sets), results,
+                asked, str(method), expanded(Path(str(weights))), read_settings(sets), results,
                 lambda done, total: bar.update(task, completed=done, total=total), computing,
             )  # fmt: skip
     if as_json:

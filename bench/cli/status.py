@@ -15,12 +15,12 @@ app = typer.Typer()
 @app.command(epilog=example("status"))
 def status(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOption = False) -> None:
     """Show every run: what is done, running, failed or left."""
-    from bench.base.home import Home
+    from bench.base.home import Home, expanded
     from bench.commands.status import is_shown_in_full, print_status, status_rows
 
-    if home.expanduser().exists() and not home.expanduser().is_dir():
+    if expanded(home).exists() and not expanded(home).is_dir():
         raise UsageError(f"--home {home}: is not a folder; give the one that holds the runs")
-    rows = status_rows(Home(home.expanduser().absolute(), data.expanduser().absolute()))
+    rows = status_rows(Home(expanded(home).absolute(), expanded(data).absolute()))
     if as_json:
         print(json.dumps(rows, indent=1, default=as_json_record))
     else:

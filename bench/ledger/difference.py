@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from bench.base.errors import UsageError, unknown_name
-from bench.base.home import Home, RunFolder
+from bench.base.home import Home, RunFolder, expanded
 from bench.base.terminal import Terminal
 from bench.base.validation import Strict
 from bench.base.words import say
@@ -28,7 +28,7 @@ def find_run(home: Home, text: str) -> RunFolder:
     Raises:
         UsageError: if no run or more than one fits.
     """
-    folder = RunFolder(Path(text).expanduser())
+    folder = RunFolder(expanded(Path(text)))
     if folder.spec.is_file():
         return RunFolder(folder.path.absolute())
     runs = {run.key: run for run in home.runs()}

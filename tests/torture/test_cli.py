@@ -43,6 +43,7 @@ WORDS = st.one_of(
             "0x10",
             "99999999999999999999",
             "~nobody/x",
+            "~0",
             "a=b=c",
             "ngf=[",
             "ngf=1e400",
@@ -65,9 +66,13 @@ def test_values_of_the_command_line(
                 return  # a port, on which it would serve until Ctrl-C
             if name == "seeds" and 3 < int(word) <= MOST_SEEDS:
                 return  # each seed is planned
+        with in_time():
+            give(word)
+
+    def give(word: str) -> None:
         arguments = ["contrastbench", *(word if part == "?" else part for part in COMMANDS[name])]
         monkeypatch.setattr(sys, "argv", arguments)
-        with in_time(), pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as ended:
             main()
         said = capsys.readouterr().err
         assert ended.value.code in (0, 1, 2, 3), arguments
@@ -77,5 +82,6 @@ def test_values_of_the_command_line(
         assert sum(line.startswith("error: ") for line in said.splitlines()) <= 1
         trials.counts[f"status {ended.value.code}"] += 1
 
-    check("a")  # not timed below: what is imported for the first
+    for word in ("a", "a=1"):  # not timed: what is imported for the first
+        give(word)
     trials.try_all(WORDS, check, 0.3)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.base.errors import UsageError
-from bench.base.home import Home
+from bench.base.home import Home, expanded
 from bench.base.words import shown_path
 
 
@@ -58,3 +58,10 @@ def test_paths_are_shown_as_people_type_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert shown_path(tmp_path / "runs" / "a.png") == "runs/a.png"
     assert shown_path(tmp_path.parent / "x") == str(tmp_path.parent / "x")
+
+
+def test_the_tilde_is_what_it_is_in_a_shell(monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert [str(expanded(Path(text))) for text in ("~/runs", "runs/~", "~nobody-of-that-name/x")] == [
+        "/somewhere/runs", "runs/~", "~nobody-of-that-name/x",
+    ]  # fmt: skip
