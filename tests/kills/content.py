@@ -22,7 +22,7 @@ CLOCKS = {
     "parts",
     "progress",
 }
-CLOCKS |= {"seal", "pid", "job"}
+CLOCKS |= {"seal", "source", "pid", "job"}  # the source of a figure: a digest of scores' files
 # how often a pass was asked for, and by whom: nobody asks where a killed command's follower has shown all of it
 OF_FOLLOWERS = re.compile(r"\.mlflow-[0-9a-f]+\.(asked|commands|follower\.lock)")
 # notes of processes, whose presence is all that is compared

@@ -168,7 +168,7 @@ def test_a_folder_of_modules_as_working_directory_changes_nothing(received):
         "--home",
         str(home.root),
     ]
-    done = subprocess.run(command, cwd=home.root, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=home.root, capture_output=True, text=True, timeout=300, check=False)
     assert "Traceback" not in done.stderr
 
 

@@ -30,10 +30,10 @@ from bench.plugin.source import LARGEST, class_literals
 def test_what_cannot_be_parsed_is_one_line(tmp_path, content, message):
     file = tmp_path / "bad.py"
     file.write_bytes(content)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(BenchError, match=r"bad\.py: ") as caught:
         find_plugin("loss", f"{file}:A")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -260,7 +260,7 @@ def start(home: Home, key: str) -> multiprocessing.process.BaseProcess:
 
 
 def ended(child: multiprocessing.process.BaseProcess) -> int | None:
-    child.join(60)
+    child.join(300)
     return child.exitcode
 
 
@@ -273,7 +273,7 @@ def test_sigterm_saves_the_state_and_sigkill_loses_nothing(toys, tmp_path, monke
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
         child = start(toys.home, key)
         before = (read_json(folder.progress) or {}).get("step", 0)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while (read_json(folder.progress) or {}).get("step", 0) <= before and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(rng.random() * 0.5)

@@ -41,10 +41,10 @@ def refused(tmp_path, content: bytes | str) -> str:
     """The one line that a file is refused with, in less than two seconds."""
     file = tmp_path / "a.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(UsageError) as caught:
         read_yaml(file)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
