@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from bench.base.randomness import Draws
 from bench.method import Method, MethodConfig, StepContext, Task
+from methods.losses.gan_mode import GANMode
 from methods.losses.munit import discriminator_loss, generator_loss, reconstructions
 from methods.networks.image_layer_norm import ImageLayerNorm
 from methods.networks.initialisation import initialise
@@ -57,6 +58,11 @@ class MUNITConfig(MethodConfig):
     stretch: bool = Field(
         False, description="stretch every translated image to the full range, as the program saves them"
     )
+
+    @property
+    def gan_mode(self) -> GANMode:
+        """What `gan_type` is called elsewhere."""
+        return "lsgan" if self.gan_type == "lsgan" else "vanilla"
 
 
 class MUNIT(Method):
@@ -121,13 +127,13 @@ class MUNIT(Method):
         return {name: loss.detach() for name, loss in losses.items()}
 
     def _update_discriminators(self, x_a: Tensor, x_b: Tensor, s_a: Tensor, s_b: Tensor) -> dict[str, Tensor]:
-        least_squares = self.config.gan_type == "lsgan"
+        mode = self.config.gan_mode
         with torch.no_grad():
             c_a, c_b = self.netgen_a.enc_content(x_a), self.netgen_b.enc_content(x_b)
             x_ba, x_ab = self.netgen_a.decode(c_b, s_a), self.netgen_b.decode(c_a, s_b)
         losses = {
-            "dis_a": discriminator_loss(self.netdis_a(x_ba), self.netdis_a(x_a), least_squares),
-            "dis_b": discriminator_loss(self.netdis_b(x_ab), self.netdis_b(x_b), least_squares),
+            "dis_a": discriminator_loss(self.netdis_a(x_ba), self.netdis_a(x_a), mode),
+            "dis_b": discriminator_loss(self.netdis_b(x_ab), self.netdis_b(x_b), mode),
         }
         losses["dis_total"] = self.config.gan_w * (losses["dis_a"] + losses["dis_b"])
         descend(losses["dis_total"], self._optimizers["dis"])
@@ -148,9 +154,8 @@ class MUNIT(Method):
             terms["a"]["cycrecon_x"] = l1_loss(gen_a.decode(c_a2, own_a), x_a)
             terms["b"]["cycrecon_x"] = l1_loss(gen_b.decode(c_b2, own_b), x_b)
         with frozen(self.netdis_a, self.netdis_b):
-            least_squares = config.gan_type == "lsgan"
-            terms["a"]["adv"] = generator_loss(self.netdis_a(x_ba), least_squares)
-            terms["b"]["adv"] = generator_loss(self.netdis_b(x_ab), least_squares)
+            terms["a"]["adv"] = generator_loss(self.netdis_a(x_ba), config.gan_mode)
+            terms["b"]["adv"] = generator_loss(self.netdis_b(x_ab), config.gan_mode)
             weights = {
                 "adv": config.gan_w,
                 "recon_x": config.recon_x_w,

@@ -12,29 +12,29 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from methods.losses.gan import adversarial
+from methods.losses.gan_mode import GANMode, gan_discriminator, gan_generator
 
 
-def discriminator_loss(fake: Sequence[Tensor], real: Sequence[Tensor], least_squares: bool = True) -> Tensor:
+def discriminator_loss(fake: Sequence[Tensor], real: Sequence[Tensor], mode: GANMode = "lsgan") -> Tensor:
     """Sum over scales of mean D(fake)^2 + mean (D(real) - 1)^2: no half, no mean over scales.
 
     Args:
         fake: per scale, scores of any shape.
         real: likewise.
-        least_squares: or else the cross entropy (gan_type nsgan).
+        mode: lsgan, or vanilla, the cross entropy (gan_type nsgan).
 
     Examples:
         >>> discriminator_loss([torch.tensor([1.0])], [torch.tensor([3.0])])
         tensor(5.)
     """
     pairs = zip(fake, real, strict=True)
-    terms = [adversarial(f, False, least_squares) + adversarial(r, True, least_squares) for f, r in pairs]
+    terms = [gan_discriminator(f, False, mode) + gan_discriminator(r, True, mode) for f, r in pairs]
     return torch.stack(terms).sum()
 
 
-def generator_loss(fake: Sequence[Tensor], least_squares: bool = True) -> Tensor:
+def generator_loss(fake: Sequence[Tensor], mode: GANMode = "lsgan") -> Tensor:
     """Sum over scales of mean (D(fake) - 1)^2."""
-    return torch.stack([adversarial(scores, True, least_squares) for scores in fake]).sum()
+    return torch.stack([gan_generator(scores, mode) for scores in fake]).sum()
 
 
 def reconstructions(
