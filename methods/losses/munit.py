@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import l1_loss
+from torch.nn.functional import instance_norm, l1_loss, mse_loss
 
 from methods.losses.gan_mode import GANMode, gan_discriminator, gan_generator
 
@@ -53,3 +53,13 @@ def reconstructions(
         s_recon: encoded from that translation.
     """
     return {"recon_x": l1_loss(x_recon, x), "recon_s": l1_loss(s_recon, s), "recon_c": l1_loss(c_recon, c)}
+
+
+def perceptual(features: Tensor, features_of_source: Tensor) -> Tensor:
+    """Mean (IN(f(x)) - IN(f(y)))^2: what a translation shows is what its source showed, whatever the style.
+
+    Args:
+        features: f(x) of the translations, (batch, C, h, w).
+        features_of_source: f(y) of the images that they were made of.
+    """
+    return mse_loss(instance_norm(features), instance_norm(features_of_source))
