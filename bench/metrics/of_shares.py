@@ -41,8 +41,11 @@ class ShareMetric(Metric):
     def measure(
         self, inputs: tuple[np.ndarray, np.ndarray | None], settings: MetricSettings
     ) -> tuple[float, Interval | None]:
-        """The mean over images, and its interval."""
-        return float(inputs[0].mean()), mean_interval(inputs[0])
+        """The mean over images, and its interval, which ends at nothing and at all."""
+        interval = mean_interval(inputs[0])
+        if interval is not None:
+            interval = interval.model_copy(update={"low": max(0.0, interval.low), "high": min(100.0, interval.high)})
+        return float(inputs[0].mean()), interval
 
     def ceiling(self, inputs: tuple[np.ndarray, np.ndarray | None], settings: MetricSettings) -> float | None:
         """The same of the training images."""

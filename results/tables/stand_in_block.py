@@ -114,11 +114,12 @@ def _ceiling(rows: list[tuple[str, list[Cell]]], metrics: list[str], decimals: d
 
 def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
     metric = stand_in.metrics[0]
+    of_images = {row.label for row in table.rows if row.target}  # which have no checkpoints
     chosen = [
         (label, cell)
         for label, cells in stand_in.rows(table)
         for cell in [next((scored for scored in cells if scored.scored_as == metric), None)]
-        if cell is not None and cell.measured and cell.train_keys  # training images have no checkpoints
+        if cell is not None and cell.measured and label not in of_images
     ]
     if not any(len(cell.measured) > 1 for _, cell in chosen):
         return None

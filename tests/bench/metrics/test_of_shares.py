@@ -106,6 +106,8 @@ def land(tmp_path) -> ScoredImages:
 def test_land_in_outputs_and_in_training_images(land) -> None:
     (found,) = score([("land-share", {})], land)
     assert (found.value, found.ceiling) == (pytest.approx(100 / 3), pytest.approx(75))
+    assert found.interval is not None
+    assert found.interval.low == 0
     (both,) = score([("land-share", {"land": ["barren", "water"]})], land)
     assert (both.value, both.ceiling) == (pytest.approx(100), pytest.approx(100))
     (none,) = score([("land-share", {})], replace(land, training=None))
