@@ -14,13 +14,14 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.base.randomness import Draws
-from bench.method import Method, MethodConfig, StepContext, Task
+from bench.method import MethodConfig, Task
 from methods.losses.lsgan import lsgan_discriminator, lsgan_real
 from methods.networks.image_pool import ImagePool
 from methods.networks.initialisation import initialise
 from methods.networks.patchgan import PatchGAN
 from methods.networks.resnet_generator import ResnetGenerator
 from methods.optimisation import adam, descend, frozen, linear_schedule
+from methods.pooled import PooledMethod
 
 
 class CycleGANConfig(MethodConfig):
@@ -43,11 +44,8 @@ class CycleGANConfig(MethodConfig):
     pool_size: int = Field(50, ge=0, description="generated images remembered per domain")
 
 
-class CycleGAN(Method):
-    """Two translators that must undo each other: G_A: A -> B judged by D_A, G_B: B -> A judged by D_B.
-
-    While the pools of generated images fill, a step is in the phase `filling`, then in `full`.
-    """
+class CycleGAN(PooledMethod):
+    """Two translators that must undo each other: G_A: A -> B judged by D_A, G_B: B -> A judged by D_B."""
 
     name = "cyclegan"
     task: ClassVar[Task] = "unpaired_translation"
@@ -57,7 +55,6 @@ class CycleGAN(Method):
     Config: ClassVar[type[MethodConfig]] = CycleGANConfig
     config: CycleGANConfig
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netG_A",)
-    eager_phases: ClassVar[frozenset[str]] = frozenset({"filling"})  # the pools grow
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"*": {}}  # [R] README: one command for every data set
 
     def __init__(self, config: CycleGANConfig, draws: Draws) -> None:
@@ -80,17 +77,9 @@ class CycleGAN(Method):
             for name, optimizer in self._optimizers.items()
         }
 
-    def draw(self, context: StepContext) -> dict[str, Tensor]:
-        """What the pools do with the images: `fake_B_pool.exchange`, `.place`, then those of `fake_A_pool`."""
-        pools = {"fake_B_pool": (self.fake_B_pool, "A"), "fake_A_pool": (self.fake_A_pool, "B")}
-        drawn: dict[str, Tensor] = {}
-        for name, (pool, source) in pools.items():
-            drawn |= pool.draw(context.draw, name, context.step, context.shapes[source][0])
-        return drawn
-
-    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
-        """`filling` or `full`."""
-        return "filling" if self.fake_B_pool.fills(context.step, context.shapes["A"][0]) else "full"
+    @property
+    def _pools(self) -> dict[str, ImagePool]:
+        return {"fake_B_pool": self.fake_B_pool, "fake_A_pool": self.fake_A_pool}
 
     def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update both generators, then both discriminators on what the pools hand out.
@@ -105,10 +94,7 @@ class CycleGAN(Method):
         """
         real_A, real_B = batch["A"], batch["B"]
         losses = self._update_generators(real_A, real_B)
-        fake_B, fake_A = (
-            pool(self._visuals[name], drawn[f"{name}_pool.exchange"], drawn[f"{name}_pool.place"])
-            for name, pool in (("fake_B", self.fake_B_pool), ("fake_A", self.fake_A_pool))
-        )
+        fake_B, fake_A = (self._shown(f"{name}_pool", self._visuals[name], drawn) for name in ("fake_B", "fake_A"))
         D_A = lsgan_discriminator(self.netD_A(real_B), self.netD_A(fake_B))
         D_B = lsgan_discriminator(self.netD_B(real_A), self.netD_B(fake_A))
         descend(D_A + D_B, self._optimizers["D"])

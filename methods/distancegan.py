@@ -17,14 +17,15 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from bench.base.randomness import Draws
-from bench.method import Method, MethodConfig, StepContext, Task
+from bench.method import MethodConfig, Task
 from methods.losses.distance import Distances, Spread, distance_loss, pair_distances, self_distance, spread
-from methods.losses.gan import adversarial, adversarial_discriminator
+from methods.losses.gan_mode import GANMode, gan_discriminator_both, gan_generator
 from methods.networks.distance_resnet import DistanceResnet
 from methods.networks.image_pool import ImagePool
 from methods.networks.initialisation import initialise
 from methods.networks.patchgan import PatchGAN
 from methods.optimisation import adam, descend, frozen
+from methods.pooled import PooledMethod
 
 
 class DistanceGANConfig(MethodConfig):
@@ -53,6 +54,11 @@ class DistanceGANConfig(MethodConfig):
     no_lsgan: bool = Field(False, description="cross entropy in the place of least squares")
     pool_size: int = Field(50, ge=0, description="generated images remembered per domain")
 
+    @property
+    def gan_mode(self) -> GANMode:
+        """What `no_lsgan` is called elsewhere."""
+        return "vanilla" if self.no_lsgan else "lsgan"
+
     @model_validator(mode="after")
     def _possible(self) -> DistanceGANConfig:
         if self.A_to_B and self.B_to_A:
@@ -62,10 +68,10 @@ class DistanceGANConfig(MethodConfig):
         return self
 
 
-class DistanceGAN(Method):
+class DistanceGAN(PooledMethod):
     """Images as far apart as their translations, in units of each domain's spread, which is measured before training.
 
-    G_A: A -> B is judged by D_A, G_B: B -> A by D_B. While the pools fill, a step is in the phase `filling`, then in `full`.
+    G_A: A -> B is judged by D_A, G_B: B -> A by D_B.
     """
 
     name = "distancegan"
@@ -76,7 +82,6 @@ class DistanceGAN(Method):
     Config: ClassVar[type[MethodConfig]] = DistanceGANConfig
     config: DistanceGANConfig
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netG_A",)
-    eager_phases: ClassVar[frozenset[str]] = frozenset({"filling"})  # the pools grow
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"*": {}}  # README: one command for every data set
 
     def __init__(self, config: DistanceGANConfig, draws: Draws) -> None:
@@ -112,7 +117,8 @@ class DistanceGAN(Method):
 
     @property
     def _pools(self) -> dict[str, ImagePool]:
-        return {"A": self.fake_A_pool, "B": self.fake_B_pool}
+        made = [f"fake_{_other(side)}_pool" for side in self._sides]
+        return {name: self.get_submodule(name) for name in made}  # type: ignore[misc]
 
     def measure(self, batches: Iterator[dict[str, Tensor]]) -> None:
         """Mean and spread of the distances within each domain, over the first `max_items` minibatches."""
@@ -125,18 +131,6 @@ class DistanceGAN(Method):
     @property
     def _distances(self) -> Distances:
         return self_distance if self.config.use_self_distance else pair_distances
-
-    def draw(self, context: StepContext) -> dict[str, Tensor]:
-        """What the pools do with the images: `fake_B_pool.exchange`, `.place`, then those of `fake_A_pool`."""
-        drawn: dict[str, Tensor] = {}
-        for made, side in ((_other(side), side) for side in self._sides):
-            pool, name = self._pools[made], f"fake_{made}_pool"
-            drawn |= pool.draw(context.draw, name, context.step, context.shapes[side][0])
-        return drawn
-
-    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
-        """`filling` or `full`."""
-        return "filling" if self.fake_B_pool.fills(context.step, context.shapes["A"][0]) else "full"
 
     def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update the generators, then D_A, then D_B, each on what its pool hands out.
@@ -153,10 +147,8 @@ class DistanceGAN(Method):
         for side in self._sides:
             made = _other(side)
             netD = self.get_submodule(f"netD_{side}")
-            shown = self._pools[made](
-                self._visuals[f"fake_{made}"], drawn[f"fake_{made}_pool.exchange"], drawn[f"fake_{made}_pool.place"]
-            )
-            loss = adversarial_discriminator(netD(batch[made]), netD(shown), not self.config.no_lsgan)
+            shown = self._shown(f"fake_{made}_pool", self._visuals[f"fake_{made}"], drawn)
+            loss = gan_discriminator_both(netD(batch[made]), netD(shown), self.config.gan_mode)
             descend(loss, self._optimizers[f"D_{side}"])
             self._visuals[f"pooled_{made}"] = shown
             losses[f"D_{side}"] = loss.detach()
@@ -171,7 +163,7 @@ class DistanceGAN(Method):
             for side in self._sides:
                 fake = fakes[_other(side)]
                 scores = self.get_submodule(f"netD_{side}")(fake)
-                losses[f"G_{side}"] = adversarial(scores, True, not config.no_lsgan)
+                losses[f"G_{side}"] = gan_generator(scores, config.gan_mode)
                 weight = config.lambda_distance_A if side == "A" else config.lambda_distance_B
                 distance = distance_loss(batch[side], fake, self._distances, self._spreads(side))
                 losses[f"distance_{side}"] = weight * distance

@@ -41,7 +41,9 @@ class DRITConfig(MethodConfig):
 
     n_epochs: int = Field(600, ge=1, description="epochs at the initial learning rate (n_ep_decay)")
     n_epochs_decay: int = Field(600, ge=0, description="epochs over which it then falls (n_ep - n_ep_decay)")
-    batch_size: int = Field(2, ge=2, le=2, description="one image for encoded attributes, one for random ones")
+    batch_size: int = Field(
+        2, ge=2, description="one image for encoded attributes, the rest to compare random ones with"
+    )
     load_size: int = Field(
         256, ge=4, description="side to which training images are resized before cropping (resize_size)"
     )
@@ -201,8 +203,8 @@ class DRIT(Method):
         """Make one iteration.
 
         Args:
-            batch: A and B, (2, 3, H, W) in [-1, 1]; the first of each is encoded, the second shown to the discriminators
-                of images with random attributes.
+            batch: A and B, (2 or more, 3, H, W) in [-1, 1]; the first of each is encoded, the others are shown to the
+                discriminators of images with random attributes.
             drawn: see `draw`.
             phase: `content` or `full`.
 
@@ -211,8 +213,7 @@ class DRIT(Method):
         """
         real: dict[Domain, tuple[Tensor, Tensor]] = {}
         for domain, stream in zip(DOMAINS, "AB", strict=True):
-            encoded, random = batch[stream].split(1)
-            real[domain] = (encoded, random)
+            real[domain] = (batch[stream][:1], batch[stream][1:])
         if phase == "content":
             with torch.no_grad():
                 c_a, c_b = (self.netenc_c(real[d][0], d, drawn[f"content.{d}"]) for d in DOMAINS)

@@ -14,14 +14,15 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.base.randomness import Draws
-from bench.method import Method, MethodConfig, StepContext, Task
-from methods.losses.gan import adversarial, adversarial_discriminator
+from bench.method import MethodConfig, Task
+from methods.losses.gan_mode import GANMode, gan_discriminator_both, gan_generator
 from methods.losses.geometry_consistency import Geometry, geometry_consistency, turn
 from methods.networks.image_pool import ImagePool
 from methods.networks.initialisation import initialise
 from methods.networks.patchgan import PatchGAN
 from methods.networks.resnet_generator import ResnetGenerator
 from methods.optimisation import adam, descend, frozen, linear_schedule
+from methods.pooled import PooledMethod
 
 
 class GcGANConfig(MethodConfig):
@@ -49,12 +50,14 @@ class GcGANConfig(MethodConfig):
     no_lsgan: bool = Field(False, description="cross entropy in the place of least squares")
     pool_size: int = Field(50, ge=0, description="generated images remembered per discriminator")
 
+    @property
+    def gan_mode(self) -> GANMode:
+        """What `no_lsgan` is called elsewhere."""
+        return "vanilla" if self.no_lsgan else "lsgan"
 
-class GcGAN(Method):
-    """Translating a turned image must give the turned translation; both are judged, by a discriminator each.
 
-    While the pools of generated images fill, a step is in the phase `filling`, then in `full`.
-    """
+class GcGAN(PooledMethod):
+    """Translating a turned image must give the turned translation; both are judged, by a discriminator each."""
 
     name = "gcgan"
     task: ClassVar[Task] = "unpaired_translation"
@@ -64,7 +67,6 @@ class GcGAN(Method):
     Config: ClassVar[type[MethodConfig]] = GcGANConfig
     config: GcGANConfig
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netG_AB",)
-    eager_phases: ClassVar[frozenset[str]] = frozenset({"filling"})  # the pools grow
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         # README: the authors recommend two generators for horse2zebra; the rest are the program's defaults
         "horse2zebra": {"model": "cross"},
@@ -97,18 +99,7 @@ class GcGAN(Method):
 
     @property
     def _pools(self) -> dict[str, ImagePool]:
-        return {"B": self.fake_B_pool, "gc_B": self.fake_gc_B_pool}
-
-    def draw(self, context: StepContext) -> dict[str, Tensor]:
-        """What the pools do with the images: `fake_B_pool.exchange`, `.place`, then those of `fake_gc_B_pool`."""
-        drawn: dict[str, Tensor] = {}
-        for name, pool in self._pools.items():
-            drawn |= pool.draw(context.draw, f"fake_{name}_pool", context.step, context.shapes["A"][0])
-        return drawn
-
-    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
-        """`filling` or `full`."""
-        return "filling" if self.fake_B_pool.fills(context.step, context.shapes["A"][0]) else "full"
+        return {"fake_B_pool": self.fake_B_pool, "fake_gc_B_pool": self.fake_gc_B_pool}
 
     def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update the generators, then both discriminators on what the pools hand out.
@@ -124,15 +115,12 @@ class GcGAN(Method):
         real_A, real_B = batch["A"], batch["B"]
         real_gc_B = turn(real_B, self.config.geometry)
         losses = self._update_generators(real_A, real_B, real_gc_B)
-        for name, pool in self._pools.items():
-            shown = (drawn[f"fake_{name}_pool.exchange"], drawn[f"fake_{name}_pool.place"])
-            self._visuals[f"pooled_{name}"] = pool(self._visuals[f"fake_{name}"], *shown)
-        least_squares = not self.config.no_lsgan
-        D_B = adversarial_discriminator(
-            self.netD_B(real_B), self.netD_B(self._visuals["pooled_B"]), least_squares
-        ) + adversarial_discriminator(
-            self.netD_gc_B(real_gc_B), self.netD_gc_B(self._visuals["pooled_gc_B"]), least_squares
-        )
+        terms = []
+        for name, netD, real in (("B", self.netD_B, real_B), ("gc_B", self.netD_gc_B, real_gc_B)):
+            shown = self._shown(f"fake_{name}_pool", self._visuals[f"fake_{name}"], drawn)
+            terms.append(gan_discriminator_both(netD(real), netD(shown), self.config.gan_mode))
+            self._visuals[f"pooled_{name}"] = shown
+        D_B = torch.stack(terms).sum()
         descend(D_B, self._optimizers["D"])
         return losses | {"D_B": D_B.detach()}
 
@@ -143,10 +131,9 @@ class GcGAN(Method):
         fake_B, fake_gc_B = self.netG_AB(real_A), turned(turn(real_A, config.geometry))
         weight = config.lambda_AB * config.identity
         with frozen(self.netD_B, self.netD_gc_B):
-            least_squares = not config.no_lsgan
             losses = {
-                "G_AB": config.lambda_G * adversarial(self.netD_B(fake_B), True, least_squares),
-                "G_gc_AB": config.lambda_G * adversarial(self.netD_gc_B(fake_gc_B), True, least_squares),
+                "G_AB": config.lambda_G * gan_generator(self.netD_B(fake_B), config.gan_mode),
+                "G_gc_AB": config.lambda_G * gan_generator(self.netD_gc_B(fake_gc_B), config.gan_mode),
                 "gc": config.lambda_AB * config.lambda_gc * geometry_consistency(fake_B, fake_gc_B, config.geometry),
             }
             if weight > 0:

@@ -6,23 +6,34 @@ Where paper and code differ, NVlabs/MUNIT a82e222 (trainer.py) decides.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
-from torch import Tensor
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 from torch.optim.lr_scheduler import LambdaLR
 
 from bench.base.randomness import Draws
+from bench.base.weight_files import WeightFile
 from bench.method import Method, MethodConfig, StepContext, Task
-from methods.losses.munit import discriminator_loss, generator_loss, reconstructions
+from methods.losses.gan_mode import GANMode
+from methods.losses.munit import discriminator_loss, generator_loss, perceptual, reconstructions
+from methods.networks.caffe_vgg16 import CaffeVGG16
 from methods.networks.image_layer_norm import ImageLayerNorm
 from methods.networks.initialisation import initialise
 from methods.networks.munit_generator import MUNITGenerator
 from methods.networks.reflect_discriminator import ReflectDiscriminator
+from methods.networks.vgg16_features import WIDTHS
 from methods.optimisation import adam, descend, frozen
 
+VGG16_FILE = WeightFile(
+    name="vgg16.weight",
+    sha256="",  # none is published: the program makes the file of a download in an older format
+    purpose="MUNIT's perceptual loss (vgg_w)",
+    origin="NVlabs/MUNIT a82e222 writes it, utils.py, load_vgg16",
+)
 YOSEMITE = {"recon_x_cyc_w": 10.0}  # configs/summer2winter_yosemite256_folder.yaml: unpaired photographs at 256
 
 
@@ -54,9 +65,26 @@ class MUNITConfig(MethodConfig):
     recon_s_w: float = Field(1.0, ge=0, description="weight of styles coming back")
     recon_c_w: float = Field(1.0, ge=0, description="weight of contents coming back")
     recon_x_cyc_w: float = Field(0.0, ge=0, description="weight of images coming back from their translations")
+    vgg_w: float = Field(
+        0.0, ge=0, description="weight of VGG16's features staying as they were; 1 for synthia2cityscape"
+    )
+    vgg_nc: tuple[int, int, int, int, int] = Field(
+        WIDTHS, description="channels of VGG16's blocks; others than the official ones stay as they were drawn"
+    )
     stretch: bool = Field(
         False, description="stretch every translated image to the full range, as the program saves them"
     )
+
+    @model_serializer(mode="wrap")
+    def _without_vgg(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Nothing of VGG where it is not looked at: the keys of runs from before these options stay as they were."""
+        values: dict[str, Any] = handler(self)
+        return values if self.vgg_w > 0 else {k: v for k, v in values.items() if not k.startswith("vgg_")}
+
+    @property
+    def gan_mode(self) -> GANMode:
+        """What `gan_type` is called elsewhere."""
+        return "lsgan" if self.gan_type == "lsgan" else "vanilla"
 
 
 class MUNIT(Method):
@@ -90,12 +118,29 @@ class MUNIT(Method):
             initialise(network, "kaiming" if name.startswith("netgen") else "normal", generator)
             for norm in (module for module in network.modules() if isinstance(module, ImageLayerNorm)):
                 norm.initialise(generator)
+        self.vgg = CaffeVGG16(config.vgg_nc, draws.generator("init.vgg")) if config.vgg_w > 0 else None
         for side in ("dis", "gen"):
             both = [p for name, net in self.networks().items() if name.startswith(side) for p in net.parameters()]
             optimizer = adam(both, config.lr, (config.beta1, config.beta2), config.weight_decay)
             self._optimizers[side] = optimizer
             # the program steps the schedule before each update: iteration i (from 1) has gamma ** (i // step_size)
             self._schedulers[side] = LambdaLR(optimizer, lambda done: config.gamma ** ((done + 1) // config.step_size))
+
+    def networks(self) -> dict[str, nn.Module]:
+        """gen_a, gen_b, dis_a, dis_b, and the frozen VGG if the loss looks at it."""
+        return super().networks() | ({} if self.vgg is None else {"VGG": self.vgg})
+
+    @classmethod
+    def weight_files(cls, config: MethodConfig) -> list[WeightFile]:
+        """See `Method.weight_files`."""
+        assert isinstance(config, MUNITConfig)
+        return [VGG16_FILE] if config.vgg_w > 0 and config.vgg_nc == WIDTHS else []
+
+    def load_pretrained(self, weights: Path) -> None:
+        """See `Method.load_pretrained`."""
+        for file in self.weight_files(self.config):
+            assert self.vgg is not None  # there is a file only for one
+            file.load(weights, self.vgg.load_official)
 
     def draw(self, context: StepContext) -> dict[str, Tensor]:
         """Styles (batch, style_dim, 1, 1) for a and b, of the discriminators' update, then of the generators'."""
@@ -121,13 +166,13 @@ class MUNIT(Method):
         return {name: loss.detach() for name, loss in losses.items()}
 
     def _update_discriminators(self, x_a: Tensor, x_b: Tensor, s_a: Tensor, s_b: Tensor) -> dict[str, Tensor]:
-        least_squares = self.config.gan_type == "lsgan"
+        mode = self.config.gan_mode
         with torch.no_grad():
             c_a, c_b = self.netgen_a.enc_content(x_a), self.netgen_b.enc_content(x_b)
             x_ba, x_ab = self.netgen_a.decode(c_b, s_a), self.netgen_b.decode(c_a, s_b)
         losses = {
-            "dis_a": discriminator_loss(self.netdis_a(x_ba), self.netdis_a(x_a), least_squares),
-            "dis_b": discriminator_loss(self.netdis_b(x_ab), self.netdis_b(x_b), least_squares),
+            "dis_a": discriminator_loss(self.netdis_a(x_ba), self.netdis_a(x_a), mode),
+            "dis_b": discriminator_loss(self.netdis_b(x_ab), self.netdis_b(x_b), mode),
         }
         losses["dis_total"] = self.config.gan_w * (losses["dis_a"] + losses["dis_b"])
         descend(losses["dis_total"], self._optimizers["dis"])
@@ -147,16 +192,21 @@ class MUNIT(Method):
         if config.recon_x_cyc_w > 0:
             terms["a"]["cycrecon_x"] = l1_loss(gen_a.decode(c_a2, own_a), x_a)
             terms["b"]["cycrecon_x"] = l1_loss(gen_b.decode(c_b2, own_b), x_b)
+        if self.vgg is not None:
+            with torch.no_grad():
+                shown_a, shown_b = self.vgg(x_a), self.vgg(x_b)
+            terms["a"]["vgg"] = perceptual(self.vgg(x_ba), shown_b)
+            terms["b"]["vgg"] = perceptual(self.vgg(x_ab), shown_a)
         with frozen(self.netdis_a, self.netdis_b):
-            least_squares = config.gan_type == "lsgan"
-            terms["a"]["adv"] = generator_loss(self.netdis_a(x_ba), least_squares)
-            terms["b"]["adv"] = generator_loss(self.netdis_b(x_ab), least_squares)
+            terms["a"]["adv"] = generator_loss(self.netdis_a(x_ba), config.gan_mode)
+            terms["b"]["adv"] = generator_loss(self.netdis_b(x_ab), config.gan_mode)
             weights = {
                 "adv": config.gan_w,
                 "recon_x": config.recon_x_w,
                 "recon_s": config.recon_s_w,
                 "recon_c": config.recon_c_w,
                 "cycrecon_x": config.recon_x_cyc_w,
+                "vgg": config.vgg_w,
             }
             weighted = [weights[term] * loss for of_domain in terms.values() for term, loss in of_domain.items()]
             total = torch.stack(weighted).sum()

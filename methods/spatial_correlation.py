@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from bench.base.randomness import Draws
 from bench.base.weight_files import WeightFile
-from bench.method import Method, MethodConfig, StepContext
+from bench.method import MethodConfig, StepContext
 from methods.colour_jitter import draw_jitter, jitter
 from methods.losses.gan_mode import GANMode, gan_discriminator, gan_generator
 from methods.losses.spatial_correlation import LossMode, compare_similarity, contrast_similarity, self_similarity
@@ -28,6 +28,7 @@ from methods.networks.patchgan import PatchGAN
 from methods.networks.resnet_generator import ResnetGenerator
 from methods.networks.vgg16_features import WIDTHS
 from methods.optimisation import adam, at_least_float32, descend, frozen, full_precision, linear_schedule
+from methods.pooled import PooledMethod
 from methods.regularisers import gradient_penalty
 from methods.spatial_features import SpatialFeatures, StandInName
 
@@ -82,17 +83,16 @@ class SpatialCorrelationConfig(MethodConfig):
         return self.lambda_identity > 0 or self.lambda_spatial_idt > 0
 
 
-class SpatialCorrelation(Method):
+class SpatialCorrelation(PooledMethod):
     """L_G = GAN(fake_B) + lambda_spatial S(real_A, fake_B) + lambda_identity |idt_B - real_B|.
 
     A step: translate; with `learned_attn` update the selectors F; update D on real_B and on what the pool hands out;
-    update G. All on the images made first. While the pool fills, a step is in the phase `filling`, then in `full`.
+    update G. All on the images made first.
     """
 
     Config: ClassVar[type[MethodConfig]] = SpatialCorrelationConfig
     config: SpatialCorrelationConfig
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netG",)
-    eager_phases: ClassVar[frozenset[str]] = frozenset({"filling"})  # the pool grows
     optional_streams: ClassVar[tuple[str, ...]] = ("A_aug", "B_aug")
     conformance: ClassVar[dict[str, Any]] = {"vgg_nc": (4, 4, 8, 8, 8)}
 
@@ -136,6 +136,10 @@ class SpatialCorrelation(Method):
             file.load(weights, self.features.encoder.load_official)
 
     @property
+    def _pools(self) -> dict[str, ImagePool]:
+        return {"pool": self.fake_B_pool}
+
+    @property
     def _terms(self) -> list[str]:
         """The self-similarity terms of a step, each with positions of its own, in the order of their draws."""
         config = self.config
@@ -162,15 +166,11 @@ class SpatialCorrelation(Method):
             for stream in ("A", "B"):
                 if f"{stream}_aug" not in context.shapes:
                     drawn |= draw_jitter(context.draw, f"jitter_{stream}", count, JITTER)
-        drawn |= self.fake_B_pool.draw(context.draw, "pool", context.step, count)
+        drawn |= super().draw(context)
         if config.lambda_gradient:
             mix = [context.draw.uniform("mix") for _ in range(count)]
             drawn["mix"] = torch.tensor(mix, dtype=torch.float64)
         return drawn
-
-    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
-        """`filling` or `full`."""
-        return "filling" if self.fake_B_pool.fills(context.step, context.shapes["A"][0]) else "full"
 
     def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Translate, update F, D, then G.
@@ -193,7 +193,7 @@ class SpatialCorrelation(Method):
         losses = {}
         if self.netF is not None:
             losses["spatial"] = self._update_selectors(self.netF, batch, fake_B.detach(), maps_A, drawn)
-        pooled_B = self.fake_B_pool(fake_B, drawn["pool.exchange"], drawn["pool.place"])
+        pooled_B = self._shown("pool", fake_B, drawn)
         losses |= self._update_discriminator(real_B, pooled_B, drawn)
         losses |= self._update_generator(real_B, fake_B, idt_B, maps_A, drawn)
         self._visuals = {"fake_B": fake_B.detach(), "pooled_B": pooled_B}

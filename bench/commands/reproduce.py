@@ -61,7 +61,7 @@ def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None 
     work.say_end()
     page = f"contrastbench report --home {shell_word(typed_path(grid.home.root))}"
     say(console, f"one page to show, with evidence and samples: {page}")
-    if not grid.runs and not any(cell.state == "failed" for cell in cells):
+    if not grid.runs and not any(cell.state in ("failed", "done") for cell in cells):
         say(console, f"nothing was possible: {nothing_possible(grid)}")
         return 3
     return int(failed or bool(work.not_shown) or any(cell.state == "failed" for cell in cells))

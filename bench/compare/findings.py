@@ -164,9 +164,11 @@ def collect(
             )
         )
     metrics = {
-        metric: bool(find_plugin("metric", metric).literals["higher_is_better"])
+        metric: higher
         for metric in uses
-        if any(metric in contender.scores for contender in contenders)
+        # a metric without a direction says of nobody that it is better
+        if (higher := find_plugin("metric", metric).literals["higher_is_better"]) is not None
+        and any(metric in contender.scores for contender in contenders)
     }
     return Findings(
         name=name,

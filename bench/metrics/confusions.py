@@ -37,6 +37,7 @@ class Segmentation:
         self._real = real
         self._labels = labels
         self._matrices: dict[int, tuple[Images, np.ndarray]] = {}
+        self._shares: dict[int, tuple[Images, np.ndarray]] = {}
 
     def confusions(self, images: Images) -> np.ndarray:
         """How often each true class was taken for each class, image by image.
@@ -54,6 +55,26 @@ class Segmentation:
         if id(images) not in self._matrices:  # kept with the set, so that its id() cannot be given to another
             self._matrices[id(images)] = (images, self._segment(images))
         return self._matrices[id(images)][1]
+
+    def shares(self, images: Images) -> np.ndarray:
+        """The share of each class in what the network sees, image by image; no label maps are needed.
+
+        Args:
+            images: any; must not change while this object lives.
+
+        Returns:
+            float64 (number of images, classes), rows of which add up to 1.
+
+        Raises:
+            BenchError: if the network is not trained.
+        """
+        if id(images) not in self._shares:
+            network: Any = self._network()
+            count = len(network.labels_of_classes)
+            seen = [classes_seen(network, images.pixels(i)) for i in range(len(images))]
+            shares = [np.bincount(classes.ravel(), minlength=count) / classes.size for classes in seen]
+            self._shares[id(images)] = (images, np.stack(shares))
+        return self._shares[id(images)][1]
 
     def of_real(self) -> np.ndarray:
         """The same of the real test images."""

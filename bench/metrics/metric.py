@@ -62,7 +62,8 @@ class Metric(ABC):
     """One way to score images. Subclasses say how to `prepare` the inputs and how to `measure` them.
 
     Attributes:
-        name, higher_is_better, description: literals, read without importing the file.
+        name, higher_is_better, description: literals, read without importing the file. A metric that is neither better high
+            nor low, but near to what real images get, has None; no protocol may select checkpoints by it.
         revision: a literal, raised whenever a change can move a number; part of the score key.
         extractor: the feature network, None for metrics on pixels.
         uses_segmenter: whether it uses the protocol's segmentation network, whose run is then part of the score key.
@@ -70,7 +71,7 @@ class Metric(ABC):
     """
 
     name: ClassVar[str]
-    higher_is_better: ClassVar[bool]
+    higher_is_better: ClassVar[bool | None]
     description: ClassVar[str]
     revision: ClassVar[int]
     extractor: ClassVar[type[Extractor] | None] = None

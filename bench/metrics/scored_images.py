@@ -60,6 +60,7 @@ class ScoredImages:
         segmentation: the network and the true classes that metrics of classes use, or why there are none.
         generator: the generator that made them, for metrics that choose its noise, or why there is none.
         outputs_per_input: how many images in a row of `fake` were made of one input.
+        training: training images of the target domain, None where there are none at hand.
     """
 
     fake: Images
@@ -71,6 +72,7 @@ class ScoredImages:
     segmentation: Segmentation | str = "this protocol has no segmentation network; score one that has a segmenter"
     generator: GeneratorView | str = "these images come without the generator that made them; score a run of the method"
     outputs_per_input: int = 1
+    training: Images | None = None
 
     @cached_property
     def _features(self) -> FeatureCache:
@@ -84,6 +86,12 @@ class ScoredImages:
         """
         network = extractor(self.weights, self.device)
         return self._features.features(network, self.fake), self._features.features(network, self.real)
+
+    def features_of_training(self, extractor: type[Extractor]) -> np.ndarray | None:
+        """Features of the training images, None where there are none; see `features`."""
+        if self.training is None:
+            return None
+        return self._features.features(extractor(self.weights, self.device), self.training)
 
     def segmented(self) -> Segmentation:
         """What tells the classes in images.

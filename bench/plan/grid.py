@@ -21,7 +21,7 @@ from bench.schema.cell import Cell
 from bench.schema.data import DataConfig
 from bench.schema.protocol import Protocol, load_protocol
 from bench.schema.run_spec import RunSpec, write_spec
-from bench.schema.table import Table, TableCell
+from bench.schema.table import CountedImages, Table, TableCell
 from bench.schema.upkeep import NOTHING_SAID, Upkeep, write_upkeep
 
 
@@ -35,6 +35,7 @@ class PlannedCell:
         resolution: what is run for it; None if nothing can be.
         keys: seed -> train key.
         blocked: (state, reason) if nothing can be run.
+        counted: stream -> images that are here, in a row that counts them.
     """
 
     entry: TableCell
@@ -43,6 +44,7 @@ class PlannedCell:
     resolution: Resolution | None = None
     keys: dict[int, str] = field(default_factory=dict)
     blocked: tuple[str, str] | None = None
+    counted: dict[str, int] | None = None
 
     def template(self) -> Cell:
         """The cell before any measurement."""
@@ -242,11 +244,17 @@ class Grid:
         chosen = list(seeds) if seeds is not None else None
         methods = {row.method for row in table.rows if row.method is not None and _exists("method", row.method)}
         entries = table.cells()
-        for name in dict.fromkeys(entry.protocol for entry in entries):
+        for name in dict.fromkeys(entry.protocol for entry in entries if entry.counted is None):
             check_protocol(load_protocol(name), scale, methods)
         for entry in entries:
             cell = PlannedCell(entry, table, scale)
             self.cells.append(cell)
+            if entry.counted is not None:
+                self._count(cell, entry.counted)
+                continue
+            if entry.is_target:
+                cell.blocked = ("not run", "what the training images get is measured with the first method")
+                continue
             if entry.method is None or not _exists("method", entry.method):
                 cell.blocked = ("not implemented", f"method {entry.row} does not exist yet")
                 continue
@@ -284,6 +292,17 @@ class Grid:
                 raise
             except BenchError as error:
                 cell.blocked = ("failed", str(error))
+
+    def _count(self, cell: PlannedCell, images: CountedImages) -> None:
+        """Count the images of a data set, if it is here."""
+        data = images.data or load_protocol(images.name).data
+        try:
+            dataset = self._open(data)
+            cell.counted = {stream: len(dataset.images(images.split, stream)) for stream in images.streams}
+        except NotAvailable as error:
+            cell.blocked = ("not available", str(error))
+        except BenchError as error:
+            cell.blocked = ("failed", str(error))
 
     def write_specs(self) -> list[str]:
         """Write every run's `spec.json`, so that a run's process knows what to do, and what is said of its files.

@@ -147,7 +147,7 @@ def _built_in(kind: str) -> Iterator[Plugin]:
         )
     for path in sorted(folder.glob("*.py")):
         for class_name, literals in class_literals(path).items():
-            if all(literals.get(key) not in (None, "") for key in required):
+            if literals.get("name") and all(literals.get(key, "") != "" for key in required):
                 yield Plugin(kind, literals["name"], class_name, path, f"{package}.{path.stem}", "built-in", literals)
 
 

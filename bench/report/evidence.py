@@ -22,6 +22,7 @@ from bench.report.wording import (
 )
 from bench.schema.cell import CHECKPOINTS, Cell, Measured
 from results.tables.comparable import decimals_for, gap, is_stand_in, mean
+from results.tables.published_block import arrow
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _evidence(
     rules = [rule for rule in CHECKPOINTS if rule in cell.measured]
     samples, curves, missing = _of_runs(cell, material)
     difference = gap(cell)
-    arrow = "↑" if cell.higher_is_better else "↓"
+    sign = arrow(cell.higher_is_better)
     return Evidence(
         cell=cell,
         anchor=anchors.of("cell", result.slug, cell.row, cell.column),
@@ -136,7 +137,7 @@ def _evidence(
         verdict=verdict_text(cell),
         is_stand_in=is_stand_in(cell),
         published="" if cell.published is None else f"{cell.published:.{printed_decimals}f}",
-        metric=f"{cell.scored_as or cell.metric} {arrow}",
+        metric=f"{cell.scored_as or cell.metric} {sign}",
         rules=list(rules),
         checkpoints=[_checkpoint(cell, cell.measured[rule], decimals) for rule in rules],
         seeds=_seeds(cell, decimals, anchors),

@@ -66,14 +66,16 @@ def panels(table: Table, cells: Sequence[Cell]) -> Iterator[Panel]:
         )
 
 
-def _direction(higher_is_better: bool) -> str:
+def _direction(higher_is_better: bool | None) -> str:
+    if higher_is_better is None:
+        return "should be that of the training images"
     return "higher is better" if higher_is_better else "lower is better"
 
 
 def _known_direction(metric: str) -> str:
     """The direction in brackets; empty for a metric whose plugin is not installed any more."""
     plugin = plugins("metric").get(metric)
-    return f" ({_direction(bool(plugin.literals['higher_is_better']))})" if plugin else ""
+    return f" ({_direction(plugin.literals['higher_is_better'])})" if plugin else ""
 
 
 def interval_plot(panel: Panel) -> Figure:

@@ -172,11 +172,11 @@ class RunMaterial:
             if isinstance(curves, Series) and not (curves.losses.empty and curves.scores.empty)
         ]
 
-    def _directions(self, scores: list[pd.DataFrame]) -> dict[str, bool]:
+    def _directions(self, scores: list[pd.DataFrame]) -> dict[str, bool | None]:
         names = dict.fromkeys(name for frame in scores for name in frame.columns)
         metrics = [name for name in names if name not in ("seed", "images", "epoch")]
         known = [name for name in metrics if is_usable("metric", name)]
-        return {name: bool(find_plugin("metric", name).literals["higher_is_better"]) for name in known}
+        return {name: find_plugin("metric", name).literals["higher_is_better"] for name in known}
 
 
 def _listed(names: list[str]) -> str:

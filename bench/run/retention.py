@@ -93,7 +93,9 @@ def _kept_epochs(folder: RunFolder, spec: RunSpec, splits: Sequence[str], upkeep
         return epochs
     for plan in spec.plans:
         scores = run_scores(folder, spec.under(plan), tuple(splits))
-        epochs.update(chosen_epochs(scores, plan.select_by, load_metric(plan.select_by).higher_is_better).values())
+        epochs.update(
+            chosen_epochs(scores, plan.select_by, bool(load_metric(plan.select_by).higher_is_better)).values()
+        )
     return epochs
 
 

@@ -60,6 +60,7 @@ class Cell(BaseModel):
         ran_as: `name@version` actually run (a stand-in's own protocol), with `scale`.
         metric: the metric the paper prints.
         scored_as: the metric measured; differs from `metric` when the extractor is a stand-in.
+        higher_is_better: the metric's direction, None where a number should come near to that of the training images.
         published, published_text, published_source, published_note: the printed number, None if the paper leaves the
             cell blank, and its digits as printed.
         state, reason: how far we are and, if not done, why and the way out in one line.
@@ -81,7 +82,7 @@ class Cell(BaseModel):
     scale: str
     metric: str
     scored_as: str | None
-    higher_is_better: bool
+    higher_is_better: bool | None
     published: float | None
     published_text: str = ""
     published_source: str = ""

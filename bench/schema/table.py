@@ -8,14 +8,44 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from bench.base.errors import UsageError, unknown_name
 from bench.base.validation import Strict, validation_line
 from bench.schema.bounded_yaml import read_yaml
+from bench.schema.data import DataConfig
 from bench.schema.yaml_files import table_files
+
+COUNTED = "images"  # what a column of counted images calls its metric
+
+
+class CountedImages(Strict):
+    """Which images of a data set a row counts; nothing is trained for it.
+
+    Attributes:
+        protocol: `name@version` whose data set it is, or
+        data: the data set itself, where there is no such protocol.
+        split: train, validation or test.
+        streams: of these domains, each of which has as many.
+    """
+
+    protocol: str | None = None
+    data: DataConfig | None = None
+    split: Literal["train", "validation", "test"]
+    streams: list[str] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_one_data_set(self) -> CountedImages:
+        if (self.protocol is None) == (self.data is None):
+            raise ValueError("give a protocol, or data, and not both")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The protocol, or the data set's own name."""
+        return self.protocol or (self.data.name if self.data else "")
 
 
 class TableRow(Strict):
@@ -31,6 +61,8 @@ class TableRow(Strict):
         not_printed: column labels for which no source prints a number of this row.
         extra: the row is not in the paper; it is shown because readers will look for it.
         rule_above: the paper draws a rule above this row.
+        counted: the images that are counted, in a row about a data set; it has no method.
+        target: the row is about the training images, whose number the methods' should come near to; it has no method.
         subset: what stands for `{subset}` in the columns' protocols, where rows differ in the size of the training set.
     """
 
@@ -43,6 +75,8 @@ class TableRow(Strict):
     not_printed: list[str] = []
     extra: bool = False
     rule_above: bool = False
+    counted: CountedImages | None = None
+    target: bool = False
     subset: str | None = Field(None, pattern=r"^[a-z0-9]+$")
 
 
@@ -52,18 +86,18 @@ class TableColumn(Strict):
     Attributes:
         group: the heading it shares with its neighbours, usually the data set.
         heading: its own heading, usually the metric.
-        protocol: `name@version` that fills it; `{subset}` in it stands for each row's own.
+        protocol: `name@version` that fills it; `{subset}` in it stands for each row's own. None where rows count images.
         metric: the metric the paper prints.
-        higher_is_better: direction of that metric.
+        higher_is_better: direction of that metric; None: the nearer to the row that is its target the better.
         printed: columns of the CSV -> text that select this column's printed numbers.
         decimals: digits after the point, as the paper prints them.
     """
 
     group: str = Field(min_length=1)
     heading: str = Field(min_length=1)
-    protocol: str = Field(pattern=r"^[a-z0-9-]+(\{subset\}[a-z0-9-]*)?@[0-9]+$")
+    protocol: str | None = Field(None, pattern=r"^[a-z0-9-]+(\{subset\}[a-z0-9-]*)?@[0-9]+$")
     metric: str
-    higher_is_better: bool
+    higher_is_better: bool | None
     printed: dict[str, str]
     decimals: int = Field(1, ge=0, le=6)
 
@@ -85,6 +119,8 @@ class TableCell(Strict):
         published_source, published_note: where it is printed (says `second-hand` where it was not read in the paper
             itself), and how it was read.
         extra: the row is not in the paper.
+        counted, is_target: what a row without a method is about.
+        aim: the published number of the column's target, if it has one.
     """
 
     paper: str
@@ -96,12 +132,15 @@ class TableCell(Strict):
     overrides: dict[str, Any]
     protocol: str
     metric: str
-    higher_is_better: bool
+    higher_is_better: bool | None
     published: float | None
     published_text: str = ""
     published_source: str
     published_note: str
     extra: bool
+    counted: CountedImages | None = None
+    is_target: bool = False
+    aim: float | None = None
 
 
 class Table(Strict):
@@ -147,10 +186,16 @@ class Table(Strict):
                 raise ValueError(f"{key}: '{twice[0]}' is given twice; labels must differ")
         for row in self.rows:
             for column in self.columns:
-                if ("{subset}" in column.protocol) != (row.subset is not None):
+                if (row.counted is None) == (column.protocol is None):
+                    raise ValueError(
+                        f"rows: {row.label}: counted: must be given if, and only if, columns have no protocol"
+                    )
+                if ("{subset}" in (column.protocol or "")) != (row.subset is not None):
                     raise ValueError(
                         f"rows: {row.label}: subset: must be given if, and only if, the columns' protocols have {{subset}}"
                     )
+            if row.method is not None and (row.counted or row.target):
+                raise ValueError(f"rows: {row.label}: is about images, and has no method")
             if wrong := [label for label in row.not_printed if label not in columns]:
                 raise ValueError(f"rows: {row.label}: not_printed: {unknown_name('column', wrong[0], columns)}")
         if self.version not in self.changes:
@@ -163,7 +208,9 @@ class Table(Strict):
         Raises:
             UsageError: if a selector finds no printed number or several, or if the CSV contradicts a column's direction.
         """
-        return [self._cell(row, column) for row in self.rows for column in self.columns]
+        cells = [self._cell(row, column) for row in self.rows for column in self.columns]
+        aims = {cell.column: cell.published for cell in cells if cell.is_target}
+        return [cell.model_copy(update={"aim": aims.get(cell.column)}) for cell in cells]
 
     def _cell(self, row: TableRow, column: TableColumn) -> TableCell:
         from bench.schema.printed import printed_value  # pandas: not on the path of `list`
@@ -171,7 +218,7 @@ class Table(Strict):
         file = row.printed_in or self.printed_in
         value, source, note, text = None, "", "", ""
         if column.label not in row.not_printed:
-            direction = {"higher_is_better": str(column.higher_is_better)}
+            direction = {"higher_is_better": "" if column.higher_is_better is None else str(column.higher_is_better)}
             value, source, note, text = printed_value(file, {**row.printed, **column.printed, **direction})
         return TableCell(
             paper=self.paper,
@@ -181,7 +228,7 @@ class Table(Strict):
             method=row.method,
             variant=row.variant,
             overrides=row.overrides,
-            protocol=column.protocol.replace("{subset}", row.subset or ""),
+            protocol=row.counted.name if row.counted else str(column.protocol).replace("{subset}", row.subset or ""),
             metric=column.metric,
             higher_is_better=column.higher_is_better,
             published=value,
@@ -189,6 +236,8 @@ class Table(Strict):
             published_source=source,
             published_note=note,
             extra=row.extra,
+            counted=row.counted,
+            is_target=row.target,
         )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
+_ARROWS = {True: "↑", False: "↓", None: "→"}
 CURVE_POINTS = 100  # a curve of more logged rows is averaged down to about this many
 COLUMNS = 3
 LEGEND_LINE = 120  # characters
@@ -44,7 +45,7 @@ class Series:
 def curves_figure(
     series: Sequence[Series],
     losses: Sequence[str],
-    metrics: Mapping[str, bool],
+    metrics: Mapping[str, bool | None],
     width: float,
     columns: int = COLUMNS,
     scores_against: str = "images",
@@ -54,7 +55,7 @@ def curves_figure(
     Args:
         series: in the order of the legend, which a single one does not need.
         losses: which to draw, against the images seen.
-        metrics: metric -> whether higher is better; those that no series has are left out.
+        metrics: metric -> whether higher is better, None for neither; those that no series has are left out.
         width: in inches.
         columns: panels beside each other.
         scores_against: `images` or `epoch`.
@@ -84,7 +85,7 @@ def curves_figure(
             )
         scale_axes(axis, is_loss)
         short = name.rpartition(":")[2]  # of a user's FILE.py:Class the class
-        axis.set_title(short if is_loss else f"{short} {'↑' if metrics[name] else '↓'}", loc="left", fontweight="bold")
+        axis.set_title(short if is_loss else f"{short} {_ARROWS[metrics[name]]}", loc="left", fontweight="bold")
         axis.spines[["top", "right"]].set_visible(False)
         if scores_against != "images":
             axis.set_xlabel("images seen" if is_loss else against, fontsize="small")

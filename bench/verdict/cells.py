@@ -11,6 +11,7 @@ from bench.plan.grid import Grid, PlannedCell
 from bench.plugin.discovery import find_plugin
 from bench.schema.cell import CHECKPOINTS, Cell, Checkpoint, Interval, Measured, State
 from bench.schema.records import RunResult
+from bench.verdict.of_data import counted, of_training_images
 from bench.verdict.stats import seed_interval, verdict
 
 # which state a cell shows when its seeds differ: what a person has to know first
@@ -38,11 +39,17 @@ class _Runs:
 def cells_of(grid: Grid) -> list[Cell]:
     """Every cell of the grid with what is known now."""
     runs = _Runs.of_grid(grid)
-    return [_cell_of(grid, planned, runs) for planned in grid.cells]
+    cells = [_cell_of(grid, planned, runs) for planned in grid.cells]
+    return [
+        of_training_images(cell, cells) if planned.entry.is_target else cell
+        for planned, cell in zip(grid.cells, cells, strict=True)
+    ]
 
 
 def _cell_of(grid: Grid, planned: PlannedCell, runs: _Runs) -> Cell:
     cell = planned.template()
+    if planned.counted is not None:
+        return counted(cell, planned.counted)
     if planned.blocked is not None:
         state, reason = planned.blocked
         return cell.model_copy(update={"state": state, "reason": reason})
@@ -66,7 +73,8 @@ def _cell_of(grid: Grid, planned: PlannedCell, runs: _Runs) -> Cell:
         measurement = over_seeds(planned.keys, runs.scores, chosen, str(cell.scored_as), rule)
         if measurement is not None:
             if judged_against is not None:
-                judged = verdict(judged_against, list(measurement.values.values()), cell.higher_is_better)
+                values = list(measurement.values.values())
+                judged = verdict(judged_against, values, cell.higher_is_better, planned.entry.aim)
                 measurement = measurement.model_copy(update={"verdict": judged})
             measured[rule] = measurement
     extra = {}

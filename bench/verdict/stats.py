@@ -73,13 +73,16 @@ def prediction_interval(values: Sequence[float] | np.ndarray) -> Interval | None
     return _interval(_finite(values), 1.0, "prediction", "t for one further run")
 
 
-def verdict(published: float, values: Sequence[float], higher_is_better: bool) -> Verdict:
+def verdict(
+    published: float, values: Sequence[float], higher_is_better: bool | None, aim: float | None = None
+) -> Verdict:
     """Say whether a published number could be one more of our runs, and if not, on which side we are.
 
     Args:
         published: the printed number.
         values: ours, one per seed.
-        higher_is_better: the metric's direction.
+        higher_is_better: the metric's direction; None: the nearer to `aim` the better.
+        aim: see there.
 
     Returns:
         `underpowered` below three seeds, `consistent` inside the prediction interval, else whether *we* are `better`
@@ -93,6 +96,11 @@ def verdict(published: float, values: Sequence[float], higher_is_better: bool) -
         return "underpowered"
     if predicted.low <= published <= predicted.high:
         return "consistent"
+    if higher_is_better is None:
+        if aim is None:
+            return "underpowered"
+        mean = (predicted.low + predicted.high) / 2
+        return "better" if abs(mean - aim) < abs(published - aim) else "worse"
     return "better" if (published < predicted.low) == higher_is_better else "worse"
 
 

@@ -10,25 +10,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from methods.losses import gan_mode
+from methods.losses.gan_mode import gan_discriminator, gan_generator
 
 GANMode = Literal["hinge", "ls", "original", "w"]
-
-
-def _discriminator_score_loss(score: Tensor, real: bool, mode: GANMode) -> Tensor:
-    sign = 1.0 if real else -1.0
-    if mode == "hinge":
-        return F.relu(1 - sign * score).mean()
-    return _target_loss(score, real, mode)
-
-
-def _target_loss(score: Tensor, real: bool, mode: GANMode) -> Tensor:
-    """The modes in which the generator's loss is the discriminator's with the other target."""
-    if mode == "ls":
-        return ((score - float(real)) ** 2).mean()
-    if mode == "original":
-        return F.softplus(-score if real else score).mean()
-    return (-score if real else score).mean()
+_ELSEWHERE: dict[GANMode, gan_mode.GANMode] = {"hinge": "hinge", "ls": "lsgan", "original": "vanilla", "w": "wgangp"}
 
 
 def discriminator_loss(scores: Sequence[Tensor], real: bool, mode: GANMode = "hinge") -> Tensor:
@@ -52,7 +39,7 @@ def discriminator_loss(scores: Sequence[Tensor], real: bool, mode: GANMode = "hi
         >>> discriminator_loss(scores, real=False, mode="ls")
         tensor(1.5000)
     """
-    return torch.stack([_discriminator_score_loss(score, real, mode) for score in scores]).mean()
+    return torch.stack([gan_discriminator(score, real, _ELSEWHERE[mode]) for score in scores]).mean()
 
 
 def generator_loss(scores: Sequence[Tensor], mode: GANMode = "hinge") -> Tensor:
@@ -69,5 +56,4 @@ def generator_loss(scores: Sequence[Tensor], mode: GANMode = "hinge") -> Tensor:
         >>> generator_loss([torch.tensor([2.0, 0.0]), torch.tensor([1.0])])
         tensor(-1.)
     """
-    by_scale = [-score.mean() if mode == "hinge" else _target_loss(score, True, mode) for score in scores]
-    return torch.stack(by_scale).mean()
+    return torch.stack([gan_generator(score, _ELSEWHERE[mode]) for score in scores]).mean()

@@ -10,31 +10,31 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import l1_loss
+from torch.nn.functional import instance_norm, l1_loss, mse_loss
 
-from methods.losses.gan import adversarial
+from methods.losses.gan_mode import GANMode, gan_discriminator, gan_generator
 
 
-def discriminator_loss(fake: Sequence[Tensor], real: Sequence[Tensor], least_squares: bool = True) -> Tensor:
+def discriminator_loss(fake: Sequence[Tensor], real: Sequence[Tensor], mode: GANMode = "lsgan") -> Tensor:
     """Sum over scales of mean D(fake)^2 + mean (D(real) - 1)^2: no half, no mean over scales.
 
     Args:
         fake: per scale, scores of any shape.
         real: likewise.
-        least_squares: or else the cross entropy (gan_type nsgan).
+        mode: lsgan, or vanilla, the cross entropy (gan_type nsgan).
 
     Examples:
         >>> discriminator_loss([torch.tensor([1.0])], [torch.tensor([3.0])])
         tensor(5.)
     """
     pairs = zip(fake, real, strict=True)
-    terms = [adversarial(f, False, least_squares) + adversarial(r, True, least_squares) for f, r in pairs]
+    terms = [gan_discriminator(f, False, mode) + gan_discriminator(r, True, mode) for f, r in pairs]
     return torch.stack(terms).sum()
 
 
-def generator_loss(fake: Sequence[Tensor], least_squares: bool = True) -> Tensor:
+def generator_loss(fake: Sequence[Tensor], mode: GANMode = "lsgan") -> Tensor:
     """Sum over scales of mean (D(fake) - 1)^2."""
-    return torch.stack([adversarial(scores, True, least_squares) for scores in fake]).sum()
+    return torch.stack([gan_generator(scores, mode) for scores in fake]).sum()
 
 
 def reconstructions(
@@ -53,3 +53,13 @@ def reconstructions(
         s_recon: encoded from that translation.
     """
     return {"recon_x": l1_loss(x_recon, x), "recon_s": l1_loss(s_recon, s), "recon_c": l1_loss(c_recon, c)}
+
+
+def perceptual(features: Tensor, features_of_source: Tensor) -> Tensor:
+    """Mean (IN(f(x)) - IN(f(y)))^2: what a translation shows is what its source showed, whatever the style.
+
+    Args:
+        features: f(x) of the translations, (batch, C, h, w).
+        features_of_source: f(y) of the images that they were made of.
+    """
+    return mse_loss(instance_norm(features), instance_norm(features_of_source))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from statistics import fmean
 
 from bench.schema.cell import Cell, Checkpoint, Measured
+from bench.schema.table import COUNTED
 
 # Marks carry the verdict without colour; the legend spells them out.
 VERDICT_MARKS = {"consistent": "≈", "better": "▲", "worse": "▼", "underpowered": "?"}
@@ -59,6 +60,8 @@ def measured_text(measured: Measured, decimals: int, counted: bool = True) -> st
     Returns:
         The text; it says how many seeds there are wherever they are fewer than three, unless not `counted`.
     """
+    if measured.metric == COUNTED:
+        return f"{mean(measured):.0f}"
     count, half = len(measured.values), half_width(measured)
     text = f"{mean(measured):.{decimals}f}"
     if half is not None:
@@ -86,6 +89,8 @@ def gap(cell: Cell) -> float | None:
     """How much better best-on-test looks than the last checkpoint, in the metric's unit; None if either is missing."""
     ends: list[Checkpoint] = ["last", "best-on-test"]
     if any(name not in cell.measured or not cell.measured[name].values for name in ends):
+        return None
+    if cell.higher_is_better is None:
         return None
     last, best = (mean(cell.measured[name]) for name in ends)
     return best - last if cell.higher_is_better else last - best

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.schema.cell import Cell, Measured
 from bench.schema.printed import SECOND_HAND
-from bench.schema.table import Table
+from bench.schema.table import COUNTED, Table
 from results.tables.comparable import CEILING, DEVIATING_MARK, VERDICT_MARKS, half_width, may_stand_against_published
 from results.tables.ranking import rank_agreement
 from results.tables.stand_in_block import StandIn, listed
@@ -29,7 +29,13 @@ def paragraphs(table: Table, placed: Mapping[tuple[str, str], Cell], stand_ins: 
     """
     cells = list(placed.values())
     texts = [_published(cells), _numbers(cells), _marks(cells), _checkpoints(cells), *_unstarted(cells)]
-    texts += [_stand_ins(stand_ins), _ceiling(stand_ins), *_deviations(table, stand_ins), _ranking(table, cells)]
+    has_target = any(row.target for row in table.rows)
+    texts += [
+        _stand_ins(stand_ins),
+        "" if has_target else _ceiling(stand_ins),
+        *_deviations(table, stand_ins),
+        _ranking(table, cells),
+    ]
     texts.append("Reading notes. " + " ".join(table.notes) if table.notes else "")
     return [text for text in texts if text]
 
@@ -42,7 +48,10 @@ def _published(cells: Sequence[Cell]) -> str:
 
 def _numbers(cells: Sequence[Cell]) -> str:
     shown = [
-        measured for cell in cells for measured in (*cell.measured.values(), *cell.extra.values()) if measured.values
+        measured
+        for cell in cells
+        for measured in (*cell.measured.values(), *cell.extra.values())
+        if measured.values and measured.metric != COUNTED
     ]
     if not shown:
         return ""
@@ -65,7 +74,9 @@ def _marks(cells: Sequence[Cell]) -> str:
     comparable = [cell for cell in cells if may_stand_against_published(cell)]
     used = {measured.verdict for cell in comparable for measured in cell.measured.values() if measured.verdict}
     words = [f"{mark} {_VERDICT_WORDS[verdict]}" for verdict, mark in VERDICT_MARKS.items() if verdict in used]
-    if any(cell.comparability == "deviating" and cell.value for cell in comparable):
+    if any(cell.comparability == "deviating" and cell.value and cell.metric == COUNTED for cell in comparable):
+        words.append(f"{DEVIATING_MARK} another number of images than published (see the note)")
+    elif any(cell.comparability == "deviating" and cell.value for cell in comparable):
         words.append(
             f"{DEVIATING_MARK} the setting deviates from the published one, so there is no verdict (see the note)"
         )
@@ -123,7 +134,8 @@ def _deviations(table: Table, stand_ins: Sequence[StandIn]) -> list[str]:
     """Each deviation once, with the rows it concerns unless it concerns all; blocks that deviate alike share a line."""
     blocks: dict[str, list[str]] = {}
     for stand_in in stand_ins:
-        rows = stand_in.rows(table)
+        of_images = {row.label for row in table.rows if row.target}
+        rows = [(label, cells) for label, cells in stand_in.rows(table) if label not in of_images]
         concerned: dict[str, list[str]] = {}
         for label, cells in rows:
             # the block's own line names the data sets that it stands in for
@@ -140,7 +152,7 @@ def _deviations(table: Table, stand_ins: Sequence[StandIn]) -> list[str]:
 
 def _ranking(table: Table, cells: Sequence[Cell]) -> str:
     """Kendall's tau per column over the paper's own rows."""
-    extra = {row.label for row in table.rows if row.extra}
+    extra = {row.label for row in table.rows if row.extra or row.target or row.counted}
     agreements = []
     for column in table.columns:
         agreement = rank_agreement(cell for cell in cells if cell.column == column.label and cell.row not in extra)

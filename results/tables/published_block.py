@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bench.schema.cell import CHECKPOINTS, Cell, Checkpoint
 from bench.schema.printed import SECOND_HAND
-from bench.schema.table import Table, TableColumn, TableRow
+from bench.schema.table import COUNTED, Table, TableColumn, TableRow
 from results.tables.comparable import (
     DEVIATING_MARK,
     VERDICT_MARKS,
@@ -45,9 +45,9 @@ def published_block(
     return Block(
         title="A. Published, and reproduced as published",
         intro="Ours stands here only where data and metric are those of the published number.",
-        stubs=("Method", ""),
+        stubs=(stub(table), ""),
         groups=tuple(column.group for column in columns),
-        headings=tuple(f"{column.heading} {arrow(column.higher_is_better)}" for column in columns),
+        headings=tuple(heading(column) for column in columns),
         lines=tuple(lines),
     )
 
@@ -91,8 +91,20 @@ def shown(table: Table, placed: Placed) -> tuple[list[TableRow], list[TableColum
     ]
 
 
-def arrow(higher_is_better: bool) -> str:
-    """The direction of a metric, as tables of this field show it."""
+def heading(column: TableColumn) -> str:
+    """A column's heading with the direction of its metric, which counted images have none of."""
+    return column.heading if column.metric == COUNTED else f"{column.heading} {arrow(column.higher_is_better)}"
+
+
+def stub(table: Table) -> str:
+    """What the table's rows are called."""
+    return "Images" if any(row.counted for row in table.rows) else "Method"
+
+
+def arrow(higher_is_better: bool | None) -> str:
+    """The direction of a metric, as tables of this field show it; → where a number should come near to a target."""
+    if higher_is_better is None:
+        return "→"
     return "↑" if higher_is_better else "↓"
 
 
@@ -146,7 +158,8 @@ def _ours(cell: Cell, column: TableColumn, block_names: Mapping[tuple[str, str],
     if cell.state != "done":
         text = f"{text} {cell.state}"
     if cell.comparability == "deviating":
-        marks += (footnotes.mark("deviates from the published setting: " + "; ".join(cell.deviations)),)
+        what = "" if column.metric == COUNTED else "deviates from the published setting: "
+        marks += (footnotes.mark(what + "; ".join(cell.deviations)),)
     return Text(text, marks, style="strong")
 
 

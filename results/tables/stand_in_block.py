@@ -89,7 +89,8 @@ def _metrics_block(table: Table, stand_in: StandIn, footnotes: Footnotes) -> Blo
             text = measured_text(measured, decimals[metric], counted=len(counts) > 1)
             texts.append(of_cell(Text(text if cell.state == "done" else f"{text} {cell.state}", marks), cell))
         lines.append(Line((Text(label),), tuple(texts)))
-    lines += _ceiling(rows, metrics, decimals)
+    if not any(row.target for row in table.rows):  # whose line says the same
+        lines += _ceiling(rows, metrics, decimals)
     instead = stand_in.ran_as if stand_in.is_other_data else "another metric"
     source = "stand-in data" if stand_in.is_other_data else "the published data by another metric"
     return Block(
@@ -113,11 +114,12 @@ def _ceiling(rows: list[tuple[str, list[Cell]]], metrics: list[str], decimals: d
 
 def _checkpoint_block(table: Table, stand_in: StandIn) -> Block | None:
     metric = stand_in.metrics[0]
+    of_images = {row.label for row in table.rows if row.target}  # which have no checkpoints
     chosen = [
         (label, cell)
         for label, cells in stand_in.rows(table)
         for cell in [next((scored for scored in cells if scored.scored_as == metric), None)]
-        if cell is not None and cell.measured
+        if cell is not None and cell.measured and label not in of_images
     ]
     if not any(len(cell.measured) > 1 for _, cell in chosen):
         return None
@@ -168,7 +170,7 @@ def _heading(metric: str, stand_in: StandIn) -> str:
         if cell.scored_as == metric:
             return f"{metric} {arrow(cell.higher_is_better)}"
     plugin = plugins("metric").get(metric)
-    return f"{metric} {arrow(bool(plugin.literals['higher_is_better']))}" if plugin else metric
+    return f"{metric} {arrow(plugin.literals['higher_is_better'])}" if plugin else metric
 
 
 def _counts(stand_in: StandIn) -> str:

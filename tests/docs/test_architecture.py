@@ -134,4 +134,5 @@ def test_methods_read_weights_and_their_reference_numbers_alone():
         "methods/feature_spaces.py",
         "methods/spatial_correlation.py",
         "methods/drn.py",
+        "methods/munit.py",
     }

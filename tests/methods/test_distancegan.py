@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -104,3 +106,88 @@ def test_translates_with_G_A(driver) -> None:
     images = driver.images(0)["A"]
     assert torch.equal(method.translate(images), method.netG_A(images).detach())
     assert list(method.networks()) == ["G_A", "G_B", "D_A", "D_B"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"batch": 3},
+        {"A_to_B": True, "batch": 2, "use_cycle_loss": True},
+        {"B_to_A": True, "batch": 4, "lambda_distance_B": 3.0},
+        {"use_self_distance": True, "batch": 1},
+        {"use_self_distance": True, "A_to_B": True, "batch": 3, "no_lsgan": True},
+        {"unnormalized_distances": True, "batch": 2, "lambda_distance_A": 0.5},
+        {"unnormalized_distances": True, "use_self_distance": True, "batch": 2},
+        {"use_cycle_loss": True, "lambda_A": 3.0, "lambda_B": 7.0, "batch": 2},
+    ],
+    ids=str,
+)
+def test_every_option_against_a_second_computation(driver, options: dict) -> None:
+    batch = options.pop("batch")
+    method = driver.build(DistanceGAN, pool_size=0, batch_size=batch, **TINY | options).double()
+    with torch.no_grad():
+        for weight in (p for p in method.parameters() if p.ndim == 4):
+            weight.mul_(0.3 / weight.std())
+    seen = [driver.images(step, batch=batch, dtype=torch.float64) for step in range(1, 5)]
+    method.measure(iter(seen))
+    old, config, images = deepcopy(method), method.config, driver.images(0, batch=batch, dtype=torch.float64)
+    losses = driver.step(method, 0, batch=batch)
+
+    def halves(x: torch.Tensor) -> torch.Tensor:
+        middle = x.shape[2] // 2
+        return (x[:, :, :middle] - x[:, :, middle:]).abs().mean()
+
+    def moments(domain: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and deviation over pairs of minibatches, or of one number for each."""
+        items = [batch[domain] for batch in seen]
+        pairs = [(i, j) for i in range(4) for j in range(i + 1, 4)]
+        found = [halves(x) for x in items] if config.use_self_distance else []
+        found = found or [(items[i] - items[j]).abs().mean() for i, j in pairs]
+        mean = sum(found) / len(found)
+        return mean, (sum((d - mean) ** 2 for d in found) / len(found)).sqrt()
+
+    def distance(real: torch.Tensor, fake: torch.Tensor, side: str) -> torch.Tensor:
+        (mu, s), (mu_other, s_other) = moments(side), moments("B" if side == "A" else "A")
+        if config.unnormalized_distances:
+            mu = mu_other = torch.tensor(0.0)
+            s = s_other = torch.tensor(1.0)
+        if config.use_self_distance:
+            return ((halves(real) - mu) / s - (halves(fake) - mu_other) / s_other).abs()
+        terms = [
+            ((real[i] - real[j]).abs().mean() - mu) / s - ((fake[i] - fake[j]).abs().mean() - mu_other) / s_other
+            for i in range(batch)
+            for j in range(i + 1, batch)
+        ]
+        return sum(term.abs() for term in terms) / len(terms)
+
+    def GAN(scores: torch.Tensor, real: bool) -> torch.Tensor:
+        if config.no_lsgan:
+            return -(scores if real else -scores).sigmoid().log().mean()
+        return (scores - float(real)).square().mean()
+
+    sides = [("A", "B", old.netG_A, old.netG_B, old.netD_A), ("B", "A", old.netG_B, old.netG_A, old.netD_B)]
+    expected, cycles = {}, {}
+    for side, other, netG, netG_back, netD in sides:
+        fake = netG(images[side])
+        cycles[f"cycle_{side}"] = getattr(config, f"lambda_{side}") * (netG_back(fake) - images[side]).abs().mean()
+        if (config.A_to_B and side == "B") or (config.B_to_A and side == "A"):
+            continue
+        weight = getattr(config, f"lambda_distance_{side}")
+        expected[f"G_{side}"] = GAN(netD(fake), True)
+        expected[f"distance_{side}"] = weight * distance(images[side], fake, side)
+        expected[f"D_{side}"] = 0.5 * (GAN(netD(images[other]), True) + GAN(netD(fake.detach()), False))
+    expected |= cycles if config.use_cycle_loss else {}
+    expected["G"] = sum(value for name, value in expected.items() if not name.startswith("D_"))
+    assert losses.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value.detach(), rtol=1e-9, atol=0, msg=name)
+    weights, moved = dict(old.named_parameters()), dict(method.named_parameters())
+    for part, loss in (("netG_", expected["G"]), *((f"net{n}.", expected[n]) for n in expected if n.startswith("D_"))):
+        names = [name for name in weights if name.startswith(part)]
+        gradients = torch.autograd.grad(loss, [weights[name] for name in names], allow_unused=True)
+        for name, gradient in zip(names, gradients, strict=True):
+            if gradient is None:  # of the direction that does not learn
+                assert moved[name].grad is None
+                assert torch.equal(moved[name], weights[name])
+            else:
+                torch.testing.assert_close(moved[name].grad, gradient, rtol=1e-7, atol=1e-9)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from copy import deepcopy
+
+import plain_networks as plain
 import pytest
 import torch
 from pydantic import ValidationError
@@ -10,7 +13,7 @@ from bench.plugin.method import StepContext
 from methods.drit import DRIT
 from methods.networks.drit_attribute_encoder import DRITAttributeEncoder
 from methods.networks.drit_content_encoder import DRITContentEncoder
-from methods.networks.drit_discriminator import ContentDiscriminator
+from methods.networks.drit_discriminator import ContentDiscriminator, SingleScaleDiscriminator
 from methods.networks.drit_generator import DRITConcatGenerator, DRITMixingGenerator
 from methods.networks.reflect_discriminator import ReflectDiscriminator
 
@@ -161,3 +164,128 @@ def test_sizes_of_the_published_networks() -> None:
         "dis": 8_271_171,
         "disContent": 10_683_649,
     }
+
+
+class Iteration:
+    """A full iteration once more, from the description; networks that no record proves are those of plain_networks.py."""
+
+    def __init__(self, old: DRIT, new: DRIT, batch: dict[str, torch.Tensor], drawn: dict[str, torch.Tensor]) -> None:
+        self.old, self.new, self.batch, self.drawn = old, new, batch, drawn
+        self.losses: dict[str, torch.Tensor] = {}
+
+    def attribute(self, image: torch.Tensor, d: str, noise: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """The attribute, and what is charged for it."""
+        if not self.old.config.concat:
+            z = plain.style_encoder(image, plain.weights_of(self.old.netenc_a.domains[d]))
+            return z, (z**2).sum() / z.numel()
+        mean, log_variance = self.old.netenc_a(image, d)
+        variance = log_variance.exp()
+        return mean + self.drawn[noise] * variance.sqrt(), (mean**2 + variance - log_variance - 1).sum() / 2
+
+    def image(self, content: torch.Tensor, z: torch.Tensor, d: str) -> torch.Tensor:
+        if self.old.config.concat:
+            return self.old.netgen(content, z, d)
+        mixed_in = plain.mlp(z, plain.weights_of(self.old.netgen.mlps[d]))
+        return plain.mixing_decoder(content, mixed_in, plain.weights_of(self.old.netgen.domains[d]))
+
+    @staticmethod
+    def bce(scores, target: float) -> torch.Tensor:
+        """Summed over scales."""
+        odds = [(score.sigmoid().log() * target + (-score).sigmoid().log() * (1 - target)) for score in scores]
+        return -sum(of_scale.mean() for of_scale in odds)
+
+    def judged(self, method: DRIT, name: str, images: torch.Tensor) -> list[torch.Tensor]:
+        netD = getattr(method, f"net{name}")
+        if isinstance(netD, SingleScaleDiscriminator):
+            return [plain.single_scale(images, plain.weights_of(netD))]
+        return netD(images)
+
+    def run(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The two objectives."""
+        losses, drawn, old, new = self.losses, self.drawn, self.old, self.new
+        real = {"a": self.batch["A"], "b": self.batch["B"]}
+        content = {d: old.netenc_c(real[d][:1], d) + drawn[f"content.{d}"] for d in "ab"}
+        codes = {d: self.attribute(real[d][:1], d, f"attribute.{d}") for d in "ab"}
+        randoms = [drawn[name] for name in ("z", "z_other") if name in drawn]
+        first, second = [], []
+        back = {}
+        for d, o in (("a", "b"), ("b", "a")):
+            swapped = self.image(content[o], codes[d][0], d)
+            own = self.image(content[d], codes[d][0], d)
+            made = [self.image(content[o], z, d) for z in randoms]
+            back[o] = old.netenc_c(swapped, d) + drawn[f"content_again.{d}"]
+            again = self.attribute(swapped, d, f"attribute_again.{d}")[0]
+            back[f"z_{d}"] = again
+            D, upper = f"dis{d.upper()}", d.upper()
+            losses[D] = self.bce(self.judged(old, D, real[d][:1]), 1) + self.bce(self.judged(old, D, swapped), 0)
+            losses[f"{D}2"] = sum(
+                self.bce(self.judged(old, f"{D}2", real[d][1:]), 1) + self.bce(self.judged(old, f"{D}2", fake), 0)
+                for fake in made
+            )
+            losses[f"gan_{d}"] = self.bce(self.judged(new, D, swapped), 1)
+            losses[f"gan_{d}content"] = self.bce([new.netdisContent(content[d])], 0.5)
+            losses[f"kl_za_{d}"] = codes[d][1] / 100
+            losses[f"kl_zc_{d}"] = (content[d] ** 2).mean() / 100
+            losses[f"l1_recon_{upper}{upper}"] = 10 * (own - real[d][:1]).abs().mean()
+            found = (
+                old.netenc_a(made[0], d)[0]
+                if old.config.concat
+                else plain.style_encoder(made[0], plain.weights_of(old.netenc_a.domains[d]))
+            )
+            losses[f"l1_recon_z_{d}"] = 10 * (found - randoms[0]).abs().mean()
+            losses[f"gan2_{d}"] = sum(self.bce(self.judged(new, f"{D}2", fake), 1) for fake in made)
+            second += [losses[f"l1_recon_z_{d}"], losses[f"gan2_{d}"]]
+            if len(made) == 2:
+                apart = (made[1] - made[0]).abs().mean() / (randoms[1] - randoms[0]).abs().mean()
+                losses[f"lz_{o.upper()}{d.upper()}"] = 1 / (apart + 1e-5)
+                second.append(losses[f"lz_{o.upper()}{d.upper()}"])
+        for d in "ab":
+            losses[f"l1_recon_{d.upper()}"] = 10 * (self.image(back[d], back[f"z_{d}"], d) - real[d][:1]).abs().mean()
+            names = (f"gan_{d}", f"gan_{d}content", f"kl_za_{d}", f"kl_zc_{d}")
+            first += [losses[name] for name in (*names, f"l1_recon_{d.upper()}{d.upper()}", f"l1_recon_{d.upper()}")]
+        losses["disContent"] = self.bce([old.netdisContent(content["b"])], 1) + self.bce(
+            [old.netdisContent(content["a"])], 0
+        )
+        losses["G"] = sum(first)
+        return losses["G"], sum(second)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"concat": False},
+        {"concat": False, "no_ms": True},
+        {"no_ms": True},
+        {"dis_scale": 1},
+        {"dis_scale": 2, "concat": False, "batch_size": 3, "nz": 5},
+    ],
+    ids=str,
+)
+def test_every_option_against_a_second_computation(driver, options: dict) -> None:
+    method = driver.build(DRIT, variant="clean", d_iter=1, **TINY | options).double()
+    with torch.no_grad():  # as large as a trained network's, so that every part of the objective can be seen
+        for weight in (p for p in method.parameters() if p.ndim == 4):
+            weight.mul_(0.3 / weight.std())
+    old, batch = deepcopy(method), options.get("batch_size", 2)
+    generator = torch.Generator().manual_seed(0)
+    images = {d: torch.rand(batch, 3, 64, 64, generator=generator, dtype=torch.float64) * 2 - 1 for d in "AB"}
+    shapes = {d: (batch, 3, 64, 64) for d in "AB"}
+    at = StepContext(0, 1, 1200, 1200, Draws(0).at(0), shapes)
+    drawn = {name: noise.double() for name, noise in method.draw(at).items()}
+    losses = method.step(images, drawn, "full")
+
+    again = Iteration(old, method, images, drawn)
+    first, second = again.run()
+    assert losses.keys() == again.losses.keys()
+    for name, expected in again.losses.items():
+        torch.testing.assert_close(losses[name], expected.detach(), rtol=1e-9, atol=0, msg=name)
+    nets = [net for name, net in old.networks().items() if name in ("enc_c", "enc_a", "gen")]
+    weights = [p for net in nets for p in net.parameters()]
+    found = [p.grad for name in ("enc_c", "enc_a", "gen") for p in method.networks()[name].parameters()]
+    for gradient, expected in zip(found, torch.autograd.grad(first, weights, retain_graph=True), strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-7, atol=1e-10)
+    later = method.later_gradients()["second"]
+    weights = [p for name in ("enc_c", "gen") for p in old.networks()[name].parameters()]
+    found = [later[p] for name in ("enc_c", "gen") for p in method.networks()[name].parameters()]
+    for gradient, expected in zip(found, torch.autograd.grad(second, weights), strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-7, atol=1e-10)

@@ -114,3 +114,64 @@ def test_recipes() -> None:
         8,
         0.5,
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"geometry": "vf"},
+        {"model": "cross", "no_lsgan": True},
+        {"model": "cross", "geometry": "vf", "identity": 0.0, "lambda_G": 3.0},
+        {"no_lsgan": True, "lambda_gc": 0.5, "lambda_AB": 4.0, "batch": 3},
+    ],
+    ids=str,
+)
+def test_every_option_against_a_second_computation(driver, options: dict) -> None:
+    batch = options.pop("batch", 2)
+    method = driver.build(GcGAN, pool_size=0, **TINY | options).double()
+    with torch.no_grad():
+        for weight in (p for p in method.parameters() if p.ndim == 4):
+            weight.mul_(0.3 / weight.std())
+    old, config, images = deepcopy(method), method.config, driver.images(0, batch=batch, dtype=torch.float64)
+    losses = driver.step(method, 0, batch=batch)
+
+    def T(x: torch.Tensor) -> torch.Tensor:
+        size = x.shape[2]
+        rows = torch.arange(size - 1, -1, -1)
+        # rot: T(x)[i, j] = x[size - 1 - j, i]
+        return x[:, :, rows, :] if config.geometry == "vf" else x.transpose(2, 3)[:, :, :, rows]
+
+    def T_back(x: torch.Tensor) -> torch.Tensor:
+        return T(x) if config.geometry == "vf" else T(T(T(x)))
+
+    def GAN(scores: torch.Tensor, real: bool) -> torch.Tensor:
+        if config.no_lsgan:
+            return -(scores if real else -scores).sigmoid().log().mean()
+        return (scores - float(real)).square().mean()
+
+    G, G_gc = old.netG_AB, old.netG_gc_AB if config.model == "cross" else old.netG_AB
+    A, B = images["A"], images["B"]
+    fake, fake_gc = G(A), G_gc(T(A))
+    expected = {
+        "G_AB": config.lambda_G * GAN(old.netD_B(fake), True),
+        "G_gc_AB": config.lambda_G * GAN(old.netD_gc_B(fake_gc), True),
+        "gc": (fake - T_back(fake_gc).detach()).abs().mean() + (fake_gc - T(fake).detach()).abs().mean(),
+    }
+    expected["gc"] = expected["gc"] * config.lambda_AB * config.lambda_gc
+    if config.identity:
+        expected["idt"] = config.lambda_AB * config.identity * (G(B) - B).abs().mean()
+        expected["idt_gc"] = config.lambda_AB * config.identity * (G_gc(T(B)) - T(B)).abs().mean()
+    objective = sum(expected.values())
+    expected["D_B"] = sum(
+        0.5 * (GAN(netD(real), True) + GAN(netD(made.detach()), False))
+        for netD, real, made in ((old.netD_B, B, fake), (old.netD_gc_B, T(B), fake_gc))
+    )
+    assert losses.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value.detach(), rtol=1e-9, atol=0, msg=name)
+    for side, loss in (("G", objective), ("D", expected["D_B"])):
+        names = [name for name, _ in old.named_parameters() if name.startswith(f"net{side}")]
+        weights, moved = dict(old.named_parameters()), dict(method.named_parameters())
+        gradients = torch.autograd.grad(loss, [weights[name] for name in names])
+        for name, gradient in zip(names, gradients, strict=True):
+            torch.testing.assert_close(moved[name].grad, gradient, rtol=1e-7, atol=1e-9)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+import plain_networks as plain
 import pytest
 import torch
 from official_steps import largest_errors, official_steps
@@ -164,3 +165,158 @@ def test_defaults_are_the_published_commands() -> None:
 def test_layers_must_increase() -> None:
     with pytest.raises(ValidationError, match="increasing"):
         FSeSim.Config(attn_layers=(7, 4))
+
+
+class Step:
+    """A step once more, from the description; a row of similarities is made query by query."""
+
+    def __init__(self, old: FSeSim, new: FSeSim, images: dict[str, torch.Tensor], drawn: dict) -> None:
+        self.old, self.new, self.images, self.drawn, self.config = old, new, images, drawn, old.config
+
+    def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+        return plain.vgg16_relus(images, plain.weights_of(self.old.features.encoder), self.config.attn_layers)
+
+    def selected(self, method: FSeSim, maps: list[torch.Tensor]) -> list[torch.Tensor]:
+        if method.netF is None:
+            return maps
+        weights = plain.weights_of(method.netF)
+        return [plain.conv(torch.relu(plain.conv(features, weights)), weights) for features in maps]
+
+    def rows(self, features: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """(batch, queries, keys)."""
+        norm, size = self.config.use_norm, self.config.patch_size
+        height, width = features.shape[2:]
+        features = features - features.mean((2, 3), keepdim=True)
+        length = features.square().sum(1, keepdim=True).sqrt().clamp_min(1e-12)
+        features = features / (length if norm else features.shape[1] ** 0.5)
+        found = []
+        for place in ids.tolist():
+            row, column = place // width, place % width
+            keys = features
+            if size < min(height, width):
+                top = min(max(row - size // 2, 0), height - size)
+                left = min(max(column - size // 2, 0), width - size)
+                keys = features[:, :, top : top + size, left : left + size]
+            dots = (features[:, :, row, column, None, None] * keys).sum(1).flatten(1)
+            found.append(dots if norm else torch.tanh(dots / 10))
+        return torch.stack(found, 1)
+
+    def crit(self, difference: torch.Tensor) -> torch.Tensor:
+        size = difference.abs()
+        return size if self.config.use_norm else torch.where(size < 1, size**2 / 2, size - 0.5)
+
+    def compared(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Mean over rows or over entries."""
+        quarter = source.shape[2] // 4
+        least = target.sort(dim=2, descending=True).values[:, :, quarter, None]
+        source, target = (rows * (target >= least) for rows in (source, target))
+        if self.config.loss_mode == "l1":
+            scale = source.shape[2] / quarter
+            return self.crit(scale * (source - target)).mean()
+        lengths = [rows.square().sum(2).sqrt().clamp_min(1e-8) for rows in (source, target)]
+        return self.crit(1 - (source * target).sum(2) / lengths[0] / lengths[1]).mean()
+
+    def spatial(self, source: torch.Tensor, target: torch.Tensor, term: str) -> torch.Tensor:
+        pairs = [self.selected(self.new, self.maps(image)) for image in (source, target)]
+        layers = [
+            self.compared(*(self.rows(maps, self.drawn[f"{term}.ids/{i}"]) for maps in (one, other)))
+            for i, (one, other) in enumerate(zip(*pairs, strict=True))
+        ]
+        return sum(layers) / len(layers)
+
+    def contrast(self, triples: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+        """The selectors' loss over (source, positive, other) images."""
+        by_layer = []
+        for i in range(len(self.config.attn_layers)):
+            terms = []
+            for triple in triples:
+                units = []
+                for image in triple:
+                    rows = self.rows(self.selected(self.old, self.maps(image))[i], self.drawn[f"selectors.ids/{i}"])
+                    units.append(rows / rows.square().sum(2, keepdim=True).sqrt().clamp_min(1e-12))
+                s, t, o = units
+                for n in range(len(s)):
+                    for j in range(s.shape[1]):
+                        logits = torch.cat([t[n] @ s[n, j], o[n] @ s[n, j], o[n] @ t[n, j]]) / self.config.T
+                        terms.append(logits.logsumexp(0) - logits[j])
+            by_layer.append(sum(terms) / len(terms))
+        return sum(by_layer) / len(by_layer)
+
+    def GAN(self, scores: torch.Tensor, real: bool, of_G: bool = False) -> torch.Tensor:
+        mode, sign = self.config.gan_mode, 1 if real else -1
+        if mode == "lsgan":
+            return (scores - float(real)).square().mean()
+        if mode == "wgangp" or (mode == "hinge" and of_G):
+            return -sign * scores.mean()
+        if mode == "hinge":
+            return (1 - sign * scores).clamp_min(0).mean()
+        return -(sign * scores).sigmoid().log().mean()
+
+    def penalty(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        share = self.drawn["mix"].view(-1, 1, 1, 1)
+        mixed = (share * real + (1 - share) * fake).requires_grad_()
+        (gradient,) = torch.autograd.grad(self.old.netD(mixed).sum(), mixed, create_graph=True)
+        return ((gradient + 1e-16).square().sum((1, 2, 3)).sqrt() - 1).square().mean()
+
+    def run(self) -> dict[str, torch.Tensor]:
+        config, A, B = self.config, self.images["A"], self.images["B"]
+        fake, idt = self.old.netG(A), self.old.netG(B)
+        losses = {}
+        if config.learned_attn:
+            triples = [(A, fake.detach(), B.flip((2, 3)))]
+            if config.augment:
+                triples.append((A, self.images["A_aug"], self.images["B_aug"].flip((2, 3))))
+            losses["spatial"] = self.contrast(triples)
+        losses["D_real"] = self.GAN(self.old.netD(B), True)
+        losses["D_fake"] = self.GAN(self.old.netD(fake.detach()), False)
+        losses["D_A"] = (losses["D_real"] + losses["D_fake"]) / 2
+        if config.lambda_gradient:
+            losses["D_Gradient"] = config.lambda_gradient * self.penalty(B, fake.detach())
+            losses["D_A"] = losses["D_A"] + losses["D_Gradient"]
+        parts = {"G_GAN": self.GAN(self.new.netD(fake), True, of_G=True)}
+        parts["G_s"] = config.lambda_spatial * self.spatial(A, fake, "spatial")
+        if config.lambda_spatial_idt:
+            parts["G_s_idt_B"] = config.lambda_spatial_idt * self.spatial(B, idt, "spatial_idt")
+        if config.lambda_identity:
+            parts["idt_B"] = config.lambda_identity * (B - idt).abs().mean()
+        return losses | parts | {"G": sum(parts.values())}
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        (FSeSim, {"attn_layers": (2, 5, 12), "patch_nums": 5, "patch_size": 7, "batch": 2}),
+        (FSeSim, {"attn_layers": (0,), "use_norm": True, "patch_size": 4, "gan_mode": "hinge", "lambda_identity": 3.0}),
+        (FSeSim, {"loss_mode": "l1", "lambda_spatial_idt": 2.0, "gan_mode": "nonsaturating", "batch": 3}),
+        (FSeSim, {"loss_mode": "l1", "use_norm": True, "lambda_gradient": 10.0, "gan_mode": "wgangp", "batch": 2}),
+        (LSeSim, {"augment": False, "T": 0.2, "patch_size": 3, "gan_mode": "vanilla"}),
+        (LSeSim, {"attn_layers": (4, 9), "use_norm": True, "batch": 2, "patch_nums": 6}),
+    ],
+    ids=str,
+)
+def test_every_option_against_a_second_computation(driver, method: type, options: dict) -> None:
+    options = dict(options)
+    batch = options.pop("batch", 1)
+    built = driver.build(method, pool_size=0, **TINY | options).double()
+    with torch.no_grad():
+        for name in {"D", "F", "VGG"} & built.networks().keys():
+            for weight in (p for p in built.networks()[name].parameters() if p.ndim == 4):
+                weight.mul_(0.4 / weight.std())
+    images = driver.images(0, batch=batch, dtype=torch.float64)
+    if built.config.augment:
+        images |= {f"{d}_aug": (0.7 * image + 0.1).clamp(-1, 1) for d, image in images.items()}
+    shapes = {name: tuple(image.shape) for name, image in images.items()}
+    drawn = built.draw(StepContext(0, 1, 10, 1, Draws(0).at(0), shapes))
+    old = deepcopy(built)
+    losses = built.step(images, drawn, "full")
+    expected = Step(old, built, images, drawn).run()
+    assert losses.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value.detach(), rtol=1e-8, atol=0, msg=name)
+    for side, loss in {"F": "spatial", "D": "D_A", "G": "G"}.items():
+        if side not in old.networks():
+            continue
+        weights, moved = (list(one.networks()[side].parameters()) for one in (old, built))
+        gradients = torch.autograd.grad(expected[loss], weights, retain_graph=True)
+        for parameter, gradient in zip(moved, gradients, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-6, atol=1e-9)

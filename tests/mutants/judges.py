@@ -82,7 +82,7 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
     "methods/losses/contrastive_feature.py": ("methods/test_contrastive_feature.py",),
     "methods/losses/dual_contrastive.py": ("methods/test_dual_contrastive.py",),
     "methods/losses/feature_matching.py": ("methods/losses/test_multiscale_gan.py",),
-    "methods/losses/gan_mode.py": ("methods/test_sincut.py", "methods/test_lsesim.py"),
+    "methods/losses/gan_mode.py": ("methods/losses/test_multiscale_gan.py",),
     "methods/losses/munit.py": ("methods/test_munit.py",),
     "methods/losses/logistic.py": ("methods/losses/test_dual_contrastive.py",),
     "methods/losses/negcut.py": ("methods/test_negcut.py",),

@@ -18,13 +18,13 @@ from bench.schema.table import Table, load_table, table_names
 IN_NO_TABLE = {
     "cfl_main_secondhand.csv",
     "cfl_supp_params.csv",
-    "cut_supp_datasets.csv",
-    "cut_supp_distribution_matching.csv",
     "src_hdce_compression.csv",
-    "src_hdce_datasets.csv",
     "src_hdce_multimodal.csv",
     "starganv2_readme.csv",
 }
+
+# of the horses' share, and of what the text rounds: in the table's notes
+NOT_IN_ITS_CELLS = {"cut/distribution-matching": [2, 3, 4]}
 
 SMALL = "method dual_contrastive at scale {}: self_attention: {} is no resolution of the networks"
 NO_MORE = "nothing can be run at scale {}: all of the embedded data stands for 30,000 images already"
@@ -52,6 +52,8 @@ def expected_to_fail(scale: str, table: str, row: str, column: str) -> str | Non
 @pytest.mark.parametrize("name", table_names())
 def test_every_cell_can_be_resolved_or_says_why_not(name: str, scale: str) -> None:
     for cell in load_table(name).cells():
+        if cell.counted is not None:
+            continue
         protocol = protocol_of(cell.protocol)
         if cell.method not in plugins("method"):
             continue
@@ -83,6 +85,7 @@ def test_every_number_of_the_papers_table_is_in_a_cell_once(name: str) -> None:
     table = load_table(name)
     cells = [c for c in table.cells() if c.published is not None and SECOND_HAND not in c.published_source]
     frame = published(table.printed_in).dropna(subset="value")
+    frame = frame[~frame["row"].isin(NOT_IN_ITS_CELLS.get(name, []))]
     assert len(cells) == len(frame)
     assert Counter(cell.published for cell in cells) == Counter(frame["value"])
 

@@ -1,12 +1,24 @@
+from typing import get_args
+
 import pytest
 import torch
+from pydantic import ValidationError
 
+from methods.contrastive_feature_config import ContrastiveFeatureConfig
 from methods.losses.feature_matching import feature_matching
-from methods.losses.multiscale_gan import discriminator_loss, generator_loss
+from methods.losses.multiscale_gan import GANMode, discriminator_loss, generator_loss
 
 PRECISIONS = [(torch.float64, 1e-8), (torch.float32, 2e-4)]
 MODES = {"hinge": ("d_real", "d_fake", "g_gan"), "ls": ("ls_d_real", "ls_d_fake", "ls_g"),
          "original": ("original_d_real", "original_d_fake", "original_g"), "w": ("w_d_real", "w_d_fake", "w_g")}  # fmt: skip
+
+
+def test_what_a_configuration_may_choose_is_what_there_is():
+    assert set(get_args(GANMode)) == set(MODES)
+    for mode in MODES:
+        assert ContrastiveFeatureConfig(gan_mode=mode).gan_mode == mode
+    with pytest.raises(ValidationError, match="hinge"):
+        ContrastiveFeatureConfig(gan_mode="lsgan")
 
 
 @pytest.mark.parametrize("mode", MODES)
