@@ -105,7 +105,7 @@ class OtherRanks:
             return self
         if FORK is None:
             raise BenchError(f"run {self.key} is of {self.count} ranks, which needs a system that forks processes")
-        self._folder = Path(tempfile.mkdtemp(prefix="ranks-", dir=own_folder()))
+        self._folder = own_folder() or Path(tempfile.mkdtemp(prefix="contrastbench-"))
         self.meeting = self._folder / "meeting"
         self._alive = os.pipe()
         self.ranks = [OtherRank(rank, self._follow, self._alive) for rank in range(1, self.count)]

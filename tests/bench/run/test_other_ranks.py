@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def test_two_processes_make_the_run_of_one(whole):
     assert read_result(folder).steps == read_result(folder_alone).steps == 16
     assert "2 ranks make each step; steps are not recorded as a graph" in folder.log.read_text()
     assert "rank 1:" not in folder.log.read_text()
+    assert not list(Path(tempfile.gettempdir()).glob(f".cb-*.{read_json(folder.progress)['pid']}.tmp"))
 
 
 def other_rank(pid):
