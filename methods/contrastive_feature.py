@@ -64,6 +64,7 @@ class ContrastiveFeature(Method):
         "lambda_feat": 1.0,
     }
     config: ContrastiveFeatureConfig
+    across_ranks = True
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netG",)
 
     def __init__(self, config: ContrastiveFeatureConfig, draws: Draws) -> None:

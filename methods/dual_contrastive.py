@@ -9,7 +9,7 @@ The authors published no code. [S] marks what the paper's supplement prints, [R]
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
+from bench.base import collective
 from bench.base.randomness import Draws
 from bench.method import Method, MethodConfig, StepContext, Task
 from methods.dual_contrastive_config import DualContrastiveConfig
@@ -46,6 +47,7 @@ class DualContrastive(Method):
     source = "no official code; NVlabs/stylegan2 (networks, training), hszhao/SAN (attention)"
     Config: ClassVar[type[MethodConfig]] = DualContrastiveConfig
     config: DualContrastiveConfig
+    across_ranks = True
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netG_ema",)
     # [D5] mirrored: faces; not mirrored: scenes, as StyleGAN2's authors train LSUN
     # self-attention at 256 pixels: where Table 2 is best, as Table 5 has it [S, section 2]
@@ -158,6 +160,10 @@ class DualContrastive(Method):
             drawn["pl_noise"] = context.draw.normal("pl_noise", (count, 3, side, side), self.pl_mean.dtype)
         return drawn | self._draw_images("z_D", batch, context.draw)
 
+    def own_draws(self, drawn: Mapping[str, Tensor], own: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+        """See `Method.own_draws`: there is one cutoff for the whole batch, all else is of one image each."""
+        return {name: tensor if name.endswith(".cutoff") else own(tensor) for name, tensor in drawn.items()}
+
     def _draw_images(self, purpose: str, count: int, draw: Draws) -> dict[str, Tensor]:
         """What a pass of G with `count` images needs."""
         config, netG, dtype = self.config, self.netG, self.pl_mean.dtype
@@ -201,7 +207,7 @@ class DualContrastive(Method):
         losses |= self._update_discriminator(batch, drawn)
         if "r1" in turns:
             losses |= self._regularise_discriminator(batch)
-        self._average_generator(len(batch["B"]))
+        self._average_generator(len(batch["B"]) * collective.count())
         return {name: loss.detach() for name, loss in losses.items()} | {"pl_mean": self.pl_mean.clone()}
 
     def _update_generator(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -216,9 +222,7 @@ class DualContrastive(Method):
             else:
                 with torch.no_grad():
                     r = self.netD(batch["B" if self.config.generator_reals == "same" else "B.contrast"], reference)
-                group = self.config.contrast_batch
-                swap = self.config.generator_loss == "swap"
-                G = dual_contrastive(f, r, group) if swap else -dual_contrastive(r, f, group)
+                G = self._contrast(f, r) if self.config.generator_loss == "swap" else -self._contrast(r, f)
             self._descend(G, "G")
         return {"G": G, "G_fake": f.mean()}
 
@@ -228,18 +232,21 @@ class DualContrastive(Method):
             fake, _ = self._synthesise("z_D", drawn)
         reference = self._reference(batch, "D")
         f, r = self.netD(fake, reference), self.netD(batch["B"], reference)
-        if self.config.adversarial_loss == "logistic":
-            D = logistic_discriminator(r, f)
-        else:
-            D = dual_contrastive(r, f, self.config.contrast_batch)
+        D = logistic_discriminator(r, f) if self.config.adversarial_loss == "logistic" else self._contrast(r, f)
         self._descend(D, "D")
         return {"D": D, "D_real": r.mean(), "D_fake": f.mean()}
+
+    def _contrast(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The dual contrastive loss in the contrast batch, which may be that of all ranks."""
+        if collective.is_shared("contrast_batch"):
+            real, fake = collective.gathered(real), collective.gathered(fake)
+        return dual_contrastive(real, fake, self.config.contrast_batch)
 
     def _regularise_generator(self, drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Path lengths should equal their running mean, through which a hundredth of the gradient flows too."""
         fake, ws = self._synthesise("z_pl", drawn)
         lengths = path_lengths(fake, ws, drawn["pl_noise"])
-        mean = self.pl_mean + PL_DECAY * (lengths.mean() - self.pl_mean)
+        mean = self.pl_mean + PL_DECAY * (collective.mean(lengths.mean()) - self.pl_mean)
         self.pl_mean.copy_(mean.detach())
         penalty = (lengths - mean).square().mean()
         self._descend(self.config.pl_weight * self.config.pl_interval * penalty, "G")
@@ -280,7 +287,7 @@ class DualContrastive(Method):
         if self.config.reference_attention is None:
             return None
         if self.config.reference_pairing == "roll":
-            return batch["B"].roll(1, dims=0)
+            return collective.own(collective.gathered(batch["B"]).roll(1, dims=0))
         return batch[f"B.reference_{player}"]
 
     def _reference(self, batch: dict[str, Tensor], player: str) -> Tensor | None:
@@ -295,6 +302,7 @@ class DualContrastive(Method):
         optimizer = self._optimizers[player]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        collective.average_gradients(optimizer)
         for parameter in optimizer.param_groups[0]["params"]:
             gradient: Tensor | None = parameter.grad
             # not finite: as the PyTorch successor does; the TensorFlow code skips the whole update instead

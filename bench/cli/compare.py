@@ -18,7 +18,9 @@ from bench.cli.options import (
     JsonOption,
     KeepOption,
     PerDeviceOption,
+    PerRankOption,
     PrecisionOption,
+    RanksOption,
     SaveEveryOption,
     ScaleOption,
     SlotsOption,
@@ -65,6 +67,8 @@ def compare(
     data: DataOption = DATA,
     device: DeviceOption = None,
     precision: PrecisionOption = None,
+    ranks: RanksOption = 1,
+    per_rank: PerRankOption = None,
     keep: KeepOption = None,
     save_every: SaveEveryOption = None,
     slots: SlotsOption = None,
@@ -80,6 +84,7 @@ def compare(
     from bench.base.device import chosen_device
     from bench.base.home import Home
     from bench.base.precision import chosen_precision
+    from bench.base.ranks import chosen_ranks
     from bench.commands.compare import Comparison, default_name, plan_comparison, settle_name
     from bench.commands.compare import compare as work
     from bench.compare.contenders import choose, enter
@@ -97,7 +102,8 @@ def compare(
     contenders = choose(loss, method, read_settings(loss_options, "--loss-option"), framework, rivals)
     entrants = enter(contenders, asked, scale, budget, read_settings(sets))
     kind, upkeep = chosen_device(device), Upkeep.of_options(keep, save_every)
-    grid = Grid(Home.open(home, data), kind, upkeep, chosen_precision(precision, kind))
+    arithmetic, together = chosen_precision(precision, kind), chosen_ranks(ranks, per_rank or ())
+    grid = Grid(Home.open(home, data), kind, upkeep, arithmetic, together)
     folder = name or default_name(entrants, asked.name, scale, budget)
     comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
     settle_name(comparison, chosen=name is not None)

@@ -39,6 +39,15 @@ PrecisionOption = Annotated[
         "--precision", help="fp32 (strict), tf32 (convolutions on cards) or bf16 (a deviation); default: fp32"
     ),
 ]
+RanksOption = Annotated[
+    int, typer.Option("--ranks", min=1, help="processes that make one run together, each on a device of its own")
+]
+PerRankOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--per-rank", help="contrast_batch, minibatch_stddev or batch_norm of each rank alone; repeat; a deviation"
+    ),
+]
 SlotsOption = Annotated[
     int | None, typer.Option("--slots", min=1, help="runs at once; default: cores / threads, or one for each card")
 ]
@@ -130,12 +139,15 @@ def table_grid(
     keep: str | None = None,
     save_every: float | None = None,
     precision: str | None = None,
+    ranks: int = 1,
+    per_rank: list[str] | None = None,
 ) -> Any:
     """The grid of one or more tables, as `plan` and `reproduce` are asked for it."""
     from bench.base.device import chosen_device
     from bench.base.errors import unknown_name
     from bench.base.home import Home
     from bench.base.precision import chosen_precision
+    from bench.base.ranks import chosen_ranks
     from bench.plan.grid import Grid
     from bench.plugin.discovery import find_plugin
     from bench.schema.protocol import SCALES
@@ -148,7 +160,8 @@ def table_grid(
         find_plugin("method", method)
     kind = chosen_device(device)
     upkeep = Upkeep.of_options(keep, save_every)
-    grid = Grid(Home.open(home, data), kind, upkeep, chosen_precision(precision, kind))
+    arithmetic, together = chosen_precision(precision, kind), chosen_ranks(ranks, per_rank or ())
+    grid = Grid(Home.open(home, data), kind, upkeep, arithmetic, together)
     for name in tables:
         grid.add_table(load_table(name), scale, range(seeds) if seeds else None, methods, read_settings(sets))
     return grid

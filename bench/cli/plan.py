@@ -18,7 +18,9 @@ from bench.cli.options import (
     JsonOption,
     KeepOption,
     MethodOption,
+    PerRankOption,
     PrecisionOption,
+    RanksOption,
     SaveEveryOption,
     ScaleOption,
     SeedsOption,
@@ -43,6 +45,8 @@ def plan(
     ] = False,
     device: DeviceOption = None,
     precision: PrecisionOption = None,
+    ranks: RanksOption = 1,
+    per_rank: PerRankOption = None,
     keep: KeepOption = None,
     save_every: SaveEveryOption = None,
     home: HomeOption = HOME,
@@ -57,7 +61,9 @@ def plan(
     def say(line: str) -> None:
         print(printable(line), file=sys.stderr)
 
-    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision)
+    grid = table_grid(
+        tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision, ranks, per_rank
+    )
     rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
     if as_json:
         content = {"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}

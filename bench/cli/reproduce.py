@@ -18,7 +18,9 @@ from bench.cli.options import (
     KeepOption,
     MethodOption,
     PerDeviceOption,
+    PerRankOption,
     PrecisionOption,
+    RanksOption,
     SaveEveryOption,
     ScaleOption,
     SeedsOption,
@@ -46,6 +48,8 @@ def reproduce(
     data: DataOption = DATA,
     device: DeviceOption = None,
     precision: PrecisionOption = None,
+    ranks: RanksOption = 1,
+    per_rank: PerRankOption = None,
     keep: KeepOption = None,
     save_every: SaveEveryOption = None,
     slots: SlotsOption = None,
@@ -63,7 +67,9 @@ def reproduce(
     from bench.tracking.address import tracking_uri
 
     place = load_executor(executor)
-    grid = table_grid(tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision)
+    grid = table_grid(
+        tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision, ranks, per_rank
+    )
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
     runner = place(grid.home, slots, per_device, debug(), read_settings(job, "--job"))
     raise typer.Exit(work(grid, runner, as_json=as_json, mlflow=mlflow, wait=wait))

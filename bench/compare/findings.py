@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from bench.base.precision import deviations
 from bench.base.sealed import Record
 from bench.compare.contenders import Entrant
 from bench.ledger.folders import chosen_epochs, examine, run_scores, run_state
@@ -152,7 +151,7 @@ def collect(
                 method=entrant.resolution.reference,
                 config=entrant.resolution.values,
                 differences=entrant.differences,
-                deviations=entrant.resolution.deviations + deviations(grid.precision),
+                deviations=entrant.resolution.deviations + grid.deviations,
                 train_keys=train_keys,
                 problems=[
                     f"seed {seed} {state}{f': {reason}' if reason else ''}"

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.base.errors import UsageError, unknown_name
 from bench.base.home import Home, RunFolder, expanded
+from bench.base.ranks import ONE
 from bench.base.terminal import Terminal
 from bench.base.validation import Strict
 from bench.base.words import say
@@ -112,6 +113,7 @@ def _facts(folder: RunFolder) -> _Facts:
         config={"method": spec.label}
         | _flat(spec.config)
         | {"seed": spec.seed, "device": spec.device, "precision": spec.precision, "threads": spec.threads}
+        | ({"ranks": spec.ranks.text} if spec.ranks != ONE else {})
         | {f"needs {role}": key for role, key in spec.needs.items()},
         data=_flat(spec.data.model_dump(mode="json")) | {"fingerprint": spec.fingerprint},
         code={"contrastbench": ", ".join(sorted(result.codes)) if result else None}

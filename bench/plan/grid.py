@@ -11,6 +11,7 @@ from bench.base.device import DeviceType
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.home import Home
 from bench.base.precision import Precision, deviations
+from bench.base.ranks import ONE, Ranks
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
 from bench.metrics.metric import load_metric
@@ -101,6 +102,7 @@ class Grid:
         device: what every run computes on, so that no cell mixes types of devices.
         upkeep: what the command says of the runs' files.
         precision: of every run's steps.
+        ranks: the processes of each run that is asked for; runs that those need, and that score them, have one.
     """
 
     def __init__(
@@ -109,8 +111,9 @@ class Grid:
         device: DeviceType = "cpu",
         upkeep: Upkeep = NOTHING_SAID,
         precision: Precision = "fp32",
+        ranks: Ranks = ONE,
     ) -> None:
-        self.home, self.device, self.precision = home, device, precision
+        self.home, self.device, self.precision, self.ranks = home, device, precision, ranks
         self.runs: dict[str, RunSpec] = {}
         self.names: dict[str, str] = {}
         self.cells: list[PlannedCell] = []
@@ -118,6 +121,11 @@ class Grid:
         self.upkeep = upkeep
         self._datasets: dict[str, DataSet] = {}
         self._drafts: dict[int, _Draft] = {}  # by id of the resolution
+
+    @property
+    def deviations(self) -> list[str]:
+        """What no run of it does as published, whatever its configuration."""
+        return deviations(self.precision) + self.ranks.deviations
 
     def dataset(self, resolution: Resolution) -> DataSet:
         """The data set of a resolution, opened once.
@@ -137,15 +145,27 @@ class Grid:
             self._datasets[name] = open_dataset(data, self.home.datasets, self.home.cache)
         return self._datasets[name]
 
-    def add_run(self, resolution: Resolution, seed: int, needed_by: tuple[tuple[str, str, str], ...] = ()) -> str:
+    def add_run(
+        self,
+        resolution: Resolution,
+        seed: int,
+        needed_by: tuple[tuple[str, str, str], ...] = (),
+        ranks: Ranks | None = None,
+    ) -> str:
         """Add a run and everything it needs; equal runs are added once.
+
+        Args:
+            resolution: what is run.
+            seed: of the run.
+            needed_by: the runs that it is added for, to find circles.
+            ranks: its processes; None: the grid's.
 
         Returns:
             The train key.
 
         Raises:
             NotAvailable: if data or weights that it needs are not on this machine.
-            UsageError: if runs need each other in a circle.
+            UsageError: if runs need each other in a circle, or its method cannot be run on so many ranks.
         """
         draft = self._draft(resolution)
         label = resolution.plugin.name
@@ -154,15 +174,24 @@ class Grid:
         if itself in needed_by:
             names = " -> ".join(name for name, *_ in (*needed_by, itself))
             raise UsageError(f"runs need each other in a circle: {names}")
-        needs = {role: self.add_run(needed, seed, (*needed_by, itself)) for role, needed in draft.needs.items()}
+        ranks = self._possible(self.ranks if ranks is None else ranks, resolution)
+        needs = {role: self.add_run(needed, seed, (*needed_by, itself), ONE) for role, needed in draft.needs.items()}
         if draft.spec is None:
             draft.spec = self._spec_of(resolution)
-        spec = draft.spec.model_copy(update={"seed": seed, "needs": needs})
+        spec = draft.spec.model_copy(update={"seed": seed, "needs": needs, "ranks": ranks})
         key = spec.train_key
         self.runs[key] = self.runs[key].merged(spec) if key in self.runs else spec
         self.names[key] = f"{label} on {resolution.ran.name}, seed {seed}"
         self.splits[key] = draft.splits
         return key
+
+    def _possible(self, ranks: Ranks, resolution: Resolution) -> Ranks:
+        """These ranks, if a method can be run on them."""
+        if ranks.count > 1:  # only then is the method itself imported and asked
+            method, batch_size = resolution.method_class, resolution.values["batch_size"]
+            if reason := ranks.refusal(resolution.plugin.name, method.across_ranks, batch_size):
+                raise UsageError(reason)
+        return ranks
 
     def _draft(self, resolution: Resolution) -> _Draft:
         """What the runs of a resolution share, found out once."""
@@ -222,7 +251,7 @@ class Grid:
         if use is None:
             return None
         self._open(protocol.data).labels("test")
-        return self.add_run(resolve(use.method, load_protocol(use.protocol), scale), seed=0)
+        return self.add_run(resolve(use.method, load_protocol(use.protocol), scale), seed=0, ranks=ONE)
 
     def add_table(
         self,
@@ -281,7 +310,7 @@ class Grid:
             try:
                 if load_metric(scored_as).uses_segmenter:
                     self.add_segmenter(cell.resolution.ran, scale)
-                counts = self.dataset(cell.resolution).count_deviations() + deviations(self.precision)
+                counts = self.dataset(cell.resolution).count_deviations() + self.deviations
                 cell.resolution = replace(cell.resolution, deviations=cell.resolution.deviations + counts)
                 count = cell.resolution.asked.scale(scale).seeds
                 for seed in chosen if chosen is not None else range(count):

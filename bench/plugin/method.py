@@ -8,7 +8,7 @@ A step is drawn on the host, then made on the device; docs/draw-and-step.md says
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -94,6 +94,8 @@ class Method(nn.Module):
         optional_streams: batch entries that records of the original hold and `step` makes itself where it is not given
             them, from what `draw` then draws (augmented images).
         eager_phases: phases within which shapes change, so that no graph of their steps can be kept.
+        across_ranks: whether a step may be made by several processes, each with a part of the batch
+            (docs/several-devices.md): everything it computes over its batch then goes through bench.base.collective.
         kept_networks: attributes that making images needs, all that is kept of a scored checkpoint; None: everything.
         source: repository and commit that decide where paper and code differ.
     """
@@ -109,6 +111,7 @@ class Method(nn.Module):
     streams: ClassVar[tuple[str, ...]] = ("A", "B")
     optional_streams: ClassVar[tuple[str, ...]] = ()
     eager_phases: ClassVar[frozenset[str]] = frozenset()
+    across_ranks: ClassVar[bool] = False
     kept_networks: ClassVar[tuple[str, ...] | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -207,6 +210,15 @@ class Method(nn.Module):
             By name: ids, noise, flips (0-dim bool), scalars such as a schedule's value (0-dim float64), ...
         """
         return {}
+
+    def own_draws(self, drawn: Mapping[str, Tensor], own: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+        """What of a step's draws one rank of several needs: everything, unless it is drawn for each item of the batch.
+
+        Args:
+            drawn: what `draw` returned for the whole batch, on every rank the same.
+            own: takes this rank's part of a tensor with an entry for each item.
+        """
+        return dict(drawn)
 
     def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
         """Which program the step is; decided on the host.

@@ -102,6 +102,14 @@ class Checkpoints:
             return step, record.progress
         return None
 
+    def take_state(self, method: Method, step: int) -> None:
+        """Load the state of one step: that from which the first rank of the run goes on.
+
+        Raises:
+            BenchError: it is missing, damaged, or of another network.
+        """
+        self._take_state(method, read_state(self.folder, step, self.run))
+
     def _take_state(self, method: Method, record: StateRecord) -> None:
         path, tensors = self._tensors(record)
         own = {k.removeprefix(_METHOD): v for k, v in tensors.items() if k.startswith(_METHOD)}

@@ -6,32 +6,30 @@ All of it is idempotent: whatever is on disk already is not made again.
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-import torch
-
-from bench.base.device import made_on, require
-from bench.base.errors import BenchError
+from bench.base.device import made_on
 from bench.base.home import Home, RunFolder
-from bench.base.precision import prepare
 from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
-from bench.data.opening import open_dataset
 from bench.ledger.folders import read_result
 from bench.plugin.discovery import package_versions
 from bench.plugin.method import Method
 from bench.run.captured_step import CapturedStep
 from bench.run.checkpoint import Checkpoints
+from bench.run.led_step import LedStep
 from bench.run.loss_log import LossLog
-from bench.run.restore import build_method, restore_method
+from bench.run.other_ranks import OtherRanks
+from bench.run.prepared import prepared
+from bench.run.restore import build_method
 from bench.run.retention import is_needed_whole, retire
 from bench.run.score_checkpoint import evaluate
-from bench.run.train import Session
+from bench.run.train import MakeStep, Session
 from bench.schema.parts import Part
 from bench.schema.records import UNKNOWN, RunResult, known_seconds
 from bench.schema.run_spec import RunSpec, read_spec
 from bench.schema.upkeep import read_upkeep
-from bench.tasks.task import load_task
 
 
 class Progress(Protocol):
@@ -44,27 +42,24 @@ class Progress(Protocol):
         """Whether an orderly end is wanted."""
 
 
-def execute(home: Home, key: str, progress: Progress) -> None:
+def execute(home: Home, key: str, progress: Progress, others: OtherRanks | None = None) -> None:
     """Do what is left of a run.
 
     Args:
         home: the results root.
         key: the run's train key; its `spec.json` exists.
         progress: where progress goes and stop requests come from.
+        others: the other ranks of a run on several.
 
     Raises:
         BenchError: the run failed or was stopped; everything finished is on disk.
     """
     folder = home.run(key)
     spec = read_spec(folder.spec)
-    torch.set_num_threads(spec.threads)
-    device = torch.device(require(spec.device))
-    prepare(spec.device, spec.precision)
-
     progress({"phase": "opening data"})
-    dataset = _planned_dataset(spec, home)
-    method = _method(spec, home, device)
-    images = load_task(method.task).batches(dataset, method, Draws(spec.seed), home.cache, device)
+    run = prepared(home, spec)
+    dataset, method, images = run.dataset, run.method, run.images
+    device = next(method.parameters()).device
     checkpoints = Checkpoints(
         folder.checkpoints,
         report=lambda line: print(line, flush=True),
@@ -75,16 +70,12 @@ def execute(home: Home, key: str, progress: Progress) -> None:
     scoring = _Scoring(home, spec, dataset, checkpoints, build_method(spec).to(device), progress)
     log = LossLog(folder.metrics)
 
-    def begin() -> None:
-        method.load_pretrained(home.weights)
-        method.to(device)
-        method.measure(images.batch(step) for step in range(images.steps_per_epoch))
-
-    session = Session(
-        method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, scoring,
-        begin, read_upkeep(folder).save_seconds, CapturedStep(method, spec.precision),
-    )  # fmt: skip
-    session.run()
+    with _steps(spec, method, others) as make_step:
+        session = Session(
+            method, images, Draws(spec.seed), checkpoints, log, spec.scored_epochs, scoring,
+            run.begin, read_upkeep(folder).save_seconds, make_step,
+        )  # fmt: skip
+        session.run()
 
     if read_result(folder) is None:  # a run that was only scored keeps what was written when it was trained
         _write_result(folder, spec, method, images.total_steps, session, scoring.has_trained)
@@ -93,22 +84,11 @@ def execute(home: Home, key: str, progress: Progress) -> None:
     progress({"phase": "done"})
 
 
-def _planned_dataset(spec: RunSpec, home: Home) -> DataSet:
-    """The run's data set, which has to be the one of when the run was planned."""
-    dataset = open_dataset(spec.data, home.datasets, home.cache)
-    if dataset.fingerprint() != spec.fingerprint:
-        raise BenchError(
-            f"the pixels of data set {dataset.name} changed since this run was planned; run the command again"
-        )
-    return dataset
-
-
-def _method(spec: RunSpec, home: Home, device: torch.device) -> Method:
-    """The run's method before its first step, on the device, with the runs that it needs."""
-    method: Method = build_method(spec)
-    for role, needed in spec.needs.items():
-        method.receive(role, restore_method(home, needed, whole=True).to(device))
-    return method.to(device)
+def _steps(spec: RunSpec, method: Method, others: OtherRanks | None) -> AbstractContextManager[MakeStep]:
+    """What makes the run's steps: this process alone, or with others."""
+    if spec.ranks.count > 1:
+        return LedStep(spec, method, others)
+    return nullcontext(CapturedStep(method, spec.precision))
 
 
 class _Scoring:

@@ -28,11 +28,13 @@ from bench.base.streams import mend_streams
 from bench.ledger.folders import is_owned, read_result
 from bench.plugin.named import name_file
 from bench.run.lease import Lease, Taken, job_here
+from bench.run.other_ranks import NO_MEMORY, OtherRanks, RankLost
 from bench.run.retention import temporaries
 from bench.run.ticket import this_process
 from bench.schema.records import RunError
+from bench.schema.run_spec import read_spec
 
-STOPPED, OWNED, NO_MEMORY = 3, 4, 5
+STOPPED, OWNED = 3, 4
 LOCK_SECONDS = 0.2  # somebody who only looks whether the run is owned holds its lock for an instant
 PROGRESS_SECONDS = 0.5
 LAST_PHASE = "done"
@@ -128,8 +130,8 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(progress, "stop", True))
     try:
-        with _owner(folder, progress) as owner:
-            owner.status = _attempt(home, folder, progress)
+        with _other_ranks(home, folder) as others, _owner(folder, progress) as owner:
+            owner.status = _attempt(home, folder, progress, others)
         return owner.status
     except OwnedElsewhere as owned:
         print(owned, flush=True)
@@ -141,7 +143,18 @@ def main(arguments: list[str]) -> int:
         return _fail(folder, str(error))
 
 
-def _attempt(home: Home, folder: RunFolder, progress: ProgressFile) -> int:
+def _other_ranks(home: Home, folder: RunFolder) -> OtherRanks:
+    """The run's other ranks, none where its specification cannot be read, which `execute` says."""
+    try:
+        count = read_spec(folder.spec).ranks.count
+    except BenchError:
+        count = 1
+    return OtherRanks(
+        home, folder.key, count, lambda lost: os._exit(_fail(folder, str(lost), was_killed=lost.was_killed))
+    )
+
+
+def _attempt(home: Home, folder: RunFolder, progress: ProgressFile, others: OtherRanks) -> int:
     """Do what is left of a run that this process owns; returns the exit status."""
     # torch, which a parent that only starts processes does without
     from bench.run.execute import execute
@@ -154,10 +167,12 @@ def _attempt(home: Home, folder: RunFolder, progress: ProgressFile) -> int:
             folder.error.unlink(missing_ok=True)
             for path in temporaries(folder):
                 path.unlink(missing_ok=True)
-        execute(home, key, progress)
+        execute(home, key, progress, others)
     except Stopped as stop:
         print(stop, flush=True)
         return STOPPED
+    except RankLost as lost:
+        return _fail(folder, str(lost), was_killed=lost.was_killed)
     except BenchError as error:
         return _fail(folder, str(error))
     except MemoryError:
@@ -172,10 +187,11 @@ def _attempt(home: Home, folder: RunFolder, progress: ProgressFile) -> int:
     return 0
 
 
-def _fail(folder: RunFolder, message: str, status: int = 1) -> int:
+def _fail(folder: RunFolder, message: str, status: int = 1, was_killed: bool = False) -> int:
+    """Say in `error.json` why this process ends; returns the status with which it does."""
     print(message, file=sys.stderr, flush=True)
     try:
-        failure = RunError(message=message, traceback=traceback.format_exc(), time=time.time())
+        failure = RunError(message=message, traceback=traceback.format_exc(), time=time.time(), was_killed=was_killed)
         failure.write(folder.error, folder.key)
     except BenchError as error:  # the disk may be what failed; the parent shows the log instead
         print(error, file=sys.stderr, flush=True)

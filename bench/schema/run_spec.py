@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from bench.base.device import DeviceType
 from bench.base.errors import BenchError
 from bench.base.precision import Precision
+from bench.base.ranks import ONE, Ranks
 from bench.base.sealed import Damaged, read_sealed, sealed, validated
 from bench.base.storage import explained, read_object, write_json
 from bench.base.validation import Strict
@@ -98,6 +99,7 @@ class RunSpec(Strict):
         config: the resolved configuration.
         data: the data set; `fingerprint` is the sha256 of its decoded pixels.
         seed, device, precision, threads: as they say; all change bits.
+        ranks: the processes that make it; one in older records. Several add in another order, which changes bits.
         plugins: sha256 of every user's file of a plugin, with the modules of the user's that it imports and the data
             files that it declares (bench/plugin/closure.py), by reference.
         needs: role -> train key of a run that must be finished first.
@@ -118,6 +120,7 @@ class RunSpec(Strict):
     device: DeviceType = "cpu"
     precision: Precision = "fp32"
     threads: int = 1
+    ranks: Ranks = ONE
     plugins: dict[str, str] = {}
     needs: dict[str, str] = {}
     evaluation: ScoringPlan
@@ -146,6 +149,8 @@ class RunSpec(Strict):
         }
         if self.format > 1:
             parts["device"] = self.device
+        if self.ranks != ONE:
+            parts["ranks"] = self.ranks.model_dump(mode="json")
         return f"{self.label}-{digest(parts)[:16]}"
 
     def _by_content(self, reference: str) -> str:
@@ -323,7 +328,9 @@ def _before(path: Path) -> tuple[RunSpec | None, str]:
 def _on_disk(spec: RunSpec, path: Path) -> dict[str, Any]:
     """What the file holds; a run of format 2 is the same run in the present one, of format 1 it would have another key."""
     present = spec if spec.format == 1 else spec.model_copy(update={"format": FORMAT})
-    return sealed(KIND, path.parent.name, present.model_dump(mode="json"))
+    # one process is what every record meant before there could be several
+    unsaid = {"ranks"} if spec.ranks == ONE else set()
+    return sealed(KIND, path.parent.name, present.model_dump(mode="json", exclude=unsaid))
 
 
 @lru_cache(maxsize=1)

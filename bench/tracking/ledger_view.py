@@ -286,6 +286,7 @@ def _scores(folder: RunFolder, spec: RunSpec, total_steps: int | None) -> list[P
 
 def _params(spec: RunSpec, scales: list[str]) -> dict[str, str]:
     run = {"method": spec.label, "data": spec.data.name, "seed": str(spec.seed), "scale": scales[0] if scales else ""}
+    run |= {"ranks": spec.ranks.text} if spec.ranks.count > 1 else {}
     return dict(_leaves(spec.config)) | run | {"threads": str(spec.threads), "precision": spec.precision}
 
 

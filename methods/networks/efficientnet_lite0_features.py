@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from methods.networks.synchronised_norm import synchronise
+
 ENDS = (1, 3, 5, 11, 16)  # blocks after which the resolution is halved, and the last
 
 
@@ -31,6 +33,7 @@ class EfficientNetLite0Features(nn.Module):
         self._blocks = network._blocks
         self.ends = tuple(blocks)
         self.channels = tuple(network._blocks[end - 1]._bn2.num_features for end in blocks)
+        synchronise(self)
 
     def load_official(self, state: Mapping[str, Tensor]) -> None:
         """Take the package's weights."""

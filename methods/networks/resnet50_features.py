@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from methods.networks.synchronised_norm import BatchNorm2d
+
 
 class ResNet50Features(nn.Module):
     """The five feature maps; in training mode the batch norms use the batch's statistics, as in the released code."""
@@ -19,7 +21,7 @@ class ResNet50Features(nn.Module):
         super().__init__()
         from torchvision.models import resnet50
 
-        network = resnet50(weights=None)
+        network = resnet50(weights=None, norm_layer=BatchNorm2d)
         self.stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
         self.layer1, self.layer2 = network.layer1, network.layer2
         self.layer3, self.layer4 = network.layer3, network.layer4

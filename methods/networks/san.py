@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from bench.base.errors import BenchError
 from methods.networks.equalised import EqualisedConv2d
 from methods.networks.padding import pad
+from methods.networks.synchronised_norm import BatchNorm2d
 
 Kind = Literal["pairwise", "patchwise"]
 
@@ -69,10 +70,10 @@ class SAN(nn.Module):
         if kind == "pairwise":
             self.conv_p = EqualisedConv2d(2, 2, 1, equalised=equalised)
         self.conv_w = nn.Sequential(
-            nn.BatchNorm2d(inputs) if batch_norm else nn.Identity(),
+            BatchNorm2d(inputs) if batch_norm else nn.Identity(),
             nn.ReLU(),
             EqualisedConv2d(inputs, hidden, 1, bias=False, equalised=equalised),
-            nn.BatchNorm2d(hidden) if batch_norm else nn.Identity(),
+            BatchNorm2d(hidden) if batch_norm else nn.Identity(),
             nn.ReLU(),
             EqualisedConv2d(hidden, outputs, 1, equalised=equalised),
         )

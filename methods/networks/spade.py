@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from methods.networks.instance_norm import InstanceNorm
 from methods.networks.spectral_norm import SpectralConv2d
+from methods.networks.synchronised_norm import BatchNorm2d
 
 Norm = Literal["batch", "instance"]
 NumUpsampling = Literal["normal", "more", "most"]
@@ -26,7 +27,7 @@ class SPADE(nn.Module):
     """Spatially-adaptive normalisation: out = norm(x) * (1 + gamma(m)) + beta(m).
 
     The label map m is resized to x by the nearest neighbour; gamma and beta are 3x3 convolutions of a shared 3x3
-    convolution of m. The norm has no parameters; `batch` is synchronised batch norm, which on one device is batch norm.
+    convolution of m. The norm has no parameters; `batch` is synchronised batch norm.
 
     Args:
         channels: of x.
@@ -37,7 +38,7 @@ class SPADE(nn.Module):
 
     def __init__(self, channels: int, label_channels: int, norm: Norm = "batch", nhidden: int = NHIDDEN) -> None:
         super().__init__()
-        self.param_free_norm = nn.BatchNorm2d(channels, affine=False) if norm == "batch" else InstanceNorm(channels)
+        self.param_free_norm = BatchNorm2d(channels, affine=False) if norm == "batch" else InstanceNorm(channels)
         self.mlp_shared = nn.Sequential(nn.Conv2d(label_channels, nhidden, 3, padding=1), nn.ReLU())
         self.mlp_gamma = nn.Conv2d(nhidden, channels, 3, padding=1)
         self.mlp_beta = nn.Conv2d(nhidden, channels, 3, padding=1)

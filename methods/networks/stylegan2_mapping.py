@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bench.base import collective
 from methods.networks.equalised import EqualisedLinear, lrelu
 
 W_AVG_BETA = 0.995  # of the running mean of w
@@ -39,8 +40,8 @@ class MappingNetwork(nn.Module):
 
     @torch.no_grad()
     def update_average(self, w: Tensor) -> None:
-        """Move w_avg towards the mean of a batch (B, w_dim)."""
-        self.w_avg.copy_(w.mean(dim=0).lerp(self.w_avg, W_AVG_BETA))
+        """Move w_avg towards the mean of a batch (B, w_dim), over all ranks."""
+        self.w_avg.copy_(collective.mean(w.mean(dim=0)).lerp(self.w_avg, W_AVG_BETA))
 
     def truncate(self, ws: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
         """The truncation trick: w_avg + psi (w - w_avg) for the first `cutoff` layers (all if None).

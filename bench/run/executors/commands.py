@@ -72,8 +72,9 @@ class CommandsExecutor(Executor):
             waves.setdefault(level + 1, []).append(line(self.home, specs[key]))
         for wave, lines in waves.items():
             write_text(self.folder / f"wave-{wave}.txt", "\n".join(lines) + "\n")
-        cpus = max((spec.threads for spec in specs.values()), default=1)
-        gpu = "#SBATCH --gpus-per-node=1\n" if any(spec.device == "cuda" for spec in specs.values()) else ""
+        cpus = max((spec.threads * spec.ranks.count for spec in specs.values()), default=1)
+        gpus = max((spec.ranks.count for spec in specs.values() if spec.device == "cuda"), default=0)
+        gpu = f"#SBATCH --gpus-per-node={gpus}\n" if gpus else ""
         write_text(self.folder / "array.sbatch", SBATCH.format(cpus=cpus, gpu=gpu))
         slots = self.slots or 1
         calls = [f"parallel --jobs {slots} < wave-{wave}.txt || status=1" for wave in sorted(waves)]

@@ -23,6 +23,7 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from bench.base.device import cards, require
+from bench.base.errors import NotAvailable
 from bench.base.home import RunFolder
 from bench.base.leftovers import own_folder
 from bench.base.threads import ONE_THREAD
@@ -46,10 +47,15 @@ _PRELOAD = ["bench.run.preload"]
 
 @dataclass
 class Job:
-    """A run's process and the card that it was given; empty: none."""
+    """A run's process and the card that it was given, or those of its ranks, with commas between; empty: none."""
 
     child: multiprocessing.process.BaseProcess
     card: str
+
+    @property
+    def cards(self) -> list[str]:
+        """The places that it takes."""
+        return self.card.split(",")
 
 
 class LocalExecutor(Executor):
@@ -69,16 +75,16 @@ class LocalExecutor(Executor):
 
     def at_once(self, specs: Iterable[RunSpec]) -> int:
         """See `Executor.at_once`."""
-        return max((len(self._places(spec)) for spec in specs), default=1) or 1
+        return max((len(self._places(spec)) // _cards_of(spec, self._places(spec)) for spec in specs), default=1) or 1
 
     def _places(self, spec: RunSpec) -> list[str]:
-        """The card of each run of this kind that may run at once, empty names where runs have none."""
+        """The cards of all runs of this kind that may run at once, an empty name for each where runs have none."""
         if spec.device not in self._cards:
             self._cards[spec.device] = cards(spec.device)
         given = self._cards[spec.device] * self.per_device
         if not given and spec.device == "cpu":
-            return [""] * (self.slots or _default_slots(spec.threads))
-        return given[: self.slots]
+            return [""] * (self.slots or _default_slots(spec.threads * spec.ranks.count))
+        return given[: self.slots and self.slots * spec.ranks.count]
 
     def submit(self, specs: Mapping[str, RunSpec]) -> dict[str, Ticket]:
         """See `Executor.submit`; takes as many as there are places free."""
@@ -87,17 +93,23 @@ class LocalExecutor(Executor):
             free = self._places(spec)
             if not free:
                 require(spec.device)  # says why there is no place at all
-            for job in self.jobs.values():
-                if job.card in free:
-                    free.remove(job.card)
-            free = [card for card in free if self._goes_with_what_is_on(card, key)]
-            if free:
-                taken[key] = self._start(key, free[0])
+            wanted = _cards_of(spec, free)
+            if len(set(free)) < wanted:
+                raise NotAvailable(
+                    f"run {key} is of {wanted} ranks with a card each, and this machine shows {len(set(free))}; "
+                    "plan it with fewer --ranks"
+                )
+            for card in (card for job in self.jobs.values() for card in job.cards):
+                if card in free:
+                    free.remove(card)
+            free = [card for card in dict.fromkeys(free) if self._goes_with_what_is_on(card, key)]
+            if len(free) >= wanted:
+                taken[key] = self._start(key, ",".join(free[:wanted]))
         return taken
 
     def _goes_with_what_is_on(self, card: str, key: str) -> bool:
         """Whether a run may be put on a card: one that needs it alone waits until it is empty, and others wait for that."""
-        beside = [other for other, job in self.jobs.items() if job.card == card]
+        beside = [other for other, job in self.jobs.items() if card in job.cards]
         return not beside if key in self._alone else self._alone.isdisjoint(beside)
 
     def _start(self, key: str, card: str) -> Ticket:
@@ -187,6 +199,11 @@ def _default_slots(threads: int) -> int:
     """As many runs at once as the cores allow."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // threads)
+
+
+def _cards_of(spec: RunSpec, places: list[str]) -> int:
+    """How many of these places a run takes: a card for each rank; where there are no cards, one place for all."""
+    return spec.ranks.count if any(places) else 1
 
 
 def _from_files(folder: RunFolder, ticket: Ticket) -> Outcome:

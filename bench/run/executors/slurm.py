@@ -77,7 +77,7 @@ class SlurmExecutor(Executor):
             "qos": options.qos,
             "constraint": options.constraint,
             "gres": options.gres,
-            "gpus_per_node": 1 if request.device == "cuda" and options.gres is None else None,
+            "gpus_per_node": request.ranks if request.device == "cuda" and options.gres is None else None,
             "cpus_per_task": request.cpus,
             "mem": f"{request.memory_gb}GB",
             "time": request.minutes,

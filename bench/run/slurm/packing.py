@@ -27,6 +27,7 @@ class Request:
         level: 0 for runs that need no other run that is submitted with them, 1 for runs that need one of those, ...
         label: the method; empty where short runs of several are mixed.
         device: type of device.
+        ranks: of each run, with a device each.
         cpus, memory_gb: of a job.
         minutes: time limit.
     """
@@ -34,6 +35,7 @@ class Request:
     level: int
     label: str
     device: str
+    ranks: int
     cpus: int
     memory_gb: int
     minutes: int
@@ -79,8 +81,9 @@ def arrays(
             level=level_of[key],
             label="" if is_short else spec.label,
             device=spec.device,
-            cpus=options.cpus or spec.threads * together,
-            memory_gb=math.ceil(options.memory_gb or memory_gb(spec) * together),
+            ranks=spec.ranks.count,
+            cpus=options.cpus or spec.threads * spec.ranks.count * together,
+            memory_gb=math.ceil(options.memory_gb or memory_gb(spec) * spec.ranks.count * together),
             minutes=0,
         )
         kinds.setdefault(request, []).append(key)

@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from bench.base.errors import UsageError
+from bench.base.ranks import ONE, Ranks
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.schema.run_spec import read_spec
@@ -256,3 +257,20 @@ def test_the_precision_is_in_the_key_and_what_was_not_published_a_deviation(toys
         keys[precision] = grid.add_run(resolution, 0)
         assert grid.runs[keys[precision]].precision == precision
     assert keys["fp32"] == Grid(toys.home).add_run(resolution, 0) != keys["bf16"]
+
+
+def test_ranks_are_those_of_the_runs_asked_for_and_not_of_what_they_need(toys):
+    shared = f"{Path(toys.method).with_name('shared_toy.py')}:SharedToy"
+    alone = Grid(toys.home, ranks=Ranks(count=2, per_rank=("batch_norm",)))
+    key = alone.add_run(resolve(shared, toys.protocol, "smoke", settings={"teacher": True}), 0)
+    assert alone.runs[key].ranks.count == 2
+    assert [run.ranks for name, run in alone.runs.items() if name != key] == [ONE]
+    assert alone.deviations == ["batch_norm whole batch -> per rank of 2"]
+
+
+@pytest.mark.parametrize(("count", "says"), [(2, "makes its steps in one process"), (3, "batch_size 2; change one")])
+def test_what_cannot_be_run_on_ranks_is_refused_in_one_line(toys, count, says):
+    shared = f"{Path(toys.method).with_name('shared_toy.py')}:SharedToy"
+    method = toys.method if count == 2 else shared
+    with pytest.raises(UsageError, match=f"--ranks {count}: .*{says}"):
+        Grid(toys.home, ranks=Ranks(count=count)).add_run(resolve(method, toys.protocol, "smoke"), 0)

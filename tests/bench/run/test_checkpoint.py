@@ -192,3 +192,13 @@ def test_a_state_at_the_very_step_is_not_forgotten(toy, checkpoints):
     assert checkpoints.restore_state(toy.build())[0] == 4
     checkpoints.forget_states_after(2)
     assert checkpoints.restore_state(toy.build())[0] == 2
+
+
+def test_another_rank_takes_the_state_that_it_is_told_and_deletes_none(toy, checkpoints):
+    trained = saved(toy, checkpoints, 1, 2)
+    before, other = names(checkpoints), toy.build()
+    checkpoints.take_state(other, 2)
+    require_same(snapshot(trained), snapshot(other), "state")
+    with pytest.raises(BenchError):
+        checkpoints.take_state(other, 3)
+    assert names(checkpoints) == before

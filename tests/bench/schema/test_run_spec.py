@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from bench.base.errors import BenchError
+from bench.base.ranks import ONE, Ranks
 from bench.base.sealed import Damaged
 from bench.ledger.scores import score_key
 from bench.plan.grid import Grid
@@ -38,6 +39,7 @@ def test_what_can_change_a_bit_changes_the_key(toys):
         "seed": 1,
         "threads": 2,
         "device": "cuda",
+        "ranks": Ranks(count=2),
         "config": spec.config | {"lr": 0.5},
         "revisions": spec.revisions | {"method": 2},
         "fingerprint": "another",
@@ -46,6 +48,18 @@ def test_what_can_change_a_bit_changes_the_key(toys):
     }
     keys = {name: spec.model_copy(update={name: value}).train_key for name, value in changes.items()}
     assert len({spec.train_key, *keys.values()}) == 1 + len(keys)
+
+
+def test_several_ranks_are_in_the_key_and_one_is_as_it_was_before_there_could_be_more(toys, tmp_path):
+    spec = spec_of(toys)
+    several = [spec.model_copy(update={"ranks": Ranks(count=2, per_rank=alone)}) for alone in ((), ("batch_norm",))]
+    assert len({one.train_key for one in (spec, *several)}) == 3
+    for one in (spec, several[1]):
+        path = tmp_path / one.train_key / "spec.json"
+        write_spec(path, one)
+        assert read_spec(path).ranks == one.ranks
+    assert spec.ranks == ONE
+    assert "ranks" not in json.loads((tmp_path / spec.train_key / "spec.json").read_text())
 
 
 def test_what_changes_no_weight_does_not_change_the_key(toys):

@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from bench.base.errors import NotAvailable
+from bench.base.ranks import Ranks
 from bench.base.storage import read_json
 from bench.ledger.folders import read_error, run_state
 from bench.plan.grid import Grid
@@ -329,4 +330,33 @@ def test_as_many_runs_at_once_as_the_cores_allow_or_as_is_asked(toys, monkeypatc
     assert LocalExecutor(toys.home).at_once([spec]) == 8
     assert LocalExecutor(toys.home).at_once([spec.model_copy(update={"threads": 3})]) == 2
     assert LocalExecutor(toys.home).at_once([spec.model_copy(update={"threads": 16})]) == 1
+    assert LocalExecutor(toys.home).at_once([spec.model_copy(update={"ranks": Ranks(count=2)})]) == 4
     assert LocalExecutor(toys.home, slots=3).at_once([spec]) == 3
+
+
+class _Started(LocalExecutor):
+    """Starts nothing, and says which cards it would have given."""
+
+    def _start(self, key, card):
+        self.jobs[key] = Job(SimpleNamespace(pid=1, exitcode=None), card)
+        return process_ticket(key, 1, card=card)
+
+
+def test_a_run_of_two_ranks_gets_two_cards_of_its_own(toys, monkeypatch):
+    monkeypatch.setenv("CONTRASTBENCH_FAKE_DEVICES", "3")
+    specs = {
+        name: SimpleNamespace(device="cpu", threads=1, ranks=Ranks(count=count))
+        for name, count in (("a", 2), ("b", 2), ("c", 1))
+    }
+    executor = _Started(toys.home)
+    assert executor.at_once([specs["a"]]) == 1
+    tickets = executor.submit(specs)
+    assert {key: ticket.job["card"] for key, ticket in tickets.items()} == {"a": "fake-0,fake-1", "c": "fake-2"}
+    assert executor.submit({"b": specs["b"]}) == {}
+    del executor.jobs["a"]
+    assert executor.submit({"b": specs["b"]})["b"].job["card"] == "fake-0,fake-1"
+    only = _Started(toys.home, slots=1)
+    assert only.submit({"a": specs["a"]})["a"].job["card"] == "fake-0,fake-1"
+    many = SimpleNamespace(device="cpu", threads=1, ranks=Ranks(count=4))
+    with pytest.raises(NotAvailable, match="run d is of 4 ranks with a card each, and this machine shows 3"):
+        executor.submit({"d": many})

@@ -2,12 +2,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench.base.ranks import Ranks
 from bench.run.slurm.options import SlurmOptions
 from bench.run.slurm.packing import MOST_TASKS, arrays, memory_gb
 
 
-def run(*after, label="cut", device="cpu", **config):
-    return SimpleNamespace(label=label, device=device, threads=2, config=config, comes_after=list(after))
+def run(*after, label="cut", device="cpu", ranks=1, **config):
+    several = Ranks(count=ranks)
+    return SimpleNamespace(label=label, device=device, ranks=several, threads=2, config=config, comes_after=list(after))
 
 
 def laid_out(specs, expected=None, together=1, **options):
@@ -20,6 +22,12 @@ def test_runs_of_one_kind_are_one_array_and_unknown_ones_have_a_job_each():
     assert array.request.minutes == 24 * 60
     assert array.request.cpus == 2
     assert array.request.name == "contrastbench-cut"
+
+
+def test_a_run_of_several_ranks_has_a_device_threads_and_memory_for_each():
+    one, four = laid_out({"a": run(device="cuda"), "b": run(device="cuda", ranks=4)})
+    assert [(array.request.ranks, array.request.cpus) for array in (one, four)] == [(1, 2), (4, 8)]
+    assert four.request.memory_gb == 4 * one.request.memory_gb
 
 
 def test_short_runs_of_several_methods_share_jobs_and_long_ones_have_their_own():
