@@ -5,6 +5,7 @@ import torch
 from official_steps import largest_errors, official_arrays, official_steps
 from pydantic import ValidationError
 
+from bench.checks.conformance import method_checks
 from bench.checks.replay.replay import replay
 from methods.losses.gan_mode import gan_discriminator, gan_generator
 from methods.networks.single_image_discriminator import SingleImageDiscriminator
@@ -134,6 +135,12 @@ def test_cycle_moves_all_four_networks_and_nothing_else_is_there(driver) -> None
     assert {name.split(".")[0] for name in before} == {"netG", "netD", "netG_B", "netD_B"}
     assert not method.depends_on_epoch
     assert method.translate(torch.zeros(1, 3, 20, 44)).shape == (1, 3, 20, 44)
+
+
+@pytest.mark.parametrize("check", method_checks())
+def test_the_cycle_conforms_as_the_default_does(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SinCUT, "conformance", SinCUT.conformance | {"objective": "cycle", "n_blocks": 2})
+    method_checks()[check]("sincut")
 
 
 def test_discriminator_of_the_paper_sees_tiles(driver) -> None:
