@@ -50,7 +50,7 @@ class SingleImageTranslation(Task):
         given = selection.images(dataset, "A")
         truth = selection.images(dataset, "B") if dataset.aligned(selection.split) else None
         exemplars = dataset.images("train", "B")
-        files, real = output_files(given.names), Tiles(exemplars, TILE)
+        files, real = output_files(given.names), self.as_scored(exemplars)
         return [Group("", selection.split, range(len(given)), given, files, real, truth, exemplars=exemplars)]
 
     def together(self, method: Any) -> int:
@@ -65,7 +65,12 @@ class SingleImageTranslation(Task):
 
     def compared(self, group: Group, fake: ImageSet) -> tuple[ImageSet, ImageSet | None]:
         """See `Task.compared`; squares of both."""
-        return Tiles(fake, TILE), None if group.truth is None else Tiles(Fitted(group.truth, fake), TILE)
+        truth = None if group.truth is None else self.as_scored(Fitted(group.truth, fake))
+        return self.as_scored(fake), truth
+
+    def as_scored(self, images: ImageSet) -> ImageSet:
+        """See `Task.as_scored`; in squares."""
+        return Tiles(images, TILE)
 
     def expected_side(self, side: int) -> int | None:
         """None: the picture decides."""

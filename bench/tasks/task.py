@@ -210,6 +210,10 @@ class Task(ABC):
         """
         return fake, None if group.truth is None else Resized(group.truth, fake.image(0).size)
 
+    def as_scored(self, images: ImageSet) -> ImageSet:
+        """Images of any program as metrics take them: as they are."""
+        return images
+
     def generator(self, method: Any, dataset: DataSet, group: Group) -> GeneratorView | str:
         """The method with its noise in the hands of a metric, or why that cannot be."""
         return f"{self.name} makes one image of each input, and no noise that could be chosen"
