@@ -8,7 +8,7 @@ from bench.plugin.capabilities import (
     Synthesizer,
     Translator,
 )
-from bench.plugin.config import MethodConfig, MultiDomainConfig, PairedConfig
+from bench.plugin.config import MethodConfig, MultiDomainConfig, PairedConfig, SingleImageConfig
 from bench.plugin.method import Method, RequiredRun, StepContext, Task
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "PairedConfig",
     "RequiredRun",
     "Segmenter",
+    "SingleImageConfig",
     "StepContext",
     "Synthesizer",
     "Task",

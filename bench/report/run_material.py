@@ -18,7 +18,13 @@ from bench.schema.run_spec import RunSpec, read_spec
 from bench.show.curves import Series, curves_figure, loss_curves, score_curves
 from bench.show.samples import Samples, collect_samples, samples_without_inputs
 
-LABEL_KINDS = {"input": "given to every method", "output": "", "truth": "what the place really looks like"}
+LABEL_KINDS = {
+    "input": "given to every method",
+    "exemplar": "whose look it shall take",
+    "output": "",
+    "truth": "what the place really looks like",
+}
+CAPTIONS = {"input": "input {}", "exemplar": "the picture whose look {} shall take", "truth": "the truth for {}"}
 SMALL_WIDTH, WIDE_WIDTH = 6.4, 9.0  # inches, of figures in a cell's evidence and below a table
 SMALL_COLUMNS, WIDE_COLUMNS = 2, 3
 MOST_LOSSES = 9  # panels below a table; every loss is in the evidence
@@ -94,7 +100,7 @@ class RunMaterial:
     def _rows(self, samples: Samples) -> list[GridRow]:
         rows = []
         for row in samples.rows:
-            caption = {"input": "input {}", "output": f"{row.label}, from {{}}", "truth": "the truth for {}"}[row.kind]
+            caption = CAPTIONS.get(row.kind, f"{row.label}, from {{}}")
             cells = zip(row.images, samples.names, strict=True)
             pictures = [(self.pictures.add(pixels), caption.format(name)) for pixels, name in cells]
             rows.append(GridRow(row.label, LABEL_KINDS[row.kind], pictures))

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from bench.base.validation import Strict
 
 Layer = Literal["relief", "land", "satellite"]
+PIXELS_A_DEGREE = 15  # of the rasters of the Earth
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a folder
 
 
@@ -137,6 +138,73 @@ class DomainFolderData(Strict):
         return self
 
 
+class PictureData(Strict):
+    """Two pictures, one in `NAME/trainA` and one in `NAME/trainB`, as CUT's single images lie (bench/data/pictures.py).
+
+    Attributes:
+        name: the folder's name under the data root.
+        direction: `BtoA` swaps the folders, so that methods see A -> B all the same.
+    """
+
+    family: Literal["pictures"] = "pictures"
+    name: str = Field(pattern=_NAME)
+    direction: Literal["AtoB", "BtoA"] = "AtoB"
+
+
+class EarthPicture(Strict):
+    """A part of a global raster, in pixels of 1/15 degree (bench/data/earth.py).
+
+    Attributes:
+        layer: which raster.
+        west, north: longitude and latitude of the left upper corner in degrees, east and north positive.
+        width, height: in pixels.
+    """
+
+    layer: Literal["relief", "satellite"]
+    west: float = Field(ge=-180, lt=180)
+    north: float = Field(gt=-90, le=90)
+    width: int = Field(1024, ge=64, le=5400)
+    height: int = Field(768, ge=64, le=2700)
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """(x, y) of the left upper corner on the common grid."""
+        return round((self.west + 180) * PIXELS_A_DEGREE), round((90 - self.north) * PIXELS_A_DEGREE)
+
+    @model_validator(mode="after")
+    def _lies_on_the_map(self) -> EarthPicture:
+        x, y = self.corner
+        if x + self.width > 360 * PIXELS_A_DEGREE or y + self.height > 180 * PIXELS_A_DEGREE:
+            raise ValueError("the picture leaves the map; move its corner west or north, or make it smaller")
+        return self
+
+
+class EarthPictureData(Strict):
+    """Two parts of global rasters, shipped with the dependencies (bench/data/earth_pictures.py).
+
+    Attributes:
+        A: the picture that is translated.
+        B: the picture whose look it shall take; another part of the Earth.
+    """
+
+    family: Literal["earth_pictures"] = "earth_pictures"
+    A: EarthPicture
+    B: EarthPicture
+
+    @property
+    def name(self) -> str:
+        """The data set's name for people: `earth-relief2satellite-pictures`."""
+        return f"earth-{self.A.layer}2{self.B.layer}-pictures"
+
+    @model_validator(mode="after")
+    def _are_apart(self) -> EarthPictureData:
+        (ax, ay), (bx, by) = self.A.corner, self.B.corner
+        if -self.A.width < ax - bx < self.B.width and -self.A.height < ay - by < self.B.height:
+            raise ValueError("A and B show the same place; B would give the answer away")
+        return self
+
+
 DataConfig = Annotated[
-    EarthData | FolderData | PairedFolderData | ImageFolderData | DomainFolderData, Field(discriminator="family")
+    EarthData | FolderData | PairedFolderData | ImageFolderData | DomainFolderData | PictureData | EarthPictureData,
+    Field(discriminator="family"),
 ]

@@ -31,7 +31,7 @@ class SampleRow:
     """One row: what it shows, and its images as uint8 (H, W, 3)."""
 
     label: str
-    kind: Literal["input", "output", "truth"]
+    kind: Literal["input", "exemplar", "output", "truth"]
     images: list[np.ndarray]
 
 
@@ -41,7 +41,8 @@ class Samples:
 
     Attributes:
         names: of the images, one per column.
-        rows: what was put in, what every finished run made of it, and the truth where there is one.
+        rows: what was put in, the picture whose look it should take and the truth where there are any, and what every
+            finished run made of it.
         missing: label -> why a run has no row.
     """
 
@@ -131,7 +132,10 @@ def collect_samples(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -
                 outputs.append(SampleRow(label, "output", [files.pixels(i) for i in range(len(files))]))
             except BenchError as error:  # one damaged picture
                 missing[label] = str(error)
-    rows = [SampleRow(task.given, "input", [column.given for column in columns]), *outputs]
+    rows = [SampleRow(task.given, "input", [column.given for column in columns])]
+    if exemplars := [column.exemplar for column in columns if column.exemplar is not None]:
+        rows.append(SampleRow(task.exemplar, "exemplar", exemplars))
+    rows += outputs
     truths = [column.truth for column in columns if column.truth is not None]
     if truths:
         rows.append(SampleRow(task.truth, "truth", truths))

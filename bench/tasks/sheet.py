@@ -20,12 +20,14 @@ class Column:
         given: the input, uint8 (H, W, 3).
         file: the output's, below the folder of samples.
         truth: what the output should show, uint8 (H, W, 3); None where that is not known.
+        exemplar: the picture whose look it should take, likewise; None where that is a whole domain's.
     """
 
     name: str
     given: np.ndarray
     file: str
     truth: np.ndarray | None
+    exemplar: np.ndarray | None = None
 
 
 def sheet_columns(groups: Sequence[Group], count: int) -> list[Column]:
@@ -42,4 +44,5 @@ def _column(group: Group, output: int) -> Column:
         given=group.given.pixels(place),
         file=group.files[output],
         truth=None if group.truth is None else group.truth.pixels(output),
+        exemplar=None if group.exemplars is None else group.exemplars.pixels(output),
     )

@@ -78,6 +78,7 @@ class Group:
         truth: what files[i] should show; None where that is not known.
         target: the stream that `real` is of.
         outputs_per_input: how many different images are made of each input.
+        exemplars: the one picture whose look files[i] should take; None where that is a whole domain's.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Group:
     truth: ImageSet | None = None
     target: str = "B"
     outputs_per_input: int = 1
+    exemplars: ImageSet | None = None
 
     def made(self, folder: Path) -> FileImages:
         """The images as they were written into the folder of samples."""
@@ -105,7 +107,7 @@ class Task(ABC):
     Attributes:
         name, verb: literals, read without importing the file; the verb is the method's function that makes images.
         capability: the Protocol class that has the verb, with its shapes.
-        given, truth: what sheets call the inputs and the images that outputs should look like.
+        given, exemplar, truth: what sheets call the inputs, the pictures whose look outputs take, and what they should be.
         segments: whether a method makes class maps, so that it is scored by what it sees in real images itself.
         several_outputs: whether a method makes different images of one input.
     """
@@ -114,6 +116,7 @@ class Task(ABC):
     verb: ClassVar[str]
     capability: ClassVar[type]
     given: ClassVar[str] = "input A"
+    exemplar: ClassVar[str] = "target B"
     truth: ClassVar[str] = "truth B"
     segments: ClassVar[bool] = False
     several_outputs: ClassVar[bool] = False
@@ -206,6 +209,10 @@ class Task(ABC):
             fake: the images that were made of it.
         """
         return fake, None if group.truth is None else Resized(group.truth, fake.image(0).size)
+
+    def as_scored(self, images: ImageSet) -> ImageSet:
+        """Images of any program as metrics take them: as they are."""
+        return images
 
     def generator(self, method: Any, dataset: DataSet, group: Group) -> GeneratorView | str:
         """The method with its noise in the hands of a metric, or why that cannot be."""

@@ -40,10 +40,10 @@ def sample_sheet(home: Home, folder: RunFolder, spec: RunSpec, label: str) -> Im
     files = FileImages([samples / column.file for column in columns])
     if not all(path.exists() for path in files.paths):
         return None
-    rows = [
-        (task.given, [column.given for column in columns]),
-        (label, [files.pixels(i) for i in range(len(files))]),
-    ]
+    rows = [(task.given, [column.given for column in columns])]
+    if exemplars := [column.exemplar for column in columns if column.exemplar is not None]:
+        rows.append((task.exemplar, exemplars))
+    rows.append((label, [files.pixels(i) for i in range(len(files))]))
     if truths := [column.truth for column in columns if column.truth is not None]:
         rows.append((task.truth, truths))
     return contact_sheet(rows)

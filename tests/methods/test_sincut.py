@@ -5,6 +5,7 @@ import torch
 from official_steps import largest_errors, official_arrays, official_steps
 from pydantic import ValidationError
 
+from bench.checks.conformance import method_checks
 from bench.checks.replay.replay import replay
 from methods.losses.gan_mode import gan_discriminator, gan_generator
 from methods.networks.single_image_discriminator import SingleImageDiscriminator
@@ -79,7 +80,73 @@ def test_trains_with_either_loss_and_translates_any_size(driver, loss: str) -> N
     assert torch.equal(made, method.translate(images))
 
 
-def test_options_that_do_not_fit_are_refused() -> None:
-    for wrong in ({"crop_size": 48}, {"flip_equivariance": True}, {"nce_idt": False}):
-        with pytest.raises(ValidationError):
-            SinCUT.Config(**wrong)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"crop_size": 48}, "crop_size: 48 is no power"),
+        ({"tile_size": 24}, "tile_size: 24 is no power"),
+        ({"tile_size": 128}, "tile_size: 128 is more than crop_size 64"),
+        ({"flip_equivariance": True}, "has neither"),
+        ({"nce_idt": False}, "lambda_identity needs nce_idt"),
+        ({"n_blocks": 2}, "n_blocks 2 ends at 3"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(wrong: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        SinCUT.Config(**wrong)
+
+
+def test_monet_example_is_srcs_with_weights_of_its_own_and_no_mining(driver) -> None:
+    options = {"lambda_hDCE": 4.0, "lambda_SRC": 10.0, "gamma": 200.0, "gamma_min": 40.0, "Hneg": False}
+    method = driver.build(SinCUT, loss="src_hdce", loss_options=options, lambda_NCE=1.0, **TINY)
+    losses = driver.step(method, 0, batch=4)
+    assert {"hDCE", "hDCE_Y", "SRC"} <= losses.keys()
+    other = driver.build(SinCUT, loss="src_hdce", loss_options=options | {"lambda_SRC": 5.0}, lambda_NCE=1.0, **TINY)
+    torch.testing.assert_close(driver.step(other, 0, batch=4)["SRC"] * 2, losses["SRC"])
+
+
+CYCLE = {"objective": "cycle", "lambda_identity": 5.0, **TINY}
+
+
+def test_cycle_is_cyclegan_on_these_networks(driver) -> None:
+    method = driver.build(SinCUT, **CYCLE)
+    assert method.networks().keys() == {"G", "D", "G_B", "D_B"}
+    assert not torch.equal(next(method.netG.parameters()), next(method.netG_B.parameters()))
+    losses = driver.step(method, 0, batch=2)
+    made, given = method.visuals(), driver.images(0, 2)
+    assert losses["cycle"].item() == pytest.approx(10 * (made["rec_A"] - given["A"]).abs().mean().item(), rel=1e-6)
+    assert losses["cycle_B"].item() == pytest.approx(10 * (made["rec_B"] - given["B"]).abs().mean().item(), rel=1e-6)
+    assert losses["idt"].item() == pytest.approx(5 * (made["idt_B"] - given["B"]).abs().mean().item(), rel=1e-6)
+    assert losses["idt_B"].item() == pytest.approx(5 * (made["idt_A"] - given["A"]).abs().mean().item(), rel=1e-6)
+    parts = ("G_GAN", "G_GAN_B", "cycle", "cycle_B", "idt", "idt_B")
+    assert losses["G"].item() == pytest.approx(sum(losses[name].item() for name in parts), rel=1e-5)
+    assert losses["D"].item() == pytest.approx(
+        0.5 * (losses["D_fake"] + losses["D_real"]).item() + losses["D_R1"].item(), rel=1e-5
+    )
+
+
+def test_cycle_moves_all_four_networks_and_nothing_else_is_there(driver) -> None:
+    method = driver.build(SinCUT, **CYCLE)
+    before = {name: parameter.clone() for name, parameter in method.named_parameters()}
+    driver.step(method, 0, batch=2)
+    driver.step(method, 1, batch=2)
+    still = {name for name, parameter in method.named_parameters() if torch.equal(parameter, before[name])}
+    assert still == set()
+    assert {name.split(".")[0] for name in before} == {"netG", "netD", "netG_B", "netD_B"}
+    assert not method.depends_on_epoch
+    assert method.translate(torch.zeros(1, 3, 20, 44)).shape == (1, 3, 20, 44)
+
+
+@pytest.mark.parametrize("check", method_checks())
+def test_the_cycle_conforms_as_the_default_does(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SinCUT, "conformance", SinCUT.conformance | {"objective": "cycle", "n_blocks": 2})
+    method_checks()[check]("sincut")
+
+
+def test_discriminator_of_the_paper_sees_tiles(driver) -> None:
+    method = driver.build(SinCUT, **TINY | {"tile_size": 8})
+    crops = torch.arange(2 * 3 * 32 * 32).reshape(2, 3, 32, 32).float()
+    tiles = method._tiles(crops)
+    assert tiles.shape == (32, 3, 8, 8)
+    assert torch.equal(tiles[16 + 4 * 1 + 2], crops[1, :, 8:16, 16:24])
+    assert all(torch.isfinite(value) for value in driver.step(method, 0, batch=2).values())

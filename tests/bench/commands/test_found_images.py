@@ -186,3 +186,8 @@ def test_folders_that_hold_nothing_to_score(tmp_path):
 def test_images_made_from_noise_have_no_names_to_match(tmp_path):
     found = find_images(write(tmp_path, "1.png", "2.png"), (), 16)
     assert (found.matched, found.deviations) == (None, [])
+
+
+def test_of_a_single_picture_one_image_is_all(tmp_path):
+    found = find_images(write(tmp_path, "a.png"), ["a.png"], None)
+    assert (found.matched, found.deviations) == ([0], [])

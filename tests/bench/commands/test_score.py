@@ -7,11 +7,14 @@ from PIL import Image
 from rich.console import Console
 
 from bench.base.errors import UsageError
+from bench.base.home import Home
 from bench.base.sealed import Damaged
 from bench.commands.score import score_images, score_weights
 from bench.commands.scored import Scored, Subject, print_scored, published_scores
-from bench.data.transforms import quantise, test_transform
-from bench.schema.protocol import load_protocol
+from bench.data.opening import open_dataset
+from bench.data.transforms import quantise, resize, test_transform
+from bench.schema.data import EarthPictureData
+from bench.schema.protocol import MetricUse, load_protocol
 from bench.schema.run_spec import code_hash
 from methods.networks.resnet_generator import ResnetGenerator
 
@@ -37,6 +40,25 @@ def test_images_of_any_program(toys):
     assert found.comparability == "deviating"
     toys.edit(data={"family": "folder", "name": "toys", "counts": {"trainA": 9, "testA": 3, "testB": 5}})
     assert score_images(toys.protocol, real, toys.home).deviations[-1] == "toys: 4 test images of domain B, published 5"
+
+
+def test_a_single_picture_is_scored_by_its_squares_and_at_any_size(tmp_path):
+    parts = {
+        "A": {"layer": "relief", "west": -20, "north": 28, "width": 128, "height": 64},
+        "B": {"layer": "satellite", "west": -128, "north": 52, "width": 192, "height": 64},
+    }
+    protocol = load_protocol("earth-single-image").model_copy(
+        update={"data": EarthPictureData(**parts), "metrics": [MetricUse(metric="L1")]}
+    )
+    home = Home.open(tmp_path / "home", tmp_path)
+    made = np.random.default_rng(0).integers(0, 256, (70, 140, 3), dtype=np.uint8)
+    (tmp_path / "made").mkdir()
+    Image.fromarray(made).save(tmp_path / "made" / "relief_n28_w020.png")
+    (score,) = score_images(protocol, tmp_path / "made", home).scores
+    assert (score.n_fake, score.n_real) == (2, 3)
+    truth = open_dataset(protocol.data, tmp_path, tmp_path).images("test", "B").image(0)
+    difference = made[:64, :128] / 255 - resize(truth, (140, 70))[:64, :128] / 255.0
+    assert score.value == pytest.approx(np.abs(difference).mean(), rel=1e-5)
 
 
 def test_what_was_found_is_kept(toys):

@@ -255,9 +255,10 @@ def test_options_that_do_not_fit(root: Path, tmp_path: Path) -> None:
     assert not root.exists()
 
 
-def test_embedded_data_needs_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    print_prepared(prepare("earth-relief2sat", root))
-    assert capsys.readouterr().out == "earth-relief2sat: embedded, there is nothing to prepare\n"
+@pytest.mark.parametrize("name", ["earth-relief2sat", "earth-single-image"])
+def test_embedded_data_needs_nothing(name: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_prepared(prepare(name, root))
+    assert capsys.readouterr().out == f"{name}: embedded, there is nothing to prepare\n"
     assert not root.exists()
 
 

@@ -26,7 +26,11 @@ LONGER = {
     "cut": {},
     "cyclegan": {"n_epochs": 4, "n_epochs_decay": 4},
     "fastcut": {"n_epochs": 6, "n_epochs_decay": 6},
+    "fsesim": {},
+    "lsesim": {},
+    "sincut": {"n_epochs": 3, "n_epochs_decay": 3, "images_per_epoch": 40},
 }
+PROTOCOLS = {"sincut": "earth-single-image"}
 
 
 def plan(root, datasets, name):
@@ -34,7 +38,8 @@ def plan(root, datasets, name):
     grid = Grid(
         home, upkeep=Upkeep(keep="all", save_minutes=0.05)
     )  # a run of a minute would be over before the default
-    key = grid.add_run(resolve(name, load_protocol("earth-land2sat"), "smoke", settings=LONGER[name]), 0)
+    protocol = load_protocol(PROTOCOLS.get(name, "earth-land2sat"))
+    key = grid.add_run(resolve(name, protocol, "smoke", settings=LONGER[name]), 0)
     grid.write_specs()
     return home, key
 
@@ -60,7 +65,7 @@ def artefacts(home, key):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cut", "cyclegan", "fastcut"])
+@pytest.mark.parametrize("name", LONGER)
 def test_five_sigkills_at_random_moments_change_no_bit(tmp_path, name):
     whole_home, key = plan(tmp_path / "whole", tmp_path, name)
     child = start(whole_home, key)

@@ -28,8 +28,8 @@ def test_structure(file: str) -> None:
 
 
 def test_all_files_are_there() -> None:
-    assert len(published_files()) == 20
-    assert sum(len(published(file)) for file in published_files()) == 450
+    assert len(published_files()) == 21
+    assert sum(len(published(file)) for file in published_files()) == 452
 
 
 @pytest.mark.parametrize("file", [name for name in published_files() if name.endswith("_secondhand.csv")])

@@ -1,10 +1,12 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 
 from bench.data.opening import open_dataset
 from bench.schema.run_spec import read_spec
 from bench.show.samples import collect_samples, samples_without_inputs
+from bench.tasks.sheet import sheet_columns
 
 
 def specs(trained):
@@ -24,6 +26,21 @@ def test_every_method_on_the_same_inputs(trained):
     for i, pixels in enumerate(samples.rows[0].images):
         assert np.array_equal(pixels, inputs.pixels(i))
     assert not np.array_equal(samples.rows[1].images[0], samples.rows[2].images[0])
+
+
+def test_a_picture_whose_look_is_taken_stands_below_the_input(trained, monkeypatch):
+    runs = specs(trained)
+    dataset = open_dataset(next(iter(runs.values())).data, trained.home.datasets, trained.home.cache)
+
+    def columns(groups, count):
+        return [replace(column, exemplar=column.given[::-1]) for column in sheet_columns(groups, count)]
+
+    monkeypatch.setattr("bench.show.samples.sheet_columns", columns)
+    rows = collect_samples(trained.home, dataset, runs).rows
+    assert [(row.label, row.kind) for row in rows[:3]] == [
+        ("input A", "input"), ("target B", "exemplar"), ("toy", "output")
+    ]  # fmt: skip
+    assert np.array_equal(rows[1].images[0], rows[0].images[0][::-1])
 
 
 def test_a_run_without_images_is_said(trained, tmp_path):
