@@ -59,13 +59,13 @@ def _cell_of(grid: Grid, planned: PlannedCell, runs: _Runs) -> Cell:
     stand_in = resolution.is_stand_in or cell.scored_as != cell.metric
     comparability = "stand-in" if stand_in else "deviating" if cell.deviations else "as published"
     state, reason = _state(planned, runs, chosen, str(cell.scored_as), cell.counts)
-    # some of the seeds are no verdict yet
     judged_against = cell.published if state == "done" and comparability == "as published" else None
     measured: dict[Checkpoint, Measured] = {}
     for rule in CHECKPOINTS:
         measurement = over_seeds(planned.keys, runs.scores, chosen, str(cell.scored_as), rule)
         if measurement is not None:
-            if judged_against is not None:
+            # some of the seeds are no verdict yet, whichever rule lacks them
+            if judged_against is not None and measurement.values.keys() == planned.keys.keys():
                 judged = verdict(judged_against, list(measurement.values.values()), cell.higher_is_better)
                 measurement = measurement.model_copy(update={"verdict": judged})
             measured[rule] = measurement
