@@ -13,9 +13,10 @@ from bench.base.home import Home, RunFolder
 from bench.base.terminal import Terminal
 from bench.base.validation import Strict
 from bench.base.words import duration, say, shown_path
-from bench.ledger.folders import examine, read_progress, run_state
+from bench.ledger.folders import examine, read_progress
 from bench.run.executors.executor import Outcome, queue_outcomes
 from bench.run.ticket import read_tickets
+from bench.schema.records import RunProgress
 from bench.schema.run_spec import RunSpec, read_spec
 
 _OPEN = ("running", "failed", "not run")  # states of which a scheduler may know more than the run's files
@@ -56,13 +57,13 @@ class RunRow(Strict):
 
 def run_row(folder: RunFolder, spec: RunSpec) -> RunRow:
     """A run whose specification can be read."""
+    examined = examine(folder)
     state: str
-    state, reason = run_state(folder)
-    examined, progress = examine(folder), read_progress(folder)
+    state, reason, result = examined.state, examined.reason, examined.result
     if examined.problems and state != "running":
         state, reason = "damaged", _joined(examined.problems)
     reason = reason or spec.superseded
-    result = examined.result
+    progress = read_progress(folder) if result is None else RunProgress()
     return RunRow(
         key=folder.key,
         method=spec.label,
