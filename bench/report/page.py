@@ -85,6 +85,7 @@ def render(
     referred = shown_runs(contents)
     keys = sorted({*referred, *(folder.key for folder in home.runs())}) if everything else referred
     view = overview(home, contents, keys, anchors)
+    material.listed = {run.key for run in view.runs}
     tables = [table_section(result, anchors, material, say) for result in contents.tables]
     comparisons = [comparison_section(findings, anchors, material, say) for findings in contents.comparisons]
     marks = [(mark, verdict, VERDICT_WORDS[verdict]) for verdict, mark in VERDICT_MARKS.items()]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bench.base.errors import BenchError
@@ -16,17 +16,20 @@ from bench.report.drawn import run_stamp
 from bench.report.figures import Figures, StoredFigure
 from bench.report.pictures import Picture, Pictures
 from bench.schema.run_spec import RunSpec, read_spec
-from bench.show.samples import Samples, collect_samples, samples_without_inputs
+from bench.show.samples import Samples, collect_samples, samples_without_inputs, shown_columns
+from bench.tasks.task import Selection
 
 if TYPE_CHECKING:  # what draws is imported where something has to be drawn
     import pandas as pd
     from matplotlib.figure import Figure
 
     from bench.show.curves import Series
+    from bench.tasks.sheet import Column
 
 LABEL_KINDS = {"input": "given to every method", "output": "", "truth": "what the place really looks like"}
 SMALL_WIDTH, WIDE_WIDTH = 6.4, 9.0  # inches, of figures in a cell's evidence and below a table
 SMALL_COLUMNS, WIDE_COLUMNS = 2, 3
+MOST_SEEDS = 20  # that curves are drawn of; the band of more looks the same and takes a minute to read
 MOST_LOSSES = 9  # panels below a table; every loss is in the evidence
 
 
@@ -55,11 +58,17 @@ class RunMaterial:
         home: the results root.
         pictures: where pictures are stored.
         figures: where figures are stored.
+
+    Attributes:
+        listed: the train keys of the runs that the page lists, to which it can link.
     """
 
     def __init__(self, home: Home, pictures: Pictures, figures: Figures) -> None:
         self.home, self.pictures, self.figures = home, pictures, figures
+        self.listed: Set[str] = frozenset()
         self._specs: dict[str, RunSpec | str] = {}
+        self._grids: dict[tuple[tuple[str, str], ...], SampleGrid] = {}
+        self._columns: dict[str, list[Column]] = {}
         self._datasets: dict[str, DataSet | str] = {}
         self._series: dict[tuple[str, ...], tuple[pd.DataFrame, pd.DataFrame] | BenchError] = {}
         self._stamps: dict[str, str] = {}
@@ -81,6 +90,12 @@ class RunMaterial:
             title: of the grid.
             keys: label -> train key, in the order shown.
         """
+        same = tuple(keys.items())
+        if same not in self._grids:
+            self._grids[same] = self._read_samples(title, keys)
+        return replace(self._grids[same], title=title)
+
+    def _read_samples(self, title: str, keys: Mapping[str, str]) -> SampleGrid:
         specs = {label: self.spec(key) for label, key in keys.items()}
         runs = {label: spec for label, spec in specs.items() if isinstance(spec, RunSpec)}
         missing = [f"{label}: {why}" for label, why in specs.items() if isinstance(why, str)]
@@ -92,7 +107,11 @@ class RunMaterial:
                 samples = samples_without_inputs(self.home, runs)
                 missing.append(f"what the methods were given cannot be shown: {dataset}")
             else:
-                samples = collect_samples(self.home, dataset, runs)
+                first = next(iter(runs.values()))
+                place = f"{first.data.model_dump_json()} {first.task} {Selection.of_run(first, 'test')}"
+                if place not in self._columns:
+                    self._columns[place] = shown_columns(dataset, first)
+                samples = collect_samples(self.home, dataset, runs, self._columns[place])
         except BenchError as error:
             return SampleGrid(title, [], [*missing, str(error)])
         missing += [f"{label}: {why}" for label, why in samples.missing.items()]
@@ -118,16 +137,19 @@ class RunMaterial:
 
     def cell_curves(self, label: str, train_keys: Mapping[int, str]) -> StoredFigure | str:
         """Losses and scores of one method's runs, small; or why there is nothing to draw."""
-        if damage := self._damage(train_keys):
+        drawn_keys = _first_seeds(train_keys)
+        if damage := self._damage(drawn_keys):
             return damage
 
         def draw() -> tuple[Figure | None, str]:
             from bench.show.curves import curves_figure
 
-            series = self._read_series(label, train_keys)
+            series = self._read_series(label, drawn_keys)
             names = series.loss_names
             figure = curves_figure([series], names, _directions([series.scores]), SMALL_WIDTH, SMALL_COLUMNS, "epoch")
             described = f"{label}: {_listed(names)} against the images seen; scores against the epoch"
+            if len(drawn_keys) < len(train_keys):
+                described += f"; the first {len(drawn_keys)} of {len(train_keys)} seeds"
             return figure, described if figure is not None else "nothing is logged yet"
 
         return self.figures.add(("curves", *sorted(train_keys.values())), self.shown({label: train_keys}), draw)
@@ -164,14 +186,16 @@ class RunMaterial:
 
     def shown(self, methods: Mapping[str, Mapping[int, str]]) -> Any:
         """Everything that decides what curves look like, as JSON."""
+        first = {label: _first_seeds(keys) for label, keys in methods.items()}
         specs = [
-            spec for keys in methods.values() for key in keys.values() if isinstance(spec := self.spec(key), RunSpec)
+            spec for keys in first.values() for key in keys.values() if isinstance(spec := self.spec(key), RunSpec)
         ]
         metrics = {use.metric for spec in specs for plan in spec.plans for use in plan.metrics}
         return {
             "runs": {
-                label: {str(seed): self._stamp(key) for seed, key in keys.items()} for label, keys in methods.items()
+                label: {str(seed): self._stamp(key) for seed, key in keys.items()} for label, keys in first.items()
             },
+            "seeds": {label: len(keys) for label, keys in methods.items()},
             "metrics": {name: _direction(name) for name in sorted(metrics)},
         }
 
@@ -210,12 +234,17 @@ class RunMaterial:
 
     def _drawable(self, methods: Mapping[str, Mapping[int, str]]) -> list[Series]:
         series = []
-        for label, keys in methods.items():
+        for label, all_keys in methods.items():
+            keys = _first_seeds(all_keys)
             if self._damage(keys):
                 continue
             with suppress(BenchError):  # its own evidence says so
                 series.append(self._read_series(label, keys))
         return [curves for curves in series if not (curves.losses.empty and curves.scores.empty)]
+
+
+def _first_seeds(train_keys: Mapping[int, str]) -> Mapping[int, str]:
+    return train_keys if len(train_keys) <= MOST_SEEDS else dict(list(train_keys.items())[:MOST_SEEDS])
 
 
 def _figure(found: StoredFigure | str) -> StoredFigure | None:
