@@ -222,11 +222,13 @@ def comparison_section(
         plots=plots,
         samples=material.samples(findings.ran_as, first),
         missing=missing,
-        contenders=[_contender(contender, findings, anchors) for contender in findings.contenders],
+        contenders=[_contender(contender, findings, anchors, material) for contender in findings.contenders],
     )
 
 
-def _contender(contender: ContenderFindings, findings: Findings, anchors: Anchors) -> ContenderRow:
+def _contender(
+    contender: ContenderFindings, findings: Findings, anchors: Anchors, material: RunMaterial
+) -> ContenderRow:
     scores = []
     for metric, rules in contender.scores.items():
         if (measured := rules.get(findings.counts)) is not None:
@@ -241,5 +243,8 @@ def _contender(contender: ContenderFindings, findings: Findings, anchors: Anchor
         deviations=contender.deviations,
         problems=contender.problems,
         scores=scores,
-        runs=[(seed, key, anchors.of("run", key)) for seed, key in sorted(contender.train_keys.items())],
+        runs=[
+            (seed, key, anchors.of("run", key) if key in material.listed else "")
+            for seed, key in sorted(contender.train_keys.items())
+        ],
     )
