@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.base.errors import UsageError
-from bench.base.leftovers import remove_leftovers
+from bench.base.leftovers import remove_leftovers, run_names
 
 
 def expanded(path: Path) -> Path:
@@ -106,7 +106,7 @@ class Home:
 
     def runs(self) -> list[RunFolder]:
         """Every run folder, by key."""
-        return [RunFolder(path.parent) for path in sorted(self.root.glob("*/spec.json"))]
+        return [RunFolder(self.root / name) for name in run_names(self.root)]
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ MAX_RECORD = 1 << 16  # bytes
 STOP_SECONDS = 10.0
 SOCKET_PATH = 103  # bytes, on the system that allows the fewest
 ELSEWHERE_SECONDS = 86400.0  # an unfinished file of another machine's process is left alone for a day
+SPEC = "spec.json"  # what makes a folder one of a run
 _HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:32]
 # `.NAME.PID@HOST.tmp`; earlier versions did not write the host
 _TEMPORARY = re.compile(r"\..*\.(?P<pid>\d+)(?:@(?P<host>[A-Za-z0-9-]+))?\.tmp", re.DOTALL)
@@ -78,8 +79,25 @@ def own_folder() -> Path | None:
     return folder
 
 
+def run_names(root: Path) -> list[str]:
+    """The names of the run folders of a results root, sorted; none if it is not there."""
+    return sorted(name for name in names_in(root) if Path(root, name, SPEC).exists())
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of what is in a folder, in no order; none if it is not there or cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except OSError:
+        return []
+
+
 def remove_leftovers(root: Path) -> list[Path]:
     """Remove temporary files and folders of processes that live no more, and end servers that outlived theirs.
+
+    Folders of runs are left out: whoever does a run, or finds it finished, looks through its folder, and a home may have
+    a hundred thousand of them.
 
     Args:
         root: a results root; links in it are not followed.
@@ -88,14 +106,17 @@ def remove_leftovers(root: Path) -> list[Path]:
         What was removed. What cannot be removed is left.
     """
     removed = [path for path in sorted(root.glob(SERVERS)) if _end_left_server(path)]
-    for folder, folders, files in os.walk(root):
+    top, runs = os.fspath(root), set(run_names(root))
+    for folder, folders, files in os.walk(top):
         for name in [*files, *folders]:
             path = Path(folder, name)
             if name.startswith(".") and is_left_over(path):
                 with suppress(OSError):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
                     removed.append(path)
-        folders[:] = [name for name in folders if not _TEMPORARY.fullmatch(name)]
+        folders[:] = [
+            name for name in folders if not _TEMPORARY.fullmatch(name) and not (folder == top and name in runs)
+        ]
     return removed
 
 

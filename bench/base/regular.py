@@ -10,6 +10,7 @@ from pathlib import Path
 
 NO_FILE = "is no regular file"
 TOO_LARGE = "is too large"
+_MORE = 1 << 20  # bytes that are read at once of what grew meanwhile
 
 
 class NotRegular(OSError):
@@ -22,11 +23,7 @@ def open_regular(path: Path) -> BufferedReader:
     Raises:
         OSError: it cannot be opened, or is no regular file.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise NotRegular(errno.EINVAL, NO_FILE, str(path))
-    return os.fdopen(handle, "rb")
+    return os.fdopen(_opened(path)[0], "rb")
 
 
 def read_regular(path: Path, most: int) -> bytes:
@@ -39,13 +36,29 @@ def read_regular(path: Path, most: int) -> bytes:
     Raises:
         OSError: it cannot be read, is no regular file, or is larger.
     """
-    with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > most:  # a sparse file of any size costs its maker nothing
+    handle, size = _opened(path)
+    try:
+        if size > most:  # a sparse file of any size costs its maker nothing
             raise OSError(errno.EFBIG, f"{TOO_LARGE}: more than {most >> 20} MiB", str(path))
-        content = file.read(most + 1)
+        # room for what is there, not for `most`, which takes longer to find than a record to read
+        content = os.read(handle, size + 1)
+        while len(content) <= most and len(content) != size and (more := os.read(handle, _MORE)):
+            content += more
+    finally:
+        os.close(handle)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"{TOO_LARGE}: more than {most >> 20} MiB", str(path))
     return content
+
+
+def _opened(path: Path) -> tuple[int, int]:
+    """A regular file, open for reading, and its size."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise NotRegular(errno.EINVAL, NO_FILE, str(path))
+    return handle, status.st_size
 
 
 def is_regular(path: Path) -> bool:

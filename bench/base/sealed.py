@@ -69,9 +69,10 @@ class Record(Strict):
         content = read_sealed(path, cls.kind, identity, way_out, lambda values: not values.keys() & new)
         if content is None:
             return None
-        return validated(cls, content, path, way_out).model_copy(
-            update={"seal": "" if content.seal is NO_SEAL else content.seal}
-        )
+        record = validated(cls, content, path, way_out)
+        if content.seal is not NO_SEAL:
+            record.__dict__["seal"] = content.seal  # what `model_copy` does, for a fifth of its time
+        return record
 
     @classmethod
     def of_folder(cls, path: Path) -> Self:
@@ -177,7 +178,7 @@ def validated(model: type[Model], content: Content, path: Path, way_out: str) ->
 
 def _parsed(path: Path, way_out: str) -> Content | None:
     try:
-        values = json.loads(read_regular(path, MAX_BYTES).decode(), parse_constant=_no_constant)
+        values = _DECODER.decode(read_regular(path, MAX_BYTES).decode())
         if isinstance(values, dict):
             seal = values.pop(SEAL, NO_SEAL)
         text = _canonical(values)
@@ -200,11 +201,16 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
+# made once: a home of many runs has millions of records
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def _canonical(content: Any) -> bytes:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(content).encode()
 
 
 def _seal(kind: str, identity: str, content: bytes) -> str:
     """The seal of a content in canonical form: sha256 of `{"content": ..., "kind": ..., "of": ...}` in that form."""
-    rest = json.dumps({"kind": kind, "of": identity}, separators=(",", ":")).encode()
+    rest = _canonical({"kind": kind, "of": identity})
     return hashlib.sha256(b'{"content":' + content + b"," + rest[1:]).hexdigest()

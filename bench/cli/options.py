@@ -17,7 +17,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print data instead of 
 ScaleOption = Annotated[
     str, typer.Option("--scale", help="smoke (seconds a run), mini (minutes) or paper (as published)")
 ]
-MOST_SEEDS = 1000
+MOST_SEEDS = 10_000
 SeedsOption = Annotated[
     int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="seeds per run; default: as the scale says")
 ]

@@ -57,6 +57,7 @@ def plan(
     from bench.commands.plan import plan_rows, print_plan
     from bench.commands.status import is_shown_in_full
     from bench.plan.cost_of_plan import totals, waiting_costs
+    from bench.plan.cost_of_step import Calibrations
 
     def say(line: str) -> None:
         print(printable(line), file=sys.stderr)
@@ -64,7 +65,8 @@ def plan(
     grid = table_grid(
         tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision, ranks, per_rank
     )
-    rows, waiting = plan_rows(grid, calibrate, say), waiting_costs(grid, calibrate, say)
+    known = Calibrations(grid.home, grid.device)
+    rows, waiting = plan_rows(grid, calibrate, say, known), waiting_costs(grid, calibrate, say, known)
     if as_json:
         content = {"runs": rows, "waiting": waiting, "totals": totals(rows, waiting)}
         print(json.dumps(content, indent=1, default=as_json_record))

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from bench.base.words import duration, say, shown_path
-from bench.ledger.folders import examine
+from bench.ledger.facts import RunFacts
 from bench.plan.expected_time import expected_seconds
 from bench.plan.grid import Grid
 from bench.run.executors.executor import Executor, Outcome, Update
-from bench.run.retention import tidy
+from bench.run.retention import tidy_all
 from bench.show.live import RunView
 from bench.tracking.address import how_to_browse
 from bench.tracking.background import Background
@@ -37,11 +37,13 @@ class Execution:
         self.grid, self.executor, self.console, self.mlflow = grid, executor, console, mlflow
         self.started, self.not_shown = time.monotonic(), ""
         damage = grid.write_specs()
-        self.todo = grid.unfinished()
-        for line in damage + [line for key in grid.runs for line in examine(grid.home.run(key)).problems]:
+        self._facts = grid.facts()
+        self.todo = {key: grid.runs[key] for key, known in self._facts.items() if not known.is_complete}
+        for line in damage + [line for known in self._facts.values() for line in known.problems]:
             self._say(f"damaged: {line}")
-        for key in grid.runs.keys() - self.todo.keys():
-            tidy(grid.home, grid.runs[key], grid.splits[key], grid.upkeep)
+        tidy_all(
+            grid.home, {key: spec for key, spec in grid.runs.items() if key not in self.todo}, grid.splits, grid.upkeep
+        )
         self.at_once = executor.at_once(self.todo.values())
         self._say(
             f"{len(grid.runs)} runs: {len(grid.runs) - len(self.todo)} done already, {len(self.todo)} to do, "
@@ -97,6 +99,10 @@ class Execution:
         if left := len(self.todo) - len(tickets):
             self._say(f"{left} runs are done by others, or come after those; run the same command again later")
         return {}
+
+    def facts(self) -> dict[str, RunFacts]:
+        """What is known of every run now; those that had nothing left to do are not read again."""
+        return self._facts | self.grid.facts(list(self.todo))
 
     def say_end(self) -> None:
         """Say how long all this took, how to look at it in MLflow, and what is not shown there."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bench.base.errors import NotAvailable
+from bench.base.many import mapped
 from bench.base.terminal import Terminal
 from bench.base.words import duration, say, size_text
 from bench.commands.status import RunRow, print_rows, run_row, runs_left
 from bench.metrics.metric import load_metric
 from bench.plan.cost_of_plan import PlannedRun, WaitingRuns, run_costs, totals
+from bench.plan.cost_of_step import Calibrations
 from bench.plan.grid import Grid
 
 
@@ -17,17 +19,26 @@ class PlanRow(PlannedRun, RunRow):
     """A run as `plan` shows it: with its cost."""
 
 
-def plan_rows(grid: Grid, calibrate: bool = False, say: Callable[[str], None] = lambda _: None) -> list[PlanRow]:
+def plan_rows(
+    grid: Grid,
+    calibrate: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+    known: Calibrations | None = None,
+) -> list[PlanRow]:
     """One row per run of a grid, with its cost.
 
     Args:
         grid: the runs.
         calibrate: measure the seconds of a step where no run has told them yet.
         say: given a line before each measurement.
+        known: what was measured so far; None: it is read.
     """
-    rows = {key: run_row(grid.home.run(key), spec) for key, spec in grid.runs.items()}
-    costs = run_costs(grid, calibrate, say)
-    return [PlanRow(**row.model_dump(), **costs[key].model_dump()) for key, row in rows.items()]
+    keys = list(grid.runs)
+    rows = mapped(lambda key: run_row(grid.home.run(key), grid.runs[key]), keys)
+    by_key = dict(zip(keys, rows, strict=True))
+    done = {key for key, row in by_key.items() if row.train_seconds is not None}
+    costs = run_costs(grid, calibrate, say, known, done)
+    return [PlanRow.model_construct(**row.__dict__, **costs[key].__dict__) for key, row in by_key.items()]
 
 
 def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRuns] = ()) -> None:

@@ -38,13 +38,13 @@ def reproduce(grid: Grid, executor: Executor, as_json: bool, mlflow: str | None 
     written: dict[str, list[Path]] = {}
     with work.shown_in_mlflow():
         if work.todo:
-            known = cells_of(grid)
+            known = cells_of(grid, work.facts())
             for table, scale in _tables(grid):  # from the start its cells say which runs are its own
                 mine = [cell for cell in known if cell.table == table.name]
                 write_table(table, mine, grid.home.table(table.name, scale))
             failed = any(outcome.state != "done" for outcome in work.run(wait=wait).values())
 
-        cells = cells_of(grid)
+        cells = cells_of(grid, work.facts())
         for table, scale in _tables(grid):
             mine = [cell for cell in cells if cell.table == table.name]
             folder = grid.home.table(table.name, scale)

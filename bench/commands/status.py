@@ -10,14 +10,18 @@ from rich.table import Table
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
+from bench.base.many import mapped
+from bench.base.streams import printable
 from bench.base.terminal import Terminal
 from bench.base.validation import Strict
 from bench.base.words import duration, say, shown_path
-from bench.ledger.folders import examine, read_progress, run_state
+from bench.ledger.folders import examine, read_progress
 from bench.run.executors.executor import Outcome, queue_outcomes
 from bench.run.ticket import read_tickets
+from bench.schema.records import RunProgress
 from bench.schema.run_spec import RunSpec, read_spec
 
+MOST_FOLDED = 500  # runs that are shown in columns folded to the terminal; of more, each has a line of its own
 _OPEN = ("running", "failed", "not run")  # states of which a scheduler may know more than the run's files
 
 
@@ -56,13 +60,13 @@ class RunRow(Strict):
 
 def run_row(folder: RunFolder, spec: RunSpec) -> RunRow:
     """A run whose specification can be read."""
+    examined = examine(folder)
     state: str
-    state, reason = run_state(folder)
-    examined, progress = examine(folder), read_progress(folder)
+    state, reason, result = examined.state, examined.reason, examined.result
     if examined.problems and state != "running":
         state, reason = "damaged", _joined(examined.problems)
     reason = reason or spec.superseded
-    result = examined.result
+    progress = read_progress(folder) if result is None else RunProgress()
     return RunRow(
         key=folder.key,
         method=spec.label,
@@ -115,13 +119,14 @@ def _with_queue(row: RunRow, outcome: Outcome) -> RunRow:
 
 
 def _rows_of_files(home: Home) -> list[RunRow]:
-    rows = []
-    for folder in home.runs():
-        try:
-            rows.append(run_row(folder, read_spec(folder.spec)))
-        except BenchError as error:
-            rows.append(RunRow(key=folder.key, state="unreadable", reason=str(error), folder=str(folder.path)))
-    return rows
+    return list(mapped(_row_of_files, home.runs()))
+
+
+def _row_of_files(folder: RunFolder) -> RunRow:
+    try:
+        return run_row(folder, read_spec(folder.spec))
+    except BenchError as error:
+        return RunRow(key=folder.key, state="unreadable", reason=str(error), folder=str(folder.path))
 
 
 def print_status(rows: Sequence[RunRow], home: Path) -> None:
@@ -145,20 +150,32 @@ def print_rows(console: Console, rows: Sequence[tuple[RunRow, float | None]], ti
         rows: each with the seconds of its last column.
         title: of that column.
     """
+    names = ("run", "data", "seed", "state", "steps", title)
+    lines = [_line(row, seconds) for row, seconds in rows]
+    if len(lines) > MOST_FOLDED:
+        widths = [max(map(len, column)) for column in zip(names, *lines, strict=True)]
+        for line in (names, *lines):
+            print(" ".join(map(str.ljust, line, widths)).rstrip(), file=console.file)
+        return
     table = Table(box=None, pad_edge=False)
-    for name in ("run", "data", "seed", "state", "steps", title):
+    for name in names:
         # in a narrow terminal these two are folded, never a run's key, which people copy
         table.add_column(name, no_wrap=name not in ("data", "state"), overflow="fold")
-    for row, seconds in rows:
-        total = row.total_steps
-        marks = [mark for mark, is_so in (("older code", row.older_code), ("no seal", row.no_seal)) if is_so]
-        state = row.state + (f" ({', '.join(marks)})" if marks else "")
-        table.add_row(
-            row.key,
-            row.data or "",
-            "" if row.seed is None else str(row.seed),
-            f"{state}: {row.reason}" if row.reason else state,
-            f"{row.step}/{total}" if total else "",
-            duration(seconds) if seconds is not None else "?" if row.data else "",
-        )
+    for line in lines:
+        table.add_row(*line)
     console.print(table)
+
+
+def _line(row: RunRow, seconds: float | None) -> tuple[str, ...]:
+    total = row.total_steps
+    marks = [mark for mark, is_so in (("older code", row.older_code), ("no seal", row.no_seal)) if is_so]
+    state = row.state + (f" ({', '.join(marks)})" if marks else "")
+    line = (
+        row.key,
+        row.data or "",
+        "" if row.seed is None else str(row.seed),
+        f"{state}: {row.reason}" if row.reason else state,
+        f"{row.step}/{total}" if total else "",
+        duration(seconds) if seconds is not None else "?" if row.data else "",
+    )
+    return tuple(map(printable, line))

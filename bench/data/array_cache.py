@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -121,8 +122,15 @@ def _save(path: Path, shape: tuple[int, ...], rows: Iterator[np.ndarray]) -> Non
 
 
 def _checksum_holds(path: Path) -> bool:
+    """Whether a file is what was written; one that this process has found whole is looked at again when it changes."""
+    status = path.stat()
+    return _is_whole(path, (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=4096)  # a plan of one table opens the same arrays some hundred times
+def _is_whole(path: Path, stamp: tuple[int, int, int]) -> bool:
     digest = hashlib.sha256()
-    left = path.stat().st_size - _DIGEST_BYTES
+    left = stamp[1] - _DIGEST_BYTES
     if left <= 0:
         return False
     with open_regular(path) as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from pydantic import ValidationError
 
 from bench.base.errors import NotAvailable
 from bench.base.home import RunFolder
+from bench.base.leftovers import names_in
 from bench.base.processes import is_locked
 from bench.base.sealed import Damaged, read_note
 from bench.ledger.checkpoint_files import gone
 from bench.ledger.heartbeat import is_beating
-from bench.ledger.losses import WAY_OUT, read_losses
+from bench.ledger.losses import WAY_OUT, is_whole, read_losses
 from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted
 from bench.schema.cell import Checkpoint, Interval, State
 from bench.schema.records import RunError, RunProgress, RunResult
@@ -70,12 +71,16 @@ def read_progress(folder: RunFolder) -> RunProgress:
 
 def run_state(folder: RunFolder) -> tuple[State, str]:
     """The state of a run and, if it is not done, why in one line."""
-    damage = ""
     try:
-        if checked_result(folder) is not None:
-            return "done", ""
+        return _state(folder, checked_result(folder), "")
     except Damaged as error:
-        damage = str(error)
+        return _state(folder, None, str(error))
+
+
+def _state(folder: RunFolder, result: RunResult | None, damage: str) -> tuple[State, str]:
+    """The state of a run whose result has been read; `damage`: what is wrong with that."""
+    if result is not None:
+        return "done", ""
     if is_owned(folder):
         return "running", ""
     if (failure := read_error(folder)) is not None:
@@ -91,14 +96,19 @@ class Examined:
     """Every record of a run that was made by training and scoring, checked.
 
     Attributes:
+        state, reason: as of `run_state`.
         result: None if there is none, or if it is damaged.
         scores: those that are what was written.
         problems: a line for each record that is not.
+        damaged: of these lines, those of scores, by key.
     """
 
+    state: State
+    reason: str
     result: RunResult | None
     scores: list[StoredScore]
     problems: list[str]
+    damaged: dict[str, str]
 
     @property
     def is_older_code(self) -> bool:
@@ -118,23 +128,33 @@ def examine(folder: RunFolder) -> Examined:
 
     Nothing is imported for it: a run of a metric that is not installed here is examined too.
     """
-    result, scores, problems = None, [], []
+    result = None
+    scores: list[StoredScore] = []
+    problems: list[str] = []
+    damaged: dict[str, str] = {}
     try:
         result = checked_result(folder)
     except Damaged as error:
         problems.append(str(error))
-    for path in sorted(folder.scores.glob("*.json")):
+    state, reason = _state(folder, result, "".join(problems))
+    for key in _score_files(folder):
         try:
-            if (score := checked_score(folder, path.stem)) is not None:
+            if (score := checked_score(folder, key)) is not None:
                 scores.append(score)
         except Damaged as error:
-            problems.append(str(error))
+            damaged[key] = str(error)
+    problems += damaged.values()
     if result is not None and not is_owned(folder):
         try:
-            check_losses(folder, result)
+            require_losses(folder, result)
         except Damaged as error:
             problems.append(str(error))
-    return Examined(result, scores, problems)
+    return Examined(state, reason, result, scores, problems, damaged)
+
+
+def _score_files(folder: RunFolder) -> list[str]:
+    """The keys of all scores in a run's folder, sorted."""
+    return sorted(name.removesuffix(".json") for name in names_in(folder.scores) if name.endswith(".json"))
 
 
 def is_older(codes: Iterable[str]) -> bool:
@@ -144,13 +164,17 @@ def is_older(codes: Iterable[str]) -> bool:
 
 def has_all_scores(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> bool:
     """Whether everything the evaluation wants is measured, leaving out what this machine cannot measure yet."""
-    for epoch, split, use in wanted(spec, splits):
-        stored = read_score(folder, score_key(spec, epoch, split, use))
-        if (stored is not None and stored.state == "done") or gone(folder, epoch):
+    return has_all(folder, scores_of(folder, spec, splits, lambda key: read_score(folder, key), {}))
+
+
+def has_all(folder: RunFolder, scores: Iterable[tuple[ScoreRow, State | None]]) -> bool:
+    """`has_all_scores`, of what `scores_of` found."""
+    for row, stored in scores:
+        if stored == "done" or gone(folder, row.epoch):
             continue
-        if stored is None or stored.state == "failed":
+        if stored is None or stored == "failed":
             return False
-        if _has_become_available(use.metric, folder.path.parent / "weights"):
+        if _has_become_available(row.metric, folder.path.parent / "weights"):
             return False
     return True
 
@@ -196,23 +220,49 @@ class ScoreRow(NamedTuple):
 
 def run_scores(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> list[ScoreRow]:
     """Every score of one run that its evaluation wants; a damaged one is not run, and says why."""
-    rows = []
-    for epoch, split, use in wanted(spec, splits):
-        key = score_key(spec, epoch, split, use)
-        row = ScoreRow(epoch, split, use.metric, key, "not run", "")
+    damaged: dict[str, str] = {}
+
+    def stored(key: str) -> StoredScore | None:
         try:
-            if (stored := checked_score(folder, key)) is not None:
-                code = sys.intern(stored.made.code) if stored.made is not None else ""
-                row = ScoreRow(
-                    epoch, split, use.metric, key, stored.state, stored.reason, stored.value, stored.interval,
-                    stored.ceiling, code, bool(stored.seal),
-                )  # fmt: skip
+            return checked_score(folder, key)
         except Damaged as error:
-            row = row._replace(reason=str(error))
+            damaged[key] = str(error)
+            return None
+
+    return [row for row, _ in scores_of(folder, spec, splits, stored, damaged)]
+
+
+def scores_of(
+    folder: RunFolder,
+    spec: RunSpec,
+    splits: tuple[str, ...],
+    stored: Callable[[str], StoredScore | None],
+    damaged: Mapping[str, str],
+) -> Iterator[tuple[ScoreRow, State | None]]:
+    """Every score that a run's evaluation wants, and the state of the one that is stored; None where none is.
+
+    Args:
+        folder: of the run.
+        spec: the run.
+        splits: of its data set.
+        stored: key -> the score on disk, if it is what was written.
+        damaged: key -> what is wrong with one that is not, once it has been asked for.
+    """
+    run = spec.train_key
+    for epoch, split, use in wanted(spec, splits):
+        key = score_key(spec, epoch, split, use, run)
+        score = stored(key)
+        if score is not None:
+            code = sys.intern(score.made.code) if score.made is not None else ""
+            row = ScoreRow(
+                epoch, split, use.metric, key, score.state, score.reason, score.value, score.interval,
+                score.ceiling, code, bool(score.seal),
+            )  # fmt: skip
+        else:
+            row = ScoreRow(epoch, split, use.metric, key, "not run", damaged.get(key, ""))
         if row.state != "done" and (why := gone(folder, epoch)):
             row = row._replace(state="not available", reason=why, value=None)
-        rows.append(row)
-    return rows
+        yield row, score.state if score is not None else None
 
 
 def scores_frame(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> pd.DataFrame:
@@ -252,6 +302,16 @@ def metric_rows(folder: RunFolder) -> list[dict[str, Any]]:
     """
     result = None if is_owned(folder) else read_result(folder)
     return read_losses(folder.metrics, folder.key)[0] if result is None else check_losses(folder, result)
+
+
+def require_losses(folder: RunFolder, result: RunResult) -> None:
+    """Refuse losses of a finished run that are not those of when it was finished.
+
+    Raises:
+        Damaged: they are not.
+    """
+    if result.losses is None or not is_whole(folder.metrics, folder.key, result.losses, result.steps):
+        check_losses(folder, result)
 
 
 def check_losses(folder: RunFolder, result: RunResult) -> list[dict[str, Any]]:

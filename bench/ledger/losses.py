@@ -86,6 +86,25 @@ def read_losses(path: Path, key: str, length: int | None = None) -> tuple[list[d
     return rows, chain
 
 
+def is_whole(path: Path, key: str, seal: LossSeal, steps: int) -> bool:
+    """Whether a loss log is to the byte the one that a finished run sealed, and ends with its last step.
+
+    A quick look: where it is not so, `read_losses` says what is wrong.
+
+    Args:
+        path: the file.
+        key: the run's train key.
+        seal: from the run's result.
+        steps: of the whole training.
+    """
+    lines = _lines(path, None)
+    whole = hashlib.sha256(f"losses of {key}\n".encode())
+    whole.update(b"".join(lines))
+    last = _row(lines[-1]) if lines else None
+    has_ended = last is not None and last["step"] == steps
+    return has_ended and (len(lines), whole.hexdigest()) == (seal.rows, seal.sha256)
+
+
 def _lines(path: Path, length: int | None) -> list[bytes]:
     """The finished lines, with their ends."""
     try:

@@ -92,11 +92,19 @@ def read_score(folder: RunFolder, key: str) -> StoredScore | None:
         return None
 
 
-def score_key(spec: RunSpec, epoch: int, split: Split, use: MetricUse) -> str:
-    """Name one metric of one checkpoint of a run on one set of images."""
+def score_key(spec: RunSpec, epoch: int, split: Split, use: MetricUse, run: str = "") -> str:
+    """Name one metric of one checkpoint of a run on one set of images.
+
+    Args:
+        spec: the run.
+        epoch: of which checkpoint.
+        split: on which images.
+        use: the metric and its settings.
+        run: its train key, where it is known already.
+    """
     metric, plugin = load_metric(use.metric), find_plugin("metric", use.metric)
     parts = {
-        "run": spec.train_key,
+        "run": run or spec.train_key,
         "epoch": epoch,
         "split": split,
         "images": spec.evaluation.image_count(split),

@@ -6,17 +6,28 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from statistics import fmean
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ValidationError
 
 from bench.base.device import made_on
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.validation import Strict
-from bench.features.extractor import Extractor
-from bench.metrics.scored_images import ScoredImages
 from bench.plugin.discovery import load_plugin
 from bench.schema.cell import Interval
+
+if TYPE_CHECKING:  # what reads scores back computes nothing, and does without numpy
+    from bench.features.extractor import Extractor
+    from bench.metrics.scored_images import ScoredImages
+
+
+def __getattr__(name: str) -> Any:
+    """`ScoredImages`, for metrics that import it from here."""
+    if name == "ScoredImages":
+        from bench.metrics.scored_images import ScoredImages
+
+        return ScoredImages
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class MetricSettings(Strict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from bench.base.errors import BenchError
@@ -76,35 +76,56 @@ class Totals(Strict):
     disk_bytes: int
 
 
-def run_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> dict[str, RunCost]:
+def run_costs(
+    grid: Grid,
+    calibrate: bool,
+    say: Callable[[str], None],
+    known: Calibrations | None = None,
+    done: Set[str] | None = None,
+) -> dict[str, RunCost]:
     """The cost of every planned run.
 
     Args:
         grid: the runs.
         calibrate: measure what is not known, up to half a minute each.
         say: given a line before each measurement.
+        known: what was measured so far; None: it is read.
+        done: train keys of the runs that are finished, where the caller knows.
 
     Returns:
         By train key.
     """
-    known = Calibrations(grid.home, grid.device)
+    known = known or Calibrations(grid.home, grid.device)
     lengths: dict[tuple[str, str], int] = {}  # by data and task
+    alike: dict[str, RunCost] = {}  # runs that differ in their seeds cost the same
     costs = {}
     for key, spec in grid.runs.items():
         name = spec.data.model_dump_json(), spec.task
         if name not in lengths:
             dataset = open_dataset(spec.data, grid.home.datasets, grid.home.cache)
             lengths[name] = task_of(spec).epoch_length(dataset)
-        longest = lengths[name]
-        done = read_result(grid.home.run(key)) is not None
-        cost = _cost(known, Workload.of_spec(spec, grid.runs), calibrate and not done, say)
-        costs[key] = _figures(cost, spec.config, longest, len(spec.scored_epochs), grid.upkeep)
+        workload = Workload.of_spec(spec, grid.runs)
+        same = digest([workload.key, spec.config, name, len(spec.scored_epochs)])
+        if same not in alike or calibrate:
+            is_done = key in done if done is not None else read_result(grid.home.run(key)) is not None
+            cost = _cost(known, workload, calibrate and not is_done, say)
+            alike[same] = _figures(cost, spec.config, lengths[name], len(spec.scored_epochs), grid.upkeep)
+        costs[key] = alike[same]
     return costs
 
 
-def waiting_costs(grid: Grid, calibrate: bool, say: Callable[[str], None]) -> list[WaitingRuns]:
-    """The cost of runs that cannot be planned because their data is not here, by method and data set."""
-    known = Calibrations(grid.home, grid.device)
+def waiting_costs(
+    grid: Grid, calibrate: bool, say: Callable[[str], None], known: Calibrations | None = None
+) -> list[WaitingRuns]:
+    """The cost of runs that cannot be planned because their data is not here, by method and data set.
+
+    Args:
+        grid: the runs.
+        calibrate: measure what is not known.
+        say: given a line before each measurement.
+        known: what was measured so far; None: it is read.
+    """
+    known = known or Calibrations(grid.home, grid.device)
     waiting: dict[str, WaitingRuns] = {}
     for cell in grid.cells:
         if cell.resolution is None or cell.blocked is None or cell.blocked[0] != "not available":

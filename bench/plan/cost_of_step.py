@@ -16,11 +16,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.base.device import DeviceType, require
 from bench.base.errors import BenchError
-from bench.base.home import Home
+from bench.base.home import Home, RunFolder
+from bench.base.many import mapped
 from bench.base.storage import read_object, write_json
+from bench.base.validation import Strict
 from bench.ledger.folders import read_result
+from bench.plan.memory import remembered
 from bench.plan.resolve import Resolution, resolve
 from bench.plugin.config import LENGTH_FIELDS
+from bench.plugin.discovery import plugins
+from bench.plugin.named import is_file_reference
 from bench.schema.run_spec import RunSpec, digest, read_spec
 
 if TYPE_CHECKING:
@@ -88,6 +93,28 @@ class Workload:
         config = {name: value for name, value in self.config.items() if name not in LENGTH_FIELDS}
         return digest([self.label, config, self.threads])[:16]
 
+    @property
+    def question(self) -> dict[str, Any]:
+        """What its sizes depend on, beside the code."""
+        return {
+            "method": self.method,
+            "config": self.config,
+            "needs": {k: one.question for k, one in self.needs.items()},
+        }
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether no file of the user's and no other package decides anything of it."""
+        others = {name for kind in ("method", "loss") for name, one in plugins(kind).items() if not one.is_built_in}
+        named = [self.method, *(value for value in self.config.values() if isinstance(value, str))]
+        is_own = not any(is_file_reference(value) or value in others for value in named)
+        return is_own and all(needed.is_built_in for needed in self.needs.values())
+
+    def sizes(self) -> tuple[Sizes, bool]:
+        """The sizes, counted, and whether they may be remembered for other homes."""
+        kept, state = sizes(self.build())
+        return Sizes(kept_bytes=kept, state_bytes=state), self.is_built_in
+
     def build(self) -> Method:
         """The method, untrained, and what it needs, untrained."""
         from bench.base.randomness import Draws
@@ -98,6 +125,13 @@ class Workload:
         for role, needed in self.needs.items():
             method.receive(role, needed.build().eval())
         return method
+
+
+class Sizes(Strict):
+    """Bytes of a kept checkpoint and of a state to go on from."""
+
+    kept_bytes: int
+    state_bytes: int
 
 
 class Calibrations:
@@ -113,21 +147,24 @@ class Calibrations:
         self.device = device
         self._stored = {name: entry for name, entry in (read_object(self.path) or {}).items() if _is_entry(entry)}
         self._runs: dict[str, list[float]] = {}
-        for folder in home.runs():
-            result = read_result(folder)
-            if result and result.train_seconds and result.device in ("", self.device):
-                try:
-                    key = Workload.of_spec(read_spec(folder.spec), {}).key
-                except BenchError:  # `status` says what is wrong with it
-                    continue
-                self._runs.setdefault(key, []).append(result.train_seconds / result.steps)
+        for key, seconds in filter(None, mapped(self._measured, home.runs())):
+            self._runs.setdefault(key, []).append(seconds)
+
+    def _measured(self, folder: RunFolder) -> tuple[str, float] | None:
+        """The workload of a finished run and how long a step of it took."""
+        result = read_result(folder)
+        if not result or not result.train_seconds or result.device not in ("", self.device):
+            return None
+        try:
+            return Workload.of_spec(read_spec(folder.spec), {}).key, result.train_seconds / result.steps
+        except BenchError:  # `status` says what is wrong with it
+            return None
 
     def cost(self, workload: Workload) -> Cost:
         """What is known; the sizes are counted on first asking."""
         entry = self._stored.get(self._name(workload), {})
         if not {"kept_bytes", "state_bytes"} <= entry.keys():
-            kept, state = sizes(workload.build())
-            entry = entry | {"kept_bytes": kept, "state_bytes": state}
+            entry = entry | remembered(workload.question, Sizes, workload.sizes).model_dump()
             self._keep(workload, entry)
         if earlier := self._runs.get(workload.key):
             source = f"median of {len(earlier)} earlier run{'s' if len(earlier) > 1 else ''}"

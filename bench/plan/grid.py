@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.base.device import DeviceType
 from bench.base.errors import BenchError, NotAvailable, UsageError
 from bench.base.home import Home
+from bench.base.many import mapped
 from bench.base.precision import Precision, deviations
 from bench.base.ranks import ONE, Ranks
 from bench.data.dataset import DataSet
 from bench.data.opening import open_dataset
+from bench.ledger.facts import RunFacts, facts_of_all
 from bench.metrics.metric import load_metric
 from bench.plan.check_protocol import check_protocol
 from bench.plan.resolve import Resolution, resolve
@@ -21,9 +23,9 @@ from bench.plugin.discovery import plugins
 from bench.schema.cell import Cell
 from bench.schema.data import DataConfig
 from bench.schema.protocol import Protocol, load_protocol
-from bench.schema.run_spec import RunSpec, write_spec
+from bench.schema.run_spec import RunSpec, is_news, write_spec
 from bench.schema.table import CountedImages, Table, TableCell
-from bench.schema.upkeep import NOTHING_SAID, Upkeep, write_upkeep
+from bench.schema.upkeep import NOTHING_SAID, Upkeep, is_news_of_upkeep, write_upkeep
 
 
 @dataclass
@@ -82,13 +84,11 @@ class _Draft:
     """What all runs of a resolution share, whatever their seed.
 
     Attributes:
-        resolution: kept, so that nothing else is given its id.
         needs: role -> what has to be finished first.
         splits: of the data set.
         spec: of a run but for its seed and needs; None until the first one is added.
     """
 
-    resolution: Resolution
     needs: dict[str, Resolution]
     splits: tuple[str, ...]
     spec: RunSpec | None = None
@@ -120,7 +120,8 @@ class Grid:
         self.splits: dict[str, tuple[str, ...]] = {}
         self.upkeep = upkeep
         self._datasets: dict[str, DataSet] = {}
-        self._drafts: dict[int, _Draft] = {}  # by id of the resolution
+        self._drafts: dict[str, _Draft] = {}  # by what the resolution says of its runs
+        self._added: dict[tuple[str, int, Ranks], str] = {}  # the same, seed, ranks -> train key
 
     @property
     def deviations(self) -> list[str]:
@@ -167,35 +168,38 @@ class Grid:
             NotAvailable: if data or weights that it needs are not on this machine.
             UsageError: if runs need each other in a circle, or its method cannot be run on so many ranks.
         """
-        draft = self._draft(resolution)
+        same, together = resolution.runs_name, self.ranks if ranks is None else ranks
+        if (known := self._added.get((same, seed, together))) is not None:  # another column of the same runs
+            return known
+        draft = self._draft(resolution, same)
         label = resolution.plugin.name
         # a teacher is often the same method with other settings, which is no circle
         itself = (label, resolution.reference, json.dumps(resolution.values))
         if itself in needed_by:
             names = " -> ".join(name for name, *_ in (*needed_by, itself))
             raise UsageError(f"runs need each other in a circle: {names}")
-        ranks = self._possible(self.ranks if ranks is None else ranks, resolution)
+        self._require_possible(together, resolution)
         needs = {role: self.add_run(needed, seed, (*needed_by, itself), ONE) for role, needed in draft.needs.items()}
         if draft.spec is None:
             draft.spec = self._spec_of(resolution)
-        spec = draft.spec.model_copy(update={"seed": seed, "needs": needs, "ranks": ranks})
+        spec = draft.spec.model_copy(update={"seed": seed, "needs": needs, "ranks": together})
         key = spec.train_key
         self.runs[key] = self.runs[key].merged(spec) if key in self.runs else spec
         self.names[key] = f"{label} on {resolution.ran.name}, seed {seed}"
         self.splits[key] = draft.splits
+        self._added[same, seed, together] = key
         return key
 
-    def _possible(self, ranks: Ranks, resolution: Resolution) -> Ranks:
-        """These ranks, if a method can be run on them."""
+    def _require_possible(self, ranks: Ranks, resolution: Resolution) -> None:
+        """Refuse ranks on which a method cannot be run."""
         if ranks.count > 1:  # only then is the method itself imported and asked
             method, batch_size = resolution.method_class, resolution.values["batch_size"]
             if reason := ranks.refusal(resolution.plugin.name, method.across_ranks, batch_size):
                 raise UsageError(reason)
-        return ranks
 
-    def _draft(self, resolution: Resolution) -> _Draft:
+    def _draft(self, resolution: Resolution, same: str) -> _Draft:
         """What the runs of a resolution share, found out once."""
-        draft = self._drafts.get(id(resolution))
+        draft = self._drafts.get(same)
         if draft is None:
             dataset = self.dataset(resolution)
             for file in resolution.weights:
@@ -204,7 +208,7 @@ class Grid:
                 role: resolve(method, resolution.asked, resolution.scale_name, overrides)
                 for role, (method, overrides) in sorted(resolution.needs.items())
             }
-            draft = self._drafts[id(resolution)] = _Draft(resolution, needs, tuple(dataset.splits))
+            draft = self._drafts[same] = _Draft(needs, tuple(dataset.splits))
         return draft
 
     def _spec_of(self, resolution: Resolution) -> RunSpec:
@@ -340,20 +344,25 @@ class Grid:
             A line for each that was damaged, and is written anew.
         """
         damage = []
-        for key, spec in self.runs.items():
-            damage.append(write_spec(self.home.run(key).spec, spec))
-            write_upkeep(self.home.run(key), self.upkeep)
+        keys = list(self.runs)
+        for key, has_news in zip(keys, mapped(self._has_news, keys), strict=True):
+            if has_news:
+                damage.append(write_spec(self.home.run(key).spec, self.runs[key]))
+                write_upkeep(self.home.run(key), self.upkeep)
         return [line for line in damage if line]
+
+    def _has_news(self, key: str) -> bool:
+        """Whether a run's folder does not say yet what this grid says of it."""
+        folder = self.home.run(key)
+        return is_news(folder.spec, self.runs[key]) or is_news_of_upkeep(folder, self.upkeep)
+
+    def facts(self, keys: Sequence[str] | None = None) -> dict[str, RunFacts]:
+        """What is known of the grid's runs, or of some of them, each record read once."""
+        return facts_of_all(self.home, self.runs, self.splits, keys)
 
     def unfinished(self) -> dict[str, RunSpec]:
         """The runs that still have something to do: training, or scores that this machine could measure."""
-        from bench.ledger.folders import has_all_scores, read_result
-
-        def is_done(key: str, spec: RunSpec) -> bool:
-            folder = self.home.run(key)
-            return read_result(folder) is not None and has_all_scores(folder, spec, self.splits[key])
-
-        return {key: spec for key, spec in self.runs.items() if not is_done(key, spec)}
+        return {key: self.runs[key] for key, known in self.facts().items() if not known.is_complete}
 
 
 def _exists(kind: str, reference: str) -> bool:

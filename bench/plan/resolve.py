@@ -17,7 +17,7 @@ from bench.plugin.discovery import Plugin, find_plugin, load_method
 from bench.plugin.named import is_file_reference, name_file
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale, load_protocol
-from bench.schema.run_spec import ScoringPlan
+from bench.schema.run_spec import ScoringPlan, digest
 from bench.tasks.task import load_task
 
 if TYPE_CHECKING:
@@ -112,6 +112,12 @@ class Resolution:
             validation_images=self.scale.validation_images,
             outputs_per_input=self.scale.outputs_per_input,
         )
+
+    @cached_property
+    def runs_name(self) -> str:
+        """Equal for resolutions whose runs are the same and scored alike: those of the columns of a row, say."""
+        protocols = [one.model_dump(mode="json") for one in (self.asked, self.ran)]
+        return digest([self.reference, self.values, self.needs, protocols, self.scale_name])
 
     def plugin_files(self) -> dict[str, str]:
         """sha256 of every user's file that this configuration uses, with what it imports, by reference."""

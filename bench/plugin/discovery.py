@@ -146,6 +146,9 @@ def _built_in(kind: str) -> Iterator[Plugin]:
             f"{folder} takes the place of contrastbench's {package}; run from another folder, or rename it"
         )
     for path in sorted(folder.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if not all(key in text for key in required):  # networks, helpers: parsing them all takes a third of a second
+            continue
         for class_name, literals in class_literals(path).items():
             if literals.get("name") and all(literals.get(key, "") != "" for key in required):
                 yield Plugin(kind, literals["name"], class_name, path, f"{package}.{path.stem}", "built-in", literals)

@@ -24,6 +24,8 @@ from bench.schema.cell import CHECKPOINTS, Cell, Measured
 from results.tables.comparable import decimals_for, gap, is_stand_in, mean
 from results.tables.published_block import arrow
 
+MOST_SEEDS = 100  # whose values the page lists, of each cell; `cells.json` has all
+
 
 @dataclass(frozen=True)
 class CheckpointLine:
@@ -73,6 +75,7 @@ class Evidence:
         metric: what was measured, with its direction.
         rules: names of the checkpoint rules that were measured.
         checkpoints, seeds, others: tables.
+        seeds_left_out: how many seeds more there are.
         gap: how much better best-on-test looks than last, empty if it is not known.
         ceiling: what real test images get, empty where a perfect score is known by itself.
         samples, curves: of the runs behind the cell.
@@ -92,6 +95,7 @@ class Evidence:
     rules: list[str]
     checkpoints: list[CheckpointLine]
     seeds: list[SeedLine]
+    seeds_left_out: int
     others: list[OtherLine]
     gap: str
     ceiling: str
@@ -140,7 +144,8 @@ def _evidence(
         metric=f"{cell.scored_as or cell.metric} {sign}",
         rules=list(rules),
         checkpoints=[_checkpoint(cell, cell.measured[rule], decimals) for rule in rules],
-        seeds=_seeds(cell, decimals, anchors),
+        seeds=_seeds(cell, decimals, anchors, material),
+        seeds_left_out=max(0, len(cell.train_keys) - MOST_SEEDS),
         others=[_other(name, measured) for name, measured in cell.extra.items() if measured.values],
         gap="" if difference is None else number(difference, decimals),
         ceiling="" if cell.value is None or cell.value.ceiling is None else number(cell.value.ceiling, decimals),
@@ -163,11 +168,11 @@ def _checkpoint(cell: Cell, measured: Measured, decimals: int) -> CheckpointLine
     )
 
 
-def _seeds(cell: Cell, decimals: int, anchors: Anchors) -> list[SeedLine]:
+def _seeds(cell: Cell, decimals: int, anchors: Anchors, material: RunMaterial) -> list[SeedLine]:
     rules = [rule for rule in CHECKPOINTS if rule in cell.measured]
     seeds = {**cell.train_keys, **{seed: "" for rule in rules for seed in cell.measured[rule].values}}
     lines = []
-    for seed in sorted(seeds):
+    for seed in sorted(seeds)[:MOST_SEEDS]:
         values = [cell.measured[rule].values.get(seed) for rule in rules]
         key = cell.train_keys.get(seed, "")
         lines.append(
@@ -176,7 +181,7 @@ def _seeds(cell: Cell, decimals: int, anchors: Anchors) -> list[SeedLine]:
                 values=["–" if value is None else number(value, decimals) for value in values],
                 score_key=cell.value.score_keys.get(seed, "") if cell.value else "",
                 train_key=key,
-                run_anchor=anchors.of("run", key) if key else "",
+                run_anchor=anchors.of("run", key) if key in material.listed else "",
             )
         )
     return lines
@@ -185,11 +190,15 @@ def _seeds(cell: Cell, decimals: int, anchors: Anchors) -> list[SeedLine]:
 def _other(name: str, measured: Measured) -> OtherLine:
     decimals = decimals_for([mean(measured)])
     interval = measured.interval
+    values = sorted(measured.values.items())
+    seeds = [f"seed {seed}: {number(value, decimals)}" for seed, value in values[:MOST_SEEDS]]
+    if len(values) > MOST_SEEDS:
+        seeds.append(f"and {len(values) - MOST_SEEDS} more")
     return OtherLine(
         metric=name,
         mean=number(mean(measured), decimals),
         interval=f"{interval_text(interval, decimals)} {INTERVAL_WORDS[interval.kind]}" if interval else "none",
-        seeds=", ".join(f"seed {seed}: {number(value, decimals)}" for seed, value in sorted(measured.values.items())),
+        seeds=", ".join(seeds),
     )
 
 

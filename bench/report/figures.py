@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from bench.report.svg import inline_svg
+from bench.report.drawn import drawn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,21 +31,24 @@ class Figures:
     def __init__(self) -> None:
         self._stored: dict[Hashable, tuple[StoredFigure, str]] = {}
 
-    def add(self, identity: Hashable, figure: Figure, label: str) -> StoredFigure:
+    def add(self, identity: Hashable, shows: Any, draw: Callable[[], tuple[Figure | None, str]]) -> StoredFigure | str:
         """Store a figure.
 
         Args:
             identity: equal for equal figures.
-            figure: drawn within `bench.show.drawing.style`; not rendered if an equal one is stored.
-            label: what it shows.
+            shows: everything that decides what is drawn, as JSON.
+            draw: makes the figure and says what it shows; without one, why there is none. Not called if an equal figure is
+                stored, or was drawn for an earlier page.
 
         Returns:
-            The stored figure, by which the page refers to it.
+            The stored figure, by which the page refers to it; or why there is none.
         """
         if identity not in self._stored:
             name = f"f-{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}"
-            drawing = inline_svg(figure, name)
-            self._stored[identity] = StoredFigure(name, drawing.box, round(drawing.width), label), drawing.content
+            figure = drawn(name, shows, draw)
+            if not figure.is_there:
+                return figure.label
+            self._stored[identity] = StoredFigure(name, figure.box, round(figure.width), figure.label), figure.content
         return self._stored[identity][0]
 
     def store(self) -> Markup:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 4.6  # inches
+MOST_MARKS = 200  # seeds of a row; more only lie on each other
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def interval_plot(panel: Panel) -> Figure:
     axis = axes[0][0]
     palette = colours(len(panel.rows))
     for place, (_, measured, published) in enumerate(panel.rows):
-        values = list(measured.values.values())
+        values = list(measured.values.values())[:MOST_MARKS]
         colour = palette[place]
         if measured.interval is not None:
             of_seeds = measured.interval.kind == "seeds"

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
+from bench.base.many import mapped
 from bench.base.words import duration
-from bench.ledger.folders import Examined, examine, read_progress, run_state
+from bench.ledger.folders import Examined, examine, read_progress
 from bench.report.anchors import Anchors
 from bench.report.contents import Contents, TableResult
 from bench.report.wording import VERDICT_WORDS
 from bench.schema.cell import Cell, State
 from bench.schema.protocol import load_protocol
+from bench.schema.records import RunProgress
 from bench.schema.run_spec import read_spec
 from results.tables.comparable import is_stand_in, may_stand_against_published
 
 STATES: tuple[State, ...] = get_args(State)
+MOST_RUNS = 2000  # in the list; a browser takes seconds for ten times as many
 RUN_STATES = ("done", "running", "failed", "not run", "damaged", "unreadable")
 
 
@@ -57,7 +60,10 @@ class TableLine:
 
 @dataclass(frozen=True)
 class Overview:
-    """The first section of the page; `problems`: a line for each file that is not what was written."""
+    """The first section of the page, and the list of runs at its end.
+
+    `problems`: a line for each file that is not what was written; `left_out`: how many runs are counted and not listed.
+    """
 
     summary: list[str]
     states: list[tuple[str, int]]
@@ -65,6 +71,7 @@ class Overview:
     scales: list[tuple[str, str]]
     provenance: list[tuple[str, str]]
     runs: list[RunLine]
+    left_out: int
     stand_ins: list[tuple[str, str]]
     problems: list[str]
 
@@ -78,11 +85,11 @@ def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors
         keys: the runs to count; None: all of the results root.
         anchors: gives names.
     """
-    folders = [folder for folder in home.runs() if keys is None or folder.key in keys]
-    examined = [examine(folder) for folder in folders]
-    runs = [_run(folder, one, anchors) for folder, one in zip(folders, examined, strict=True)]
-    missing = [key for key in keys or [] if key not in {folder.key for folder in folders}]
-    runs += [_missing_run(key, anchors) for key in missing]
+    there = {folder.key: folder for folder in home.runs()}
+    wanted = list(there) if keys is None else sorted(there.keys() & set(keys))
+    found = list(mapped(_read, [there[key] for key in wanted]))
+    runs = [replace(line, anchor=anchors.of("run", line.key)) for line, _ in found]
+    runs += [_missing_run(key, anchors) for key in keys or [] if key not in there]
     counts = Counter(run.state for run in runs)
     cells = [cell for result in contents.tables for cell in result.cells]
     return Overview(
@@ -90,17 +97,52 @@ def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors
         states=[(state, counts[state]) for state in (*RUN_STATES, "not here") if counts[state] or state == "done"],
         tables=[_table(result, anchors) for result in contents.tables],
         scales=_scales(contents),
-        provenance=_provenance(examined),
+        provenance=_provenance([made for _, made in found]),
         problems=contents.problems + [run.reason for run in runs if run.state in ("damaged", "unreadable")],
-        runs=runs,
+        runs=_listed(runs),
+        left_out=max(0, len(runs) - MOST_RUNS),
         stand_ins=_stand_ins(cells),
     )
 
 
-def _run(folder: RunFolder, examined: Examined, anchors: Anchors) -> RunLine:
-    progress, result = read_progress(folder), examined.result
+@dataclass(frozen=True)
+class Made:
+    """What the page says of all runs together, of one: less of it than the run's records hold, since there may be many."""
+
+    is_done: bool
+    time: float | None
+    train_seconds: float | None
+    device: str
+    versions: dict[str, str]
+    code: str
+    in_parts: bool
+    is_older: bool
+    no_seal: bool
+
+
+def _read(folder: RunFolder) -> tuple[RunLine, Made]:
+    """One run; its anchor is given later."""
+    examined = examine(folder)
+    result = examined.result
+    line = _run(folder, examined)
+    return line, Made(
+        is_done=result is not None,
+        time=result.time if result else None,
+        train_seconds=result.train_seconds if result else None,
+        device=result.device or "?" if result else "",
+        versions={name: result.versions.get(name, "?") for name in ("python", "torch")} if result else {},
+        code=result.code[:12] if result else "",
+        in_parts=result is not None and len(result.codes) > 1,
+        is_older=examined.is_older_code,
+        no_seal=examined.has_no_seal,
+    )
+
+
+def _run(folder: RunFolder, examined: Examined) -> RunLine:
+    result = examined.result
+    progress = read_progress(folder) if result is None else RunProgress()
     state: str
-    state, reason = run_state(folder)
+    state, reason = examined.state, examined.reason
     identity = ("?", "?", "?")
     try:
         spec = read_spec(folder.spec)
@@ -113,13 +155,21 @@ def _run(folder: RunFolder, examined: Examined, anchors: Anchors) -> RunLine:
     total = result.steps if result else progress.total_steps
     return RunLine(
         folder.key,
-        anchors.of("run", folder.key),
+        "",
         *identity,
         state,
         "; ".join(filter(None, (reason, *marks))),
         f"{result.steps if result else progress.step or 0} of {total}" if total else "",
         "" if result is None else duration(result.train_seconds),
     )
+
+
+def _listed(runs: list[RunLine]) -> list[RunLine]:
+    """As many runs as a browser can show, those that are not done before the others."""
+    if len(runs) <= MOST_RUNS:
+        return runs
+    keys = {run.key for run in sorted(runs, key=lambda run: run.state == "done")[:MOST_RUNS]}
+    return [run for run in runs if run.key in keys]
 
 
 def _marks(examined: Examined) -> list[tuple[str, bool]]:
@@ -207,26 +257,26 @@ def _scales(contents: Contents) -> list[tuple[str, str]]:
     return [(scale, text) for scale, text in words.items() if scale in used]
 
 
-def _provenance(examined: Sequence[Examined]) -> list[tuple[str, str]]:
+def _provenance(made: Sequence[Made]) -> list[tuple[str, str]]:
     """Versions and dates of the finished runs; several are counted."""
-    results = [one.result for one in examined if one.result is not None]
-    if not results:
+    done = [one for one in made if one.is_done]
+    if not done:
         return []
-    times = sorted(result.time for result in results if result.time is not None)
-    seconds = [result.train_seconds for result in results if result.train_seconds is not None]
+    times = sorted(one.time for one in done if one.time is not None)
+    seconds = [one.train_seconds for one in done if one.train_seconds is not None]
     first, last = (_day(time) for time in (times[0], times[-1])) if times else ("?", "?")
     lines = [
         ("finished", f"{first} UTC" if first == last else f"{first} to {last} UTC"),
         ("training took", f"{duration(sum(seconds))} in all"),
-        ("device", _counted([result.device or "?" for result in results])),
-        *((name, _counted([result.versions.get(name, "?") for result in results])) for name in ("python", "torch")),
-        ("source of contrastbench", _counted([result.code[:12] for result in results])),
+        ("device", _counted([one.device for one in done])),
+        *((name, _counted([one.versions[name] for one in done])) for name in ("python", "torch")),
+        ("source of contrastbench", _counted([one.code for one in done])),
     ]
-    if in_parts := sum(len(result.codes) > 1 for result in results):
+    if in_parts := sum(one.in_parts for one in done):
         lines.append(("several sources", f"{in_parts} runs were trained in parts by different source"))
-    if older := sum(one.is_older_code for one in examined):
+    if older := sum(one.is_older for one in made):
         lines.append(("older code", f"{older} runs were made by other source than the one that made this page"))
-    if unsealed := sum(one.has_no_seal for one in examined):
+    if unsealed := sum(one.no_seal for one in made):
         lines.append(("no seal", f"{unsealed} runs have records of an earlier format, which carry no checksum"))
     return lines
 

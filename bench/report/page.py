@@ -80,16 +80,14 @@ def render(
     Returns:
         The HTML and the counts.
     """
-    from bench.show.drawing import style
-
     anchors, pictures, figures = Anchors(), Pictures(), Figures()
     material = RunMaterial(home, pictures, figures)
     referred = shown_runs(contents)
     keys = sorted({*referred, *(folder.key for folder in home.runs())}) if everything else referred
     view = overview(home, contents, keys, anchors)
-    with style():
-        tables = [table_section(result, anchors, material, say) for result in contents.tables]
-        comparisons = [comparison_section(findings, anchors, material, say) for findings in contents.comparisons]
+    material.listed = {run.key for run in view.runs}
+    tables = [table_section(result, anchors, material, say) for result in contents.tables]
+    comparisons = [comparison_section(findings, anchors, material, say) for findings in contents.comparisons]
     marks = [(mark, verdict, VERDICT_WORDS[verdict]) for verdict, mark in VERDICT_MARKS.items()]
     text = _environment().get_template("report.html.jinja").render(
         version=__version__,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bench.base.errors import BenchError
 from bench.compare.document import lay_out as lay_out_comparison
 from bench.compare.figures import curves_figure, intervals_figure
 from bench.compare.findings import ContenderFindings, Findings
@@ -14,12 +14,15 @@ from bench.report.contents import TableResult
 from bench.report.evidence import Evidence, evidences
 from bench.report.figures import StoredFigure
 from bench.report.grids import TableGrid, grid
-from bench.report.interval_plot import interval_plot, panels
+from bench.report.interval_plot import Panel, interval_plot, panels
 from bench.report.run_material import RunMaterial, SampleGrid
 from bench.report.wording import number
 from bench.schema.cell import Cell
 from results.tables.comparable import decimals_for
 from results.tables.layout import lay_out
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -79,18 +82,17 @@ def table_section(
         grid(block, note, lambda place: anchors.of("cell", result.slug, *place), anchor) for block in document.blocks
     ]
     say(f"{result.slug}: figures")
-    intervals = [
-        Plot(
-            material.figures.add(
-                ("intervals", result.slug, panel.title),
-                interval_plot(panel),
-                f"Interval plot: {panel.title}, {', '.join(label for label, _, _ in panel.rows)}",
-            ),
-            panel.title,
-            panel.note,
-        )
-        for panel in panels(result.table, result.cells)
-    ]
+    intervals = []
+    for panel in panels(result.table, result.cells):
+
+        def draw_intervals(panel: Panel = panel) -> tuple[Figure | None, str]:
+            rows = ", ".join(label for label, _, _ in panel.rows)
+            return interval_plot(panel), f"Interval plot: {panel.title}, {rows}"
+
+        shows = [panel.title, [[label, one.model_dump(mode="json"), number] for label, one, number in panel.rows]]
+        plot = material.figures.add(("intervals", result.slug, panel.title), shows, draw_intervals)
+        assert not isinstance(plot, str)  # a panel has rows
+        intervals.append(Plot(plot, panel.title, panel.note))
     curves, samples = [], []
     for ran_as, methods in _methods(result.cells).items():
         name = f"{result.slug}, {ran_as}"
@@ -187,20 +189,23 @@ def comparison_section(
     labels = ", ".join(contender.label for contender in findings.contenders)
     plots = []
     if findings.metrics:
-        drawn = material.figures.add(
-            ("comparison", findings.name), intervals_figure(findings), f"Scores and paired differences of {labels}"
-        )
+        shows = findings.model_dump(mode="json")
+        about = f"Scores and paired differences of {labels}"
+        drawn = material.figures.add(("comparison", findings.name), shows, lambda: (intervals_figure(findings), about))
+        assert not isinstance(drawn, str)  # there are metrics
         plots.append(Plot(drawn, "Scores and paired differences", "With their 95 % intervals."))
     missing = []
-    try:
-        curves = curves_figure(findings, material.home)
-    except BenchError as error:  # a damaged run folder
-        curves, missing = None, [str(error)]
-    if curves is None:
-        missing.append("no curves: the runs have logged nothing, or their folders are not in this results root")
+    curves = material.figures.add(
+        ("comparison curves", findings.name),
+        material.shown({contender.label: contender.train_keys for contender in findings.contenders}),
+        lambda: (curves_figure(findings, material.home), f"Training curves of {labels}"),
+    )
+    if isinstance(curves, StoredFigure):
+        plots.append(Plot(curves, "Training losses and scores", "Against the images seen."))
     else:
-        drawn = material.figures.add(("comparison curves", findings.name), curves, f"Training curves of {labels}")
-        plots.append(Plot(drawn, "Training losses and scores", "Against the images seen."))
+        if curves != f"Training curves of {labels}":  # a damaged run folder
+            missing.append(curves)
+        missing.append("no curves: the runs have logged nothing, or their folders are not in this results root")
     first = {
         contender.label: contender.train_keys[min(contender.train_keys)]
         for contender in findings.contenders
@@ -217,11 +222,13 @@ def comparison_section(
         plots=plots,
         samples=material.samples(findings.ran_as, first),
         missing=missing,
-        contenders=[_contender(contender, findings, anchors) for contender in findings.contenders],
+        contenders=[_contender(contender, findings, anchors, material) for contender in findings.contenders],
     )
 
 
-def _contender(contender: ContenderFindings, findings: Findings, anchors: Anchors) -> ContenderRow:
+def _contender(
+    contender: ContenderFindings, findings: Findings, anchors: Anchors, material: RunMaterial
+) -> ContenderRow:
     scores = []
     for metric, rules in contender.scores.items():
         if (measured := rules.get(findings.counts)) is not None:
@@ -236,5 +243,8 @@ def _contender(contender: ContenderFindings, findings: Findings, anchors: Anchor
         deviations=contender.deviations,
         problems=contender.problems,
         scores=scores,
-        runs=[(seed, key, anchors.of("run", key)) for seed, key in sorted(contender.train_keys.items())],
+        runs=[
+            (seed, key, anchors.of("run", key) if key in material.listed else "")
+            for seed, key in sorted(contender.train_keys.items())
+        ],
     )

@@ -6,14 +6,15 @@ measured, then as `--keep` says; a checkpoint that another run needs stays in an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.leftovers import is_left_over
+from bench.base.leftovers import is_left_over, names_in
+from bench.base.many import mapped
 from bench.ledger.checkpoint_files import STATE, WEIGHTS, drop_weights, read_weights, tensors_of, weights_name
 from bench.ledger.folders import chosen_epochs, run_scores
 from bench.ledger.heartbeat import is_beating
@@ -39,7 +40,21 @@ def _later(home: Home, key: str) -> Iterator[RunSpec]:
             continue
 
 
-def retire(home: Home, spec: RunSpec, splits: Sequence[str], upkeep: Upkeep | None = None) -> None:
+def needed_runs(home: Home) -> frozenset[str]:
+    """The train keys of all runs of a home that others come after."""
+
+    def needs(folder: RunFolder) -> list[str]:
+        try:
+            return read_spec(folder.spec).comes_after
+        except BenchError:  # `status` says what is wrong with it
+            return []
+
+    return frozenset(key for keys in mapped(needs, home.runs()) for key in keys)
+
+
+def retire(
+    home: Home, spec: RunSpec, splits: Sequence[str], upkeep: Upkeep | None = None, needed: Set[str] | None = None
+) -> None:
     """Remove what a finished run does not need any more; whoever calls it owns the run.
 
     Args:
@@ -47,6 +62,7 @@ def retire(home: Home, spec: RunSpec, splits: Sequence[str], upkeep: Upkeep | No
         spec: of a run that has its result.
         splits: of its data set.
         upkeep: which weights stay; None: as the run's folder says.
+        needed: from `needed_runs`; None: it is asked for this run alone.
     """
     folder = home.run(spec.train_key)
     for path in [*folder.checkpoints.glob(f"{STATE}*.json"), *folder.checkpoints.glob(f"{STATE}*.safetensors")]:
@@ -55,7 +71,7 @@ def retire(home: Home, spec: RunSpec, splits: Sequence[str], upkeep: Upkeep | No
     if upkeep.kept == "all" or not _all_is_measured(folder, spec, splits):
         return
     keep = _kept_epochs(folder, spec, splits, upkeep)
-    if any(True for _ in _later(home, spec.train_key)):
+    if spec.train_key in needed if needed is not None else any(True for _ in _later(home, spec.train_key)):
         keep.add(spec.total_epochs)
     for path in sorted(folder.checkpoints.glob(f"{WEIGHTS}*.json")):
         number = path.stem.removeprefix(WEIGHTS)
@@ -99,7 +115,38 @@ def _kept_epochs(folder: RunFolder, spec: RunSpec, splits: Sequence[str], upkeep
     return epochs
 
 
-def tidy(home: Home, spec: RunSpec, splits: Sequence[str], said: Upkeep) -> None:
+def tidy_all(home: Home, specs: Mapping[str, RunSpec], splits: Mapping[str, Sequence[str]], said: Upkeep) -> None:
+    """`tidy` for all finished runs of a command, however many.
+
+    Args:
+        home: the results root.
+        specs: train key -> run that has its result.
+        splits: train key -> those of its data set.
+        said: what the command says.
+    """
+    keys = list(specs)
+    untidy = mapped(lambda key: said.keep is not None or _is_untidy(home.run(key)), keys)
+    needed = needed_runs(home) if keys and said.keep is not None else None
+    for key, is_untidy in zip(keys, untidy, strict=True):
+        if is_untidy:
+            tidy(home, specs[key], splits[key], said, needed)
+
+
+def _is_untidy(folder: RunFolder) -> bool:
+    """Whether a finished run's folder holds something that may have to go."""
+    return bool(_left(folder)) or any(name.startswith(STATE) for name in names_in(folder.checkpoints))
+
+
+def _left(folder: RunFolder) -> list[Path]:
+    """What killed processes left of writing a finished run's last files."""
+    places = [folder.path / place for place in _WRITTEN_LAST]
+    begun = [
+        place / name for place in places for name in names_in(place) if name.startswith(".") and name.endswith(".tmp")
+    ]
+    return [path for path in begun if is_left_over(path)]
+
+
+def tidy(home: Home, spec: RunSpec, splits: Sequence[str], said: Upkeep, needed: Set[str] | None = None) -> None:
     """Remove what killed processes left in a finished run's folder, and what the run does not need any more.
 
     Nothing of a run that another process owns is touched, nor a temporary file of a process that lives.
@@ -109,13 +156,13 @@ def tidy(home: Home, spec: RunSpec, splits: Sequence[str], said: Upkeep) -> None
         spec: of a run that has its result.
         splits: of its data set.
         said: what the command says; if it says nothing of weights, none go that an earlier command left.
+        needed: as of `retire`.
     """
     folder = home.run(spec.train_key)
     # whoever does an unfinished run looks through all of its folder
     if is_beating(folder):
         return
-    left = [path for place in _WRITTEN_LAST for path in (folder.path / place).glob(".*.tmp") if is_left_over(path)]
-    if not left and not any(folder.checkpoints.glob(f"{STATE}*")) and said.keep is None:
+    if said.keep is None and not _is_untidy(folder):
         return
     lock = FileLock(folder.lock)
     try:
@@ -123,9 +170,9 @@ def tidy(home: Home, spec: RunSpec, splits: Sequence[str], said: Upkeep) -> None
     except (Timeout, OSError):
         return
     try:
-        for path in left:
+        for path in _left(folder):
             path.unlink(missing_ok=True)
-        retire(home, spec, splits, None if said.keep is not None else Upkeep(keep="all"))
+        retire(home, spec, splits, None if said.keep is not None else Upkeep(keep="all"), needed)
     finally:
         lock.release()
 

@@ -32,11 +32,12 @@ KIND = "spec"
 WAY_OUT = "run the command that started it again, which writes it anew"
 LOCK_SECONDS = 30.0  # how long another command may take to write the same file
 Split = Literal["validation", "test"]
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # made once: every key of every score passes by
 
 
 def digest(value: Any) -> str:
     """sha256 of a JSON-serialisable value in canonical form."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()
 
 
 class ScoringPlan(Strict):
@@ -294,7 +295,7 @@ def write_spec(path: Path, spec: RunSpec) -> str:
     Raises:
         BenchError: it cannot be written, or is of another version of contrastbench.
     """
-    if not _is_news(path, spec):
+    if not is_news(path, spec):
         return ""
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -311,10 +312,13 @@ def write_spec(path: Path, spec: RunSpec) -> str:
     return damage
 
 
-def _is_news(path: Path, spec: RunSpec) -> bool:
+def is_news(path: Path, spec: RunSpec) -> bool:
     """Whether a run's `spec.json` does not hold exactly this, or this beside what others want."""
+    there = read_object(path)
+    if there is not None and there == _on_disk(spec, path):
+        return False
     before, _ = _before(path)
-    return before is None or _on_disk(spec.beside(before), path) != read_object(path)
+    return before is None or _on_disk(spec.beside(before), path) != there
 
 
 def _before(path: Path) -> tuple[RunSpec | None, str]:

@@ -94,6 +94,12 @@ def read_upkeep(folder: RunFolder) -> Upkeep:
     return Upkeep(keep="all")
 
 
+def is_news_of_upkeep(folder: RunFolder, said: Upkeep) -> bool:
+    """Whether a command says what earlier ones did not say of a run."""
+    before = read_upkeep(folder)
+    return said.after(before) != before
+
+
 def write_upkeep(folder: RunFolder, said: Upkeep) -> None:
     """Add what a command says to what earlier ones said."""
     before = read_upkeep(folder)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from bench.base.home import Home
 from bench.ledger.folders import read_metrics, scores_frame
@@ -15,6 +14,7 @@ from bench.schema.run_spec import read_spec
 from bench.show.drawing import colours, dash, marker, new_figure
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -128,6 +128,8 @@ def loss_curves(home: Home, train_keys: Mapping[int, str], batch_size: int, poin
     Returns:
         A row per seed and moment: `seed`, `images` (seen, so that batch sizes do not matter), and a column per loss.
     """
+    import pandas as pd
+
     frames = []
     for seed, key in train_keys.items():
         folder = home.run(key)
@@ -156,6 +158,8 @@ def score_curves(home: Home, train_keys: Mapping[int, str], batch_size: int) -> 
     Returns:
         A row per seed and checkpoint: `seed`, `images`, `epoch`, and a column per metric.
     """
+    import pandas as pd
+
     rows: list[dict[str, Any]] = []
     for seed, key in train_keys.items():
         folder = home.run(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ from bench.plan.grid import Grid, PlannedCell
 from bench.plan.resolve import Resolution
 from bench.schema.run_spec import RunSpec
 from bench.schema.table import Table
-from bench.tasks.sheet import sheet_columns
+from bench.tasks.sheet import Column, sheet_columns
 from bench.tasks.task import Selection, task_of
 
 COLUMNS = 8  # images per row: enough to judge, few enough to see
@@ -106,7 +106,14 @@ def sample_sheet(grid: Grid, resolution: Resolution, keys: dict[str, str], path:
     return path
 
 
-def collect_samples(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -> Samples:
+def shown_columns(dataset: DataSet, spec: RunSpec) -> list[Column]:
+    """The test images of a data set that sheets show; the same for all runs that are scored on the same images."""
+    return sheet_columns(task_of(spec).groups(dataset, Selection.of_run(spec, "test")), COLUMNS)
+
+
+def collect_samples(
+    home: Home, dataset: DataSet, runs: Mapping[str, RunSpec], columns: Sequence[Column] | None = None
+) -> Samples:
     """Read the samples of several runs on one data set.
 
     Args:
@@ -114,10 +121,11 @@ def collect_samples(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -
         dataset: of all the runs.
         runs: label -> run, at least one, in the order shown; a run that is not finished, or whose images are gone, has
             no row.
+        columns: from `shown_columns`, where the caller has them.
     """
     spec = next(iter(runs.values()))
     task = task_of(spec)
-    columns = sheet_columns(task.groups(dataset, Selection.of_run(spec, "test")), COLUMNS)
+    columns = shown_columns(dataset, spec) if columns is None else columns
     outputs: list[SampleRow] = []
     missing: dict[str, str] = {}
     for label, run in runs.items():

@@ -28,14 +28,14 @@ def write_table(table: Table, cells: Sequence[Cell], folder: Path) -> dict[str, 
     Raises:
         BenchError: if the cells are not this table's, or a file cannot be written.
     """
-    from results.tables.frame import cells_frame
     from results.tables.layout import lay_out
+    from results.tables.tidy import cells_csv
     from results.tables.writers.latex import latex
     from results.tables.writers.markdown import markdown
 
     document = lay_out(table, cells)
     content = {
-        "csv": ("table.csv", cells_frame(cells).to_csv(index=False, lineterminator="\n")),
+        "csv": ("table.csv", cells_csv(cells)),
         "markdown": ("table.md", markdown(document)),
         "latex": ("table.tex", latex(document)),
     }

@@ -106,6 +106,9 @@ def sync(home: Home, uri: str, go_on: bool, as_json: bool) -> bool:
     from bench.tracking.projector import Projector
 
     projector = Projector(home, uri)
+    if not go_on and (report := projector.nothing_new()) is not None:  # MLflow itself takes seconds to import
+        _say_report(projector, report, as_json)
+        return False
     if go_on:
         _say(f"showing {home.root} in MLflow at {shown(uri)} until Ctrl-C")
         with suppress(KeyboardInterrupt), FileLock(mark_path(home, uri, "follower.lock"), poll_interval=WAIT_SECONDS):
@@ -114,11 +117,15 @@ def sync(home: Home, uri: str, go_on: bool, as_json: bool) -> bool:
     report = _project_once(projector)
     for problem in report.problems:
         print(f"warning: {one_line(problem)}", file=sys.stderr)
+    _say_report(projector, report, as_json)
+    return bool(report.problems)
+
+
+def _say_report(projector: Projector, report: Report, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(report), indent=1))
     else:
         _say(report_line(projector, report))
-    return bool(report.problems)
 
 
 def _project_once(projector: Projector) -> Report:

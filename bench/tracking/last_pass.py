@@ -47,9 +47,9 @@ class LastPass(Strict):
 
     def is_current(self, home: Home, uri: str) -> bool:
         """Whether MLflow still shows everything that the run folders hold, as far as can be told without asking it."""
-        if self.failure or self.problems or not self.ledger or self.database != database_stamp(uri):
+        if not self._may_stand(uri):
             return False
-        from bench.tracking.ledger_view import Ledger  # imports torch
+        from bench.tracking.ledger_view import Ledger  # what it imports takes a while
 
         if not self.database:
             with suppress(OSError):
@@ -57,6 +57,13 @@ class LastPass(Strict):
                 return age < FRESH_SECONDS and self.ledger == Ledger(home).digest()
             return False
         return self.ledger == Ledger(home).digest()
+
+    def shows(self, ledger: str, uri: str) -> bool:
+        """Whether it left MLflow with what the run folders hold, whose digest is given, and nobody has written since."""
+        return self._may_stand(uri) and self.ledger == ledger
+
+    def _may_stand(self, uri: str) -> bool:
+        return not (self.failure or self.problems or not self.ledger or self.database != database_stamp(uri))
 
 
 def read_last_pass(home: Home, uri: str) -> LastPass | None:

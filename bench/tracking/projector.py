@@ -99,6 +99,17 @@ class Projector:
             )
             return report
 
+    def nothing_new(self) -> Report | None:
+        """What a pass would report, where it would do nothing, as far as a database file tells; None: it has to be made."""
+        last = read_last_pass(self.home, self.uri)
+        if last is None or not last.database:
+            return None
+        ledger = Ledger(self.home)
+        if not last.shows(ledger.digest(), self.uri):
+            return None
+        running = [key for key in ledger.begun() if ledger.states[key][0] == "running"]
+        return Report(runs=len(ledger.begun()), running=len(running))
+
     def requests(self) -> int:
         """How many passes commands have asked for."""
         return asked(self.home, self.uri)

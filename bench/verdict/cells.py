@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from bench.ledger.folders import ScoreRow, chosen_epochs, is_older, read_result, run_scores, run_state
+from bench.ledger.facts import RunFacts
+from bench.ledger.folders import ScoreRow, chosen_epochs, is_older
 from bench.plan.grid import Grid, PlannedCell
 from bench.plugin.discovery import find_plugin
 from bench.schema.cell import CHECKPOINTS, Cell, Checkpoint, Interval, Measured, State
-from bench.schema.records import RunResult
 from bench.verdict.of_data import counted, of_training_images
 from bench.verdict.stats import seed_interval, verdict
 
@@ -18,27 +17,30 @@ from bench.verdict.stats import seed_interval, verdict
 MOST_URGENT_FIRST: tuple[State, ...] = ("failed", "running", "not run", "not available", "done")
 
 
-@dataclass(frozen=True)
 class _Runs:
-    """What is known of the runs, read once however many cells show them; each by train key."""
+    """What is known of the runs, found out once however many cells show them; each by train key."""
 
-    scores: dict[str, list[ScoreRow]]
-    states: dict[str, tuple[State, str]]
-    results: dict[str, RunResult | None]
+    def __init__(self, facts: Mapping[str, RunFacts]) -> None:
+        self.facts = facts
+        self.scores = {key: known.scores for key, known in facts.items()}
+        self._chosen: dict[tuple[str, str, bool], dict[Checkpoint, int]] = {}
 
-    @classmethod
-    def of_grid(cls, grid: Grid) -> _Runs:
-        folders = {key: grid.home.run(key) for key in grid.runs}
-        return cls(
-            {key: run_scores(folders[key], spec, grid.splits[key]) for key, spec in grid.runs.items()},
-            {key: run_state(folder) for key, folder in folders.items()},
-            {key: read_result(folder) for key, folder in folders.items()},
-        )
+    def chosen(self, key: str, select: str, higher_is_better: bool) -> dict[Checkpoint, int]:
+        """`chosen_epochs` of a run."""
+        question = key, select, higher_is_better
+        if question not in self._chosen:
+            self._chosen[question] = chosen_epochs(self.scores[key], select, higher_is_better)
+        return self._chosen[question]
 
 
-def cells_of(grid: Grid) -> list[Cell]:
-    """Every cell of the grid with what is known now."""
-    runs = _Runs.of_grid(grid)
+def cells_of(grid: Grid, facts: Mapping[str, RunFacts] | None = None) -> list[Cell]:
+    """Every cell of the grid.
+
+    Args:
+        grid: the cells and their runs.
+        facts: what is known of every run; None: it is read now.
+    """
+    runs = _Runs(grid.facts() if facts is None else facts)
     cells = [_cell_of(grid, planned, runs) for planned in grid.cells]
     return [
         of_training_images(cell, cells) if planned.entry.is_target else cell
@@ -61,18 +63,18 @@ def _cell_of(grid: Grid, planned: PlannedCell, runs: _Runs) -> Cell:
     assert resolution is not None  # a cell that is not blocked has been resolved
     select = resolution.ran.select_by
     higher = bool(find_plugin("metric", select).literals["higher_is_better"])
-    chosen = {seed: chosen_epochs(runs.scores[key], select, higher) for seed, key in planned.keys.items()}
+    chosen = {seed: runs.chosen(key, select, higher) for seed, key in planned.keys.items()}
 
     stand_in = resolution.is_stand_in or cell.scored_as != cell.metric
     comparability = "stand-in" if stand_in else "deviating" if cell.deviations else "as published"
     state, reason = _state(planned, runs, chosen, str(cell.scored_as), cell.counts)
-    # some of the seeds are no verdict yet
     judged_against = cell.published if state == "done" and comparability == "as published" else None
     measured: dict[Checkpoint, Measured] = {}
     for rule in CHECKPOINTS:
         measurement = over_seeds(planned.keys, runs.scores, chosen, str(cell.scored_as), rule)
         if measurement is not None:
-            if judged_against is not None:
+            # some of the seeds are no verdict yet, whichever rule lacks them
+            if judged_against is not None and measurement.values.keys() == planned.keys.keys():
                 values = list(measurement.values.values())
                 judged = verdict(judged_against, values, cell.higher_is_better, planned.entry.aim)
                 measurement = measurement.model_copy(update={"verdict": judged})
@@ -101,15 +103,14 @@ def _cell_of(grid: Grid, planned: PlannedCell, runs: _Runs) -> Cell:
 
 def _of_records(planned: PlannedCell, runs: _Runs, metric: str) -> list[str]:
     """What a reader has to know of the records behind a cell: other code made them, or nothing vouches for them."""
-    keys = planned.keys.values()
-    results = [result for key in keys if (result := runs.results[key]) is not None]
-    scores = [row for key in keys for row in runs.scores[key] if row.metric == metric and row.has_seal is not None]
+    runs_of_it = [runs.facts[key] for key in planned.keys.values()]
+    scores = [row for known in runs_of_it for row in known.scores if row.metric == metric and row.has_seal is not None]
     lines = []
-    if is_older({code for result in results for code in result.codes}):
+    if is_older(set().union(*(known.codes for known in runs_of_it))):
         lines.append("older code: the run was made by an earlier version of contrastbench")
     if is_older({row.code for row in scores if row.code}):
         lines.append("older code: a score was made by an earlier version of contrastbench")
-    if not all(result.seal for result in results) or not all(row.has_seal for row in scores):
+    if any(known.has_seal is False for known in runs_of_it) or not all(row.has_seal for row in scores):
         lines.append("no seal: made by a version of contrastbench that kept no checksums of results and scores")
     return lines
 
@@ -139,7 +140,7 @@ def over_seeds(
     ceiling: float | None = None
     for seed, key in keys_by_seed.items():
         epoch = chosen[seed].get(rule)
-        row = _row_of([row for row in scores[key] if row.state == "done"], epoch, metric)
+        row = _row_of(scores[key], epoch, metric, of_state="done")
         if row is not None and row.value is not None:
             values[seed], keys[seed] = row.value, row.key
             interval = row.interval or interval
@@ -158,9 +159,14 @@ def over_seeds(
     )
 
 
-def _row_of(scores: Sequence[ScoreRow], epoch: int | None, metric: str) -> ScoreRow | None:
-    """A metric of a checkpoint on test images."""
-    return next((row for row in scores if (row.epoch, row.split, row.metric) == (epoch, "test", metric)), None)
+def _row_of(
+    scores: Sequence[ScoreRow], epoch: int | None, metric: str, of_state: State | None = None
+) -> ScoreRow | None:
+    """A metric of a checkpoint on test images; of a state, if one is given."""
+    for row in scores:
+        if row.epoch == epoch and row.metric == metric and row.split == "test" and of_state in (None, row.state):
+            return row
+    return None
 
 
 def _why_none_is(rule: Checkpoint, scores: Sequence[ScoreRow]) -> str:
@@ -176,7 +182,7 @@ def _state(
     """The cell's state over its seeds, and the reason of the first seed that has that state."""
     states: list[tuple[State, str]] = []
     for seed, key in planned.keys.items():
-        state, reason = runs.states[key]
+        state, reason = runs.facts[key].state, runs.facts[key].reason
         if state == "done":
             row = _row_of(runs.scores[key], chosen[seed].get(rule), metric)
             if row is not None:

@@ -1,12 +1,13 @@
 """Intervals over seeds, verdicts against published numbers, and comparisons paired by seed.
 
-Pure functions. What they answer, and how little few seeds say: docs/reading-a-verdict.md. scipy is imported where several
-seeds need it: a table of single runs is made without.
+Pure functions. What they answer, and how little few seeds say: docs/reading-a-verdict.md. scipy is imported where many
+seeds need it: a table of a few seeds is made without.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,16 @@ from bench.schema.cell import Interval, Verdict
 LEVEL = 0.95
 POWER = 0.80
 SEEDS_FOR_A_VERDICT = 3
+# Student's t at (1 + LEVEL) / 2 for 1, 2, ... degrees of freedom, as scipy gives it: importing scipy takes longer than
+# a table of a hundred runs
+T_QUANTILES = (
+    12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146,
+    2.4469118511449786, 2.364624251592784, 2.306004135204166, 2.262157162798205, 2.228138851986274,
+    2.200985160091639, 2.1788128296672284, 2.1603686564627913, 2.144786687917804, 2.131449545559776,
+    2.1199052992212546, 2.1098155778333156, 2.1009220402410382, 2.0930240544083087, 2.085963447265864,
+    2.0796138447276795, 2.0738730679040254, 2.0686576104190486, 2.0638985616280245, 2.0595385527532972,
+    2.0555294386428735, 2.0518305164802846, 2.0484071417952454, 2.045229642132703, 2.0422724563012378,
+)  # fmt: skip
 
 
 class PairedComparison(BaseModel):
@@ -213,6 +224,20 @@ def _two_sided_p(mean: float, deviation: float, n: int) -> float:
     return 2 * float(stdtr(n - 1, -abs(mean) / deviation * np.sqrt(n)))
 
 
+def t_quantile(freedom: int) -> float:
+    """Student's t at (1 + LEVEL) / 2, by degrees of freedom, at least 1."""
+    if freedom <= len(T_QUANTILES):
+        return T_QUANTILES[freedom - 1]
+    return _t_quantile_of_scipy(freedom)
+
+
+@cache
+def _t_quantile_of_scipy(freedom: int) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+
+
 def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
     array = np.asarray(values, np.float64)
     if not np.isfinite(array).all():
@@ -225,8 +250,6 @@ def _interval(values: np.ndarray, further: float, kind: str, method: str) -> Int
     n = len(values)
     if n < 2:
         return None
-    from scipy.special import stdtrit
-
-    margin = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * float(values.std(ddof=1)) * np.sqrt(further + 1 / n)
+    margin = t_quantile(n - 1) * float(values.std(ddof=1)) * np.sqrt(further + 1 / n)
     mean = float(values.mean())
     return Interval(low=mean - margin, high=mean + margin, level=LEVEL, kind=kind, method=method)  # type: ignore[arg-type]

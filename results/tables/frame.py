@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.schema.cell import CHECKPOINTS, Cell, Measured
-from results.tables.comparable import gap, is_stand_in, may_stand_against_published, mean
-
-# `value` is filled only where it may be compared with `published`; anything else we measured is in `stand_in_value`.
-COLUMNS = (
-    "paper", "table", "row", "column", "method", "protocol", "ran_as", "scale", "metric", "higher_is_better",
-    "published", "published_text", "published_source", "published_note", "state", "reason", "comparability", "deviations",
-    "role", "scored_as", "checkpoint", "counts", "value", "stand_in_value", "n_seeds",
-    "interval_low", "interval_high", "interval_level", "interval_kind", "interval_method", "verdict", "gap",
-    "seed_values", "score_keys", "train_keys", "device",
-)  # fmt: skip
+from bench.schema.cell import Cell
+from results.tables.comparable import may_stand_against_published, mean
+from results.tables.tidy import COLUMNS, cells_lines
 
 
 def cells_frame(cells: Sequence[Cell]) -> pd.DataFrame:
@@ -31,7 +22,7 @@ def cells_frame(cells: Sequence[Cell]) -> pd.DataFrame:
         `extra`; without the published number, which is of another metric), and one line for a cell without any
         measurement. A number from stand-in data or a stand-in metric is in `stand_in_value`, never in `value`.
     """
-    frame = pd.DataFrame([line for cell in cells for line in _lines(cell)], columns=list(COLUMNS))
+    frame = pd.DataFrame([line for cell in cells for line in cells_lines(cell)], columns=list(COLUMNS))
     return frame.astype({"counts": "boolean", "higher_is_better": "boolean", "n_seeds": "Int64"})
 
 
@@ -54,52 +45,3 @@ def wide(cells: Sequence[Cell]) -> pd.DataFrame:
         if may_stand_against_published(cell) and cell.value is not None:
             frame.loc[cell.row, (cell.column, "ours")] = mean(cell.value)
     return frame
-
-
-def _lines(cell: Cell) -> Iterator[dict[str, Any]]:
-    fields = {name: getattr(cell, name) for name in COLUMNS[: COLUMNS.index("deviations")]}
-    fields |= {"deviations": "; ".join(cell.deviations), "role": "cell", "train_keys": _joined(cell.train_keys)}
-    fields["device"] = cell.device
-    if cell.comparability is None and is_stand_in(cell):
-        fields["comparability"] = "stand-in"
-    at_checkpoints = [cell.measured[rule] for rule in CHECKPOINTS if rule in cell.measured]
-    if not at_checkpoints and not cell.extra:
-        yield fields | {"scored_as": cell.scored_as}
-    for measured in at_checkpoints:
-        counts = measured.checkpoint == cell.counts
-        yield fields | _measurement(cell, measured) | {"counts": counts, "gap": gap(cell) if counts else None}
-    for measured in cell.extra.values():
-        replaced: dict[str, Any] = {
-            "role": "extra",
-            "published": None,
-            "published_text": "",
-            "published_source": "",
-            "published_note": "",
-            "verdict": None,
-        }
-        replaced |= {"metric": None, "higher_is_better": None, "counts": measured.checkpoint == cell.counts}
-        yield fields | _measurement(cell, measured) | replaced
-
-
-def _measurement(cell: Cell, measured: Measured) -> dict[str, Any]:
-    comparable = not is_stand_in(cell)
-    interval = measured.interval
-    return {
-        "scored_as": measured.metric,
-        "checkpoint": measured.checkpoint,
-        "value": mean(measured) if comparable else None,
-        "stand_in_value": None if comparable else mean(measured),
-        "n_seeds": len(measured.values),
-        "interval_low": interval.low if interval else None,
-        "interval_high": interval.high if interval else None,
-        "interval_level": interval.level if interval else None,
-        "interval_kind": interval.kind if interval else None,
-        "interval_method": interval.method if interval else None,
-        "verdict": measured.verdict if comparable else None,
-        "seed_values": _joined(measured.values),
-        "score_keys": _joined(measured.score_keys),
-    }
-
-
-def _joined(by_seed: dict[int, Any]) -> str:
-    return "; ".join(f"{seed}={value}" for seed, value in sorted(by_seed.items()))

@@ -28,6 +28,7 @@ def benchmarks(quick: bool) -> dict[str, tuple[str, Callable[[], Result]]]:
         harness_overhead,
         instance_norm,
         key_features,
+        many_runs,
         start_up,
         training_step,
     )
@@ -41,6 +42,7 @@ def benchmarks(quick: bool) -> dict[str, tuple[str, Callable[[], Result]]]:
             "harness_overhead": ("Share of the harness in training", lambda: harness_overhead.run(steps=6)),
             "convolutions": ("Convolutions of a step", lambda: convolutions.run((64,), 1)),
             "training_step": ("Training steps", lambda: training_step.run((64,), (1,), 2)),
+            "many_runs": ("Commands about many finished runs", lambda: many_runs.run((100,))),
         }
     return {
         "start_up": ("Command line, seconds to start", start_up.run),
@@ -50,6 +52,7 @@ def benchmarks(quick: bool) -> dict[str, tuple[str, Callable[[], Result]]]:
         "harness_overhead": ("Share of the harness in training", harness_overhead.run),
         "convolutions": ("Convolutions of a step", convolutions.run),
         "training_step": ("Training steps", training_step.run),
+        "many_runs": ("Commands about many finished runs", many_runs.run),
     }
 
 

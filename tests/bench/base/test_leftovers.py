@@ -17,6 +17,7 @@ from bench.base.leftovers import (
     own_folder,
     remove_leftovers,
     remove_unfinished,
+    run_names,
     scratch_folder,
     temporary_of,
 )
@@ -62,6 +63,18 @@ def test_files_of_the_living_and_of_others_stay(tmp_path, dead):
     old = tmp_path / f".e.{dead}@elsewhere.tmp"
     os.utime(old, (time.time() - 2 * ELSEWHERE_SECONDS,) * 2)
     assert remove_leftovers(tmp_path) == [old]
+
+
+def test_folders_of_runs_are_left_to_whoever_does_the_run(tmp_path, dead):
+    for folder in ("run-1", "begun-2", "tables/run-1"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / f".a.{dead}.tmp").touch()
+    (tmp_path / "run-1" / "spec.json").touch()
+    assert run_names(tmp_path) == ["run-1"]
+    assert remove_leftovers(tmp_path) == [
+        tmp_path / folder / f".a.{dead}.tmp" for folder in ("begun-2", "tables/run-1")
+    ]
+    assert run_names(tmp_path / "none") == []
 
 
 def test_links_are_not_followed(tmp_path, dead):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from bench.base.sealed import Damaged
-from bench.ledger.losses import LossChain, read_losses
+from bench.ledger.losses import LossChain, is_whole, read_losses
 
 ROWS = [{"step": step, "epoch": 1, "G": step / 4} for step in (1, 2, 3)]
 
@@ -30,6 +30,21 @@ def test_a_link_is_a_digest_of_the_runs_key_and_of_all_that_was_written_before(l
     assert (chain.seal().rows, chain.seal().sha256) == (3, digest)
     with pytest.raises(Damaged, match=r"metrics\.jsonl: line 1 is not what was written"):
         read_losses(log, "cut-2")
+
+
+def test_a_quick_look_takes_a_log_for_whole_only_if_every_byte_is_there(log):
+    seal = read_losses(log, "cut-1")[1].seal()
+    assert is_whole(log, "cut-1", seal, 3)
+    assert not is_whole(log, "cut-2", seal, 3)
+    assert not is_whole(log, "cut-1", seal, 4)
+    content = log.read_bytes()
+    for place in range(len(content)):
+        log.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert not is_whole(log, "cut-1", seal, 3)
+    log.write_bytes(content[: content.index(b"\n") + 1])
+    assert not is_whole(log, "cut-1", seal, 3)
+    log.unlink()
+    assert not is_whole(log, "cut-1", seal, 3)
 
 
 def test_only_whole_lines_count_and_as_many_bytes_as_are_asked_for(log):

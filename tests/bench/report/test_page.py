@@ -168,6 +168,26 @@ def test_only_what_was_asked_for(root, tmp_path):
     assert "toy against needs-teacher" in text
 
 
+def test_a_page_of_very_many_runs_lists_what_a_browser_can_show(root, source, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.report.overview.MOST_RUNS", 3)
+    monkeypatch.setattr("bench.report.evidence.MOST_SEEDS", 1)
+    text = write_report(root, tmp_path / "short.html").path.read_text()
+    page = Page(text)
+    listed = [attributes["id"] for _, attributes in page.elements if attributes.get("id", "").startswith("run--")]
+    all_runs = [a["id"] for _, a in Page(source).elements if a.get("id", "").startswith("run--")]
+    assert len(listed) == 3 < len(all_runs)
+    assert f"And {len(all_runs) - 3} more, which are counted above" in text
+    assert "1 seeds more, which are in the table" in text
+    names = {attributes.get("id") for _, attributes in page.elements}
+    links = [attributes["href"] for tag, attributes in page.elements if tag in ("a", "use")]
+    assert [link for link in links if link[1:] not in names] == []
+
+
+def test_a_page_on_which_nothing_changed_is_not_drawn_again(root, source, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.show.drawing.style", lambda: pytest.fail("something is drawn"))
+    assert write_report(root, tmp_path / "again.html").path.read_text() == source
+
+
 def test_runs_that_are_elsewhere_are_said(other_root, trained, tmp_path):
     text = write_report(other_root, tmp_path / "copied.html").path.read_text()
     key = trained.keys["toy"][0]

@@ -175,6 +175,21 @@ def test_seeds_that_are_not_done_are_counted_and_named(as_published):
     assert (cell.state, cell.reason) == ("failed", "1 of 3 seeds failed; loss G is not finite at step 3")
 
 
+def test_a_rule_that_not_all_seeds_have_is_shown_without_a_verdict(as_published):
+    as_published.edit(scales={"paper": {"why": "as published", "scored_checkpoints": 2}})
+    grid = plan(as_published, 10.0, seeds=4)
+    for seed in range(3):
+        finish(grid, seed, {2: 9.0, 4: 5.0 + seed / 10})
+    finish(grid, 3, {4: 5.5})  # the score of epoch 2 is damaged, say: which epoch is best is not known
+    cell = filled(grid)
+    assert (cell.state, cell.comparability) == ("done", "as published")
+    assert cell.measured["last"].verdict == "better"
+    assert set(cell.measured["best-on-test"].values) == {0, 1, 2}
+    assert cell.measured["best-on-test"].verdict is None
+    finish(grid, 3, {2: 9.0})
+    assert filled(grid).measured["best-on-test"].verdict == "better"
+
+
 def test_a_score_this_machine_cannot_give_says_why(as_published):
     grid = plan(as_published, 10.0, seeds=1)
     finish(grid, 0, {4: None}, state="not available", reason="weights are missing; get them")

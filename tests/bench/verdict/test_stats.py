@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 from scipy import stats as reference
+from scipy.special import stdtrit
 
 from bench.base.errors import BenchError
 from bench.verdict.stats import (
+    T_QUANTILES,
     detectable_effect,
     holm,
     kendall_tau,
     paired_comparison,
     prediction_interval,
     seed_interval,
+    t_quantile,
     verdict,
 )
 
@@ -143,3 +146,9 @@ def test_holm_textbook_example():
     assert holm([]) == []
     with pytest.raises(BenchError, match="p values"):
         holm([1.2])
+
+
+def test_the_written_quantiles_are_scipys():
+    assert [t_quantile(n) for n in range(1, len(T_QUANTILES) + 3)] == [
+        float(stdtrit(n, 0.975)) for n in range(1, len(T_QUANTILES) + 3)
+    ]
