@@ -98,7 +98,8 @@ def _planned_dataset(spec: RunSpec, home: Home) -> DataSet:
     dataset = open_dataset(spec.data, home.datasets, home.cache)
     if dataset.fingerprint() != spec.fingerprint:
         raise BenchError(
-            f"the pixels of data set {dataset.name} changed since this run was planned; run the command again"
+            f"the pixels of data set {dataset.name} changed since this run was planned; put its files back to go on with "
+            "it, or give the command again, which plans other runs with what is there"
         )
     return dataset
 
