@@ -82,11 +82,12 @@ def _measured(methods: Sequence[str], found: Mapping[str, Rehearsed]) -> list[st
                 size_text(row.memory),
             ]
         )
+        busy = " (a busy machine: other work shared the cores all the time)" if row.load > row.cores else ""
         scored = "all" if row.test_images is None else str(row.test_images)
         notes.append(
-            f"* {name}: {row.date}, {row.cores} cores, load {row.load} when it began; {row.images} images an epoch; killed "
-            f"after step {row.killed_after}, went on after step {row.went_on_after}; {row.scores} scores of {scored} test "
-            f"images at each of two checkpoints; {duration(row.wall)} in all"
+            f"* {name}: {row.date}, {row.cores} cores, load {row.load} when it began{busy}; {row.images} images an epoch; "
+            f"killed after step {row.killed_after}, went on after step {row.went_on_after}; two checkpoints scored, with "
+            f"{scored} test images each, {row.scores} scores together; {duration(row.wall)} in all"
         )
     head = ["method", "steps", "s/step, predicted", "measured", "ratio", "published run, predicted", "from measured"]
     head += [

@@ -204,7 +204,7 @@ def write_package(site: Path, hashes: dict[str, str], length: Length) -> None:
 
     Args:
         site: a folder that stands on PYTHONPATH.
-        hashes: name of a layout (tests/rehearsal/weights.py) -> sha256 of its file.
+        hashes: name of a layout (tests/rehearsal/weights.py) -> sha256 of its file, of those that were made.
         length: of the rehearsal.
     """
     package, info = site / "made_up_paper", site / "made_up_paper-1.0.dist-info"
@@ -212,7 +212,7 @@ def write_package(site: Path, hashes: dict[str, str], length: Length) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if folder is not info:
             (folder / "__init__.py").touch()
-    weights = {file: hashes[name] for name, (file, _) in LAYOUTS.items()}
+    weights = {file: hashes.get(name, "0" * 64) for name, (file, _) in LAYOUTS.items()}
     (package / "networks.py").write_text(CODE.replace("{files!r}", f"{weights!r}.items()"))
     for name in PROTOCOLS:
         _dump(package / "protocols" / f"{made_up(name)}.yaml", protocol(name, length))

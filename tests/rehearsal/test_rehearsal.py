@@ -5,13 +5,15 @@ import re
 import sys
 
 import pytest
+import torch
 from PIL import Image
 
 from bench.base.errors import NotAvailable
+from bench.base.hashing import file_sha256
 from bench.features.fid_inception import WEIGHTS
 from bench.schema.protocol import Protocol
 from bench.schema.table import Table, load_table
-from tests.rehearsal import page, paper, pictures
+from tests.rehearsal import page, paper, pictures, weights
 from tests.rehearsal.__main__ import main, methods, prepare
 from tests.rehearsal.commands import Stage
 from tests.rehearsal.rehearse import Rehearsed, append, read, rehearse
@@ -101,6 +103,20 @@ def test_random_weights_are_never_taken_for_official_ones(tmp_path):
         WEIGHTS.find(tmp_path)
 
 
+def test_only_the_weights_that_are_wanted_are_made_and_once(tmp_path, monkeypatch):
+    made = []
+    layouts = {
+        name: (f"{name}.pth", lambda name=name: made.append(name) or {"w": torch.ones(2)})
+        for name in ("INCEPTION", "VGG16")
+    }
+    monkeypatch.setattr(weights, "LAYOUTS", layouts)
+    for _ in range(2):
+        assert weights.write_weights(tmp_path, ["INCEPTION"], print) == {
+            "INCEPTION": file_sha256(tmp_path / "INCEPTION.pth")
+        }
+    assert made == ["INCEPTION"]
+
+
 def test_the_page_has_what_was_measured_and_says_what_was_not(tmp_path):
     broken = dataclasses.replace(ROW, method="cyclegan", problem="went on after 0 steps though 1 were saved")
     page.write_page(tmp_path / "page.md", ["cut", "cyclegan", "munit"], {"cut": ROW, "cyclegan": broken}, None)
@@ -108,10 +124,13 @@ def test_the_page_has_what_was_measured_and_says_what_was_not(tmp_path):
     cut, cyclegan, munit = (re.search(rf"^\| {name} \|.*$", text, re.M)[0] for name in ("cut", "cyclegan", "munit"))
     assert "| 2.00 | 2.50 | 1.25 |" in cut
     assert "| 0.90 |" in cut
+    assert "busy" not in text
     assert page.UNKNOWN in cyclegan
     assert page.UNKNOWN in munit
     assert "cyclegan: went on after 0 steps" in text
     assert f"--scale paper`: {page.UNKNOWN}" in text
+    page.write_page(tmp_path / "page.md", ["cut"], {"cut": dataclasses.replace(ROW, load=7.0)}, None)
+    assert "load 7.0 when it began (a busy machine:" in (tmp_path / "page.md").read_text()
 
 
 def test_results_are_read_line_by_line_and_a_cut_line_is_none(tmp_path):
@@ -138,7 +157,7 @@ def test_report_rehearses_nothing(tmp_path, monkeypatch, capsys):
 def test_a_day_in_small(tmp_path):
     """Planned, started, killed, moved, resumed, scored at two checkpoints; sizes on disk are as predicted."""
     stage = Stage(tmp_path)
-    prepare(stage, SMALL, paper.PROTOCOLS[:1])
+    prepare(stage, SMALL, paper.PROTOCOLS[:1], ["INCEPTION"])
     row = rehearse(stage, "cut", SMALL, print)
     assert row.problem == ""
     assert row.steps == 300

@@ -7,7 +7,7 @@ hash that this script found for it, and are looked for where a user's own weight
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,14 +51,14 @@ LAYOUTS: dict[str, tuple[str, Callable[[], State]]] = {
 }
 
 
-def write_weights(folder: Path, say: Callable[[str], None]) -> dict[str, str]:
-    """Write what is missing.
+def write_weights(folder: Path, names: Iterable[str], say: Callable[[str], None]) -> dict[str, str]:
+    """Write what is missing of the layouts of these names.
 
     Returns:
         Name of the layout -> sha256 of its file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for file, make in LAYOUTS.values():
+    for file, make in map(LAYOUTS.__getitem__, names):
         if (path := folder / file).is_file():
             continue
         import torch
@@ -67,4 +67,4 @@ def write_weights(folder: Path, say: Callable[[str], None]) -> dict[str, str]:
         torch.manual_seed(0)
         torch.save(make(), temporary := path.with_suffix(".tmp"))
         temporary.replace(path)
-    return {name: file_sha256(folder / file) for name, (file, _) in LAYOUTS.items()}
+    return {name: file_sha256(folder / file) for name, (file, _) in LAYOUTS.items() if (folder / file).is_file()}
