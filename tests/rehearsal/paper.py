@@ -128,7 +128,7 @@ def protocol(name: str, length: Length) -> dict[str, Any]:
     """The content of the made-up protocol that stands in for `name`."""
     content = original(name)
     data = content["data"] | {"name": made_up(content["data"]["name"])}
-    data["counts"] = data["counts"] | length.counts
+    data["counts"] = {folder: length.counts.get(folder, count) for folder, count in data["counts"].items()}
     if "test_labels" in data:
         data["test_labels"] = made_up(data["test_labels"])
     content |= {

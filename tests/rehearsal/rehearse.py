@@ -146,7 +146,7 @@ def _day(stage: Stage, method: str, say: Callable[[str], None]) -> Any:
     }
     if seen.first_step is None or seen.first_step <= saved:
         raise Failed(f"went on after {(seen.first_step or 0) - 1} steps though {saved} were saved")
-    if len({read_object(path).get("epoch") for path in scores}) != 2:  # type: ignore[union-attr]
+    if len({read_object(path).get("epoch") for path in scores}) != 2:
         raise Failed("was not scored at two checkpoints")
     shutil.rmtree(moved)
 

@@ -21,7 +21,7 @@ from tests.rehearsal.rehearse import Rehearsed, append, read, rehearse
 SMALL = paper.Length(
     images=150,
     overrides={"ngf": 4, "ndf": 4, "netF_nc": 8, "num_patches": 16, "load_size": 36, "crop_size": 32},
-    counts={"trainA": 4, "trainB": 3, "testA": 2, "testB": 3},
+    counts={"trainA": 4, "trainB": 3, "testA": 2, "testB": 2, "train": 3, "test": 2},
 )
 ROW = Rehearsed(
     "cut", 8, None, "2026-01-01", 2, 0.5, steps=16, paper_steps=1600, plan_seconds=2.0, seconds=2.5,
@@ -82,7 +82,7 @@ def test_pictures_have_published_counts_sizes_and_formats(tmp_path):
 
 def test_pictures_that_are_there_stay_and_the_folder_says_what_they_are(tmp_path):
     content = paper.protocol("horse2zebra", SMALL)
-    assert pictures.write_pictures(tmp_path, content, "horse2zebra", lambda done, total: None) == 12
+    assert pictures.write_pictures(tmp_path, content, "horse2zebra", lambda done, total: None) == 11
     next(tmp_path.rglob("*.jpg")).unlink()
     assert pictures.write_pictures(tmp_path, content, "horse2zebra", lambda done, total: None) == 1
     assert "made up" in (tmp_path / "made-up-horse2zebra" / "MADE-UP.txt").read_text()
@@ -131,6 +131,16 @@ def test_the_page_has_what_was_measured_and_says_what_was_not(tmp_path):
     assert f"--scale paper`: {page.UNKNOWN}" in text
     page.write_page(tmp_path / "page.md", ["cut"], {"cut": dataclasses.replace(ROW, load=7.0)}, None)
     assert "load 7.0 when it began (a busy machine:" in (tmp_path / "page.md").read_text()
+
+
+def test_the_page_lays_the_whole_plan_beside_the_published_tables(tmp_path):
+    totals = {"runs": 61, "peak_bytes": 324 * 10**9, "disk_bytes": 10**10}
+    whole = {"seconds": 70, "totals": totals, "published": totals | {"runs": 60}}
+    page.write_page(tmp_path / "page.md", [], {}, whole)
+    text = (tmp_path / "page.md").read_text()
+    assert "| `made-up-src-hdce/main`, on made-up data | 61 | 324 GB |" in text
+    assert "| `src-hdce/main`, whose data is not here | 60 | 324 GB |" in text
+    assert "The difference of 1 in the numbers of runs" in text
 
 
 def test_results_are_read_line_by_line_and_a_cut_line_is_none(tmp_path):
