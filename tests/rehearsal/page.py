@@ -110,7 +110,8 @@ def _measured(methods: Sequence[str], found: Mapping[str, Rehearsed]) -> list[st
         "",
         "`plan` says nothing of memory yet; the column is the most that one process of the run held. Times are those of "
         "training alone, as `plan` says: scoring comes on top. A time that was measured beside other work is as much noise "
-        "as figure: see the load.",
+        "as figure: see the load. The most on disk is there only while a third state is being written, and a run of few "
+        "steps that is looked at three times a second may show less; `plan` says what it can be at most.",
         "",
     ]
     return [*lines, "How each was measured:", "", *notes, ""] if notes else lines
