@@ -15,7 +15,7 @@ import PIL
 from bench.base.errors import BenchError
 from bench.data.array_cache import ArrayCache, key_of
 from bench.data.image_file import RULES
-from bench.data.image_traits import trait_lines
+from bench.data.image_traits import format_lines, trait_lines
 from bench.data.images import ImageSet
 from bench.data.labels import LabelMaps
 from bench.schema.data import DataConfig
@@ -116,9 +116,13 @@ class DataSet(ABC):
     def raw_state(self) -> str:
         """Text that changes when the raw files do, quick to get: it keys the caches."""
 
-    def count_deviations(self) -> list[str]:
-        """How the numbers of images differ from the published ones, one line each."""
+    def other_counts(self) -> list[str]:
+        """Where there are more or fewer images than published, one line each."""
         return []
+
+    def count_deviations(self) -> list[str]:
+        """How the numbers of images differ from the published ones, whoever decided that; one line each."""
+        return self.other_counts()
 
     def revisions(self) -> Mapping[str, int]:
         """Revisions of rules by which this data set is read; they join the keys of runs."""
@@ -137,8 +141,9 @@ class DataSet(ABC):
         return []
 
     def traits(self) -> list[str]:
-        """How its image files differ from plain 8-bit RGB, from their headers: one line for each kind and folder."""
-        return [line for place, paths in self.image_files().items() for line in trait_lines(place, paths)]
+        """How its image files differ from plain 8-bit RGB and from each other, from their headers; a line for each kind."""
+        files = self.image_files()
+        return [*(line for place, paths in files.items() for line in trait_lines(place, paths)), *format_lines(files)]
 
     def fingerprint(self) -> str:
         """sha256 over the decoded pixels, names and sizes of all splits and streams in order, as 64 hex digits.

@@ -92,9 +92,11 @@ def read_values(path: Path) -> np.ndarray:
     """The numbers of an image file as they are stored, for label maps: palette images give their indices.
 
     Raises:
-        BenchError: as `read_image`.
+        BenchError: as `read_image`, and for JPEG, which keeps no numbers.
     """
     with _opened(path) as image:
+        if image.format in ("JPEG", "MPO"):
+            raise BenchError("it is JPEG, which blurs the numbers of label maps; replace it by the published file")
         return np.array(image)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bench.base.errors import BenchError
@@ -39,6 +40,26 @@ def trait_lines(place: str, paths: Sequence[Path]) -> list[str]:
     if several:
         lines.append(f"{place}: {several} of {len(paths)} images hold several pictures, of which the first is read")
     return lines
+
+
+def format_lines(files: Mapping[str, Sequence[Path]]) -> list[str]:
+    """One line if the folders of a data set hold most of their files in different formats; networks tell them apart by that.
+
+    Args:
+        files: image files by the folder's or split's name; only their headers are read, and their endings are not.
+    """
+    places: dict[str, list[str]] = {}
+    for place, paths in files.items():
+        formats: Counter[str] = Counter()
+        for path in paths:
+            with suppress(BenchError):
+                formats[read_traits(path).format.replace("MPO", "JPEG")] += 1  # a JPEG with several pictures
+        for kind, _ in formats.most_common(1):
+            places.setdefault(kind, []).append(place)
+    if len(places) < 2:
+        return []
+    listed = ", ".join(f"{kind} in {', '.join(names)}" for kind, names in places.items())
+    return [f"images are {listed}: networks can tell them apart by that; take all as they are published"]
 
 
 def rule_of(traits: Traits) -> str | None:

@@ -95,7 +95,7 @@ class ImageFolderDataSet(DataSet):
         states = zip(self._files.names, (file_state(path) for path in self._files.paths), strict=True)
         return "\n".join(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)
 
-    def count_deviations(self) -> list[str]:
+    def other_counts(self) -> list[str]:
         """Whether the folder holds another number of images than published."""
         if self.config.count in (None, len(self._files)):
             return []

@@ -21,7 +21,7 @@ _said: set[str] = set()
 
 
 def open_dataset(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
-    """Open a data set; what its folders hold that a reader may not expect is said, once.
+    """Open a data set; what its folders hold that a reader may not expect is said, once, other counts than published too.
 
     Args:
         config: which one, and how it is cut and oriented.
@@ -33,7 +33,8 @@ def open_dataset(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
         BenchError: if it is there but empty or damaged.
     """
     dataset = _opened(config, data_root, cache)
-    for line in (*dataset.problems(), *dataset.notices()):
+    counts = [f"{line}; complete it, or its scores are noted as deviating" for line in dataset.other_counts()]
+    for line in (*dataset.problems(), *dataset.notices(), *counts):
         if line not in _said:
             _said.add(line)
             log.warning("data set %s: %s", dataset.name, line)

@@ -197,7 +197,7 @@ class PairedFolderDataSet(DataSet):
         states = [(path.relative_to(self.root).as_posix(), file_state(path)) for path in self._paths()]
         return "\n".join(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)
 
-    def count_deviations(self) -> list[str]:
+    def other_counts(self) -> list[str]:
         """Where a split has another number of pairs than published."""
         counts = {split: len(files["images"]) for split, files in self._files.items()}
         return [

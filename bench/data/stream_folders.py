@@ -122,13 +122,17 @@ class StreamFolders(DataSet):
         """Published numbers of images by (split, stream), where there are any."""
         return {}
 
-    def count_deviations(self) -> list[str]:
-        """Where a folder holds another number of images than published, and any held-out images."""
-        deviations = [
+    def other_counts(self) -> list[str]:
+        """Where a folder holds another number of images than published."""
+        return [
             f"{self.name}/{self._folders[place]} holds {len(self.files[place])} images, published {expected}"
             for place, expected in self.published_counts().items()
             if expected != len(self.files[place])
         ]
+
+    def count_deviations(self) -> list[str]:
+        """`other_counts`, and any held-out images."""
+        deviations = self.other_counts()
         if self._validation:
             deviations.append(f"the last {self._validation} images of each training folder are held out for validation")
             shares = {

@@ -56,7 +56,8 @@ def prepared(home: Home, spec: RunSpec) -> Prepared:
     dataset = open_dataset(spec.data, home.datasets, home.cache)
     if dataset.fingerprint() != spec.fingerprint:
         raise BenchError(
-            f"the pixels of data set {dataset.name} changed since this run was planned; run the command again"
+            f"the pixels of data set {dataset.name} changed since this run was planned; put its files back to go on with "
+            "it, or give the command again, which plans other runs with what is there"
         )
     method: Method = build_method(spec)
     for role, needed in spec.needs.items():

@@ -146,6 +146,11 @@ class Session:
             self.begin()
         device = str(next(self.method.parameters()).device)
         self._part = Part.beginning(self.step, device, time.time())
+        if self._earlier and self._earlier[-1].device != self._part.device:
+            self.checkpoints.report(
+                f"from step {self.step} on {self._part.device}, until then on {self._earlier[-1].device}: last digits may "
+                "differ from those of a run on one of them alone; result.json has both"
+            )
         self.log.truncate(log_bytes)
         for epoch in done:
             if epoch * per_epoch <= self.step:

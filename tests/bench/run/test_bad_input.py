@@ -103,7 +103,8 @@ def test_images_that_changed_since_they_were_planned(toys, capfd):
     images = toys.home.datasets / "toys" / "trainA"
     (images / "000.png").write_bytes((images / "001.png").read_bytes())
     assert failure(toys, folder, capfd) == (
-        "the pixels of data set toys changed since this run was planned; run the command again"
+        "the pixels of data set toys changed since this run was planned; put its files back to go on with it, or give the "
+        "command again, which plans other runs with what is there"
     )
 
 
