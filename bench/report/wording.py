@@ -49,12 +49,20 @@ def headline(cell: Cell) -> str:
         return _stand_in(cell)
     if not may_stand_against_published(cell) or cell.value is None:
         return "Done, but it cannot stand beside the published number."
+    if _is_counted(cell):
+        same = "as many as" if cell.comparability == "as published" else "another number than"
+        return f"Images counted on this machine: {same} published. Nothing is trained for it."
     if cell.comparability == "deviating":
         return (
             f"Measured on the published data by the published metric, but trained or scored in another way "
             f"({_count(len(cell.deviations), 'deviation')}, below). So there is no verdict: agreement would mean nothing."
         )
     return _judged(cell, cell.value)
+
+
+def _is_counted(cell: Cell) -> bool:
+    """Whether a cell is a number of images and no run's."""
+    return cell.method is None and not cell.train_keys and cell.metric == "images"
 
 
 def _unfinished(cell: Cell) -> str:
@@ -111,6 +119,8 @@ def _count(count: int, noun: str) -> str:
 def verdict_text(cell: Cell) -> str:
     """The verdict field, or why there is none."""
     if cell.value is not None and may_stand_against_published(cell):
+        if _is_counted(cell):
+            return "none: images are counted, nothing is trained"
         if cell.comparability == "deviating":
             return "none: the setting deviates"
         if cell.published is None:

@@ -31,6 +31,18 @@ def test_what_is_not_judged_says_why(by_row, cells):
     assert verdict_text(stand_in) == "none: a stand-in is never judged"
 
 
+def test_counted_images_are_no_measurement(by_row):
+    counted = by_row["NEGCUT"].model_copy(
+        update={"method": None, "train_keys": {}, "metric": "images", "scored_as": "images"}
+    )
+    assert (
+        headline(counted) == "Images counted on this machine: another number than published. Nothing is trained for it."
+    )
+    assert verdict_text(counted) == "none: images are counted, nothing is trained"
+    as_many = counted.model_copy(update={"comparability": "as published", "deviations": []})
+    assert headline(as_many) == "Images counted on this machine: as many as published. Nothing is trained for it."
+
+
 def test_a_single_seed_decides_nothing(by_row):
     few = by_row["CUT"].model_copy(deep=True)
     few.measured["last"] = few.measured["last"].model_copy(update={"values": {0: 72.0}, "verdict": "underpowered"})
