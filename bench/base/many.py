@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import gc
 import os
-import pickle
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from io import BufferedReader
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from typing import TypeVar
+
+from bench.base.errors import BenchError
 
 SHARE = 200  # things that are sent at a time; fewer than two shares for each core are done here
 Item = TypeVar("Item")
@@ -35,18 +37,22 @@ def mapped(work: Callable[[Item], Result], items: Sequence[Item], processes: int
 
     Raises:
         Exception: whatever `work` raises, of the first thing for which it does.
+        BenchError: one of the processes was killed.
     """
     count = min(cores(), len(items) // (2 * SHARE)) if processes is None else processes
     if count < 2:
         yield from map(work, items)
         return
     shares = [items[start : start + SHARE] for start in range(0, len(items), SHARE)]
-    children: list[tuple[int, BufferedReader]] = []
+    children: list[tuple[int, Connection]] = []
     try:
         for place in range(count):
             children.append(_child(work, shares[place::count], [pipe for _, pipe in children]))
         for number in range(len(shares)):
-            results, error = pickle.load(children[number % count][1])
+            try:
+                results, error = children[number % count][1].recv()
+            except EOFError:
+                raise BenchError("a process that read records was killed; give the command again") from None
             yield from results
             if error is not None:
                 raise error
@@ -60,25 +66,22 @@ def mapped(work: Callable[[Item], Result], items: Sequence[Item], processes: int
 
 
 def _child(
-    work: Callable[[Item], Result], shares: Sequence[Sequence[Item]], others: Sequence[BufferedReader]
-) -> tuple[int, BufferedReader]:
+    work: Callable[[Item], Result], shares: Sequence[Sequence[Item]], others: Sequence[Connection]
+) -> tuple[int, Connection]:
     """Fork a process for some shares; returns its number and what it sends."""
-    reading, writing = os.pipe()
+    reading, writing = Pipe(duplex=False)
     gc.freeze()  # so that looking for garbage does not copy the memory that both share
     if (pid := os.fork()) > 0:
         gc.unfreeze()
-        os.close(writing)
-        return pid, os.fdopen(reading, "rb")
+        writing.close()
+        return pid, reading
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that reads
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.close(reading)
-        for pipe in others:
-            os.close(pipe.fileno())
-        with os.fdopen(writing, "wb") as answers:
-            for share in shares:
-                pickle.dump(_results(work, share), answers, pickle.HIGHEST_PROTOCOL)
-                answers.flush()
+        for pipe in (reading, *others):
+            pipe.close()
+        for share in shares:
+            writing.send(_results(work, share))
     finally:
         os._exit(0)  # whatever happens, nothing of the other process's is done here once more
 

@@ -79,7 +79,7 @@ def evaluate(
                 segmentation=_segmentation(spec, method, dataset, group, home),
                 generator=task.generator(method, dataset, group),
                 outputs_per_input=group.outputs_per_input,
-                training=dataset.images("train", "B") if "B" in dataset.streams else None,
+                training=dataset.images("train", group.target) if group.target in dataset.streams else None,
             )
         scores = score_groups([(use.metric, use.settings) for use in todo], scored)
         for use, result in zip(todo, scores, strict=True):

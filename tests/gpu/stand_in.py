@@ -28,6 +28,9 @@ def install() -> bool:
     for thing in (BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator):
         setattr(module, thing.__name__, thing)
     module.ConfigDict, module.JsonValue = dict, Any  # type: ignore[attr-defined]
+    # how options are written down, which nothing here does
+    module.SerializerFunctionWrapHandler = Any  # type: ignore[attr-defined]
+    module.model_serializer = lambda *, mode: lambda function: function  # type: ignore[attr-defined]
     sys.modules["pydantic"] = module
     return True
 

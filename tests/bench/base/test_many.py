@@ -40,6 +40,16 @@ def test_an_error_is_raised_after_the_results_before_it_and_no_process_stays():
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_a_killed_process_is_said():
+    def work(item: int) -> int:
+        if item == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    with pytest.raises(BenchError, match="was killed; give the command again"):
+        list(mapped(work, range(3 * SHARE), processes=2))
+
+
 def test_who_stops_reading_leaves_no_process():
     results = mapped(lambda item: item, range(100 * SHARE), processes=2)
     assert next(results) == 0
