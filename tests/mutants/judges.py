@@ -27,7 +27,7 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
     "bench/run/score_checkpoint.py": ("bench/run/test_execute.py", "bench/metrics/test_confusions.py"),
     "bench/run/segmenter.py": ("bench/metrics/test_confusions.py",),
     "bench/run/ticket.py": ("bench/run/executors/test_executor.py",),
-    "bench/run/train.py": ("bench/run/test_execute.py",),
+    "bench/run/train.py": ("bench/run/test_execute.py", "bench/run/test_other_ranks.py"),
     "bench/ledger/checkpoint_files.py": ("bench/run/test_damaged_checkpoints.py", "bench/run/test_checkpoint.py"),
     "bench/ledger/facts.py": ("bench/ledger/test_folders.py", "bench/verdict/test_cells.py"),
     "bench/ledger/folders.py": ("bench/run/test_execute.py",),

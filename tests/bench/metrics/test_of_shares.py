@@ -122,3 +122,8 @@ def test_land_covers_are_known_by_name() -> None:
 def test_a_share_has_no_better_direction() -> None:
     for metric in (LandShare, ZebraShare):
         assert plugins("metric")[metric.name].literals["higher_is_better"] is None
+
+
+def test_the_network_of_the_protocol_is_in_the_key_of_land_shares_only():
+    assert LandShare.uses_segmenter
+    assert not ZebraShare.uses_segmenter

@@ -152,3 +152,9 @@ def test_the_written_quantiles_are_scipys():
     assert [t_quantile(n) for n in range(1, len(T_QUANTILES) + 3)] == [
         float(stdtrit(n, 0.975)) for n in range(1, len(T_QUANTILES) + 3)
     ]
+
+
+def test_without_a_direction_and_an_aim_nothing_is_judged():
+    assert verdict(1000.0, VALUES, None) == "underpowered"
+    assert verdict(1000.0, VALUES, None, aim=VALUES[0]) == "better"
+    assert verdict(1000.0, VALUES, None, aim=999.0) == "worse"
