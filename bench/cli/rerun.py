@@ -12,12 +12,14 @@ from bench.cli.options import (
     DataOption,
     ExecutorOption,
     HomeOption,
+    JobOption,
     JsonOption,
     LossFileOption,
     MethodFileOption,
     MetricFilesOption,
     debug,
     example,
+    read_settings,
 )
 
 app = typer.Typer()
@@ -30,6 +32,7 @@ def rerun(
     method: MethodFileOption = None,
     metrics: MetricFilesOption = None,
     executor: ExecutorOption = "local",
+    job: JobOption = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,
     as_json: JsonOption = False,
@@ -49,6 +52,7 @@ def rerun(
         executor=executor,
         files={kind: reference for kind, reference in files.items() if reference is not None},
         metrics=metrics or [],
+        job=read_settings(job, "--job"),
     )
     print(repeated.model_dump_json(indent=1)) if as_json else print_rerun(repeated)
     if not repeated.identical:

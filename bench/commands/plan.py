@@ -83,6 +83,9 @@ def print_plan(grid: Grid, rows: Sequence[PlanRow], waiting: Sequence[WaitingRun
         f"checkpoints: up to {size_text(total.peak_bytes)} were all to run at once, {size_text(total.disk_bytes)} once all "
         f"is measured ({grid.upkeep.option})",
     )
+    if held := [row.memory_bytes for row in left if row.memory_bytes is not None]:
+        unknown = f", as far as is measured ({len(held)} of {len(left)})" if len(held) < len(left) else ""
+        say(console, f"memory: up to {size_text(max(held))} a run on {grid.device}{unknown}")
     say(
         console,
         f"a kill costs a run at most {duration(max(row.kill_costs_seconds for row in left))} of training; saving writes up "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bench.base.errors import BenchError, UsageError
 from bench.base.home import Home, RunFolder
@@ -49,6 +50,7 @@ def rerun(
     executor: str = "local",
     files: Mapping[str, str] | None = None,
     metrics: Sequence[str] = (),
+    job: Mapping[str, Any] | None = None,
 ) -> Rerun:
     """Run a run's recorded specification in a fresh folder, `<home>/reruns/KEY/N`, and compare.
 
@@ -62,9 +64,11 @@ def rerun(
         executor: name of the executor that runs it.
         files: `loss`, `method` -> FILE.py:Class, where the user's file of the run is on this machine.
         metrics: FILE.py:Class of the user's metrics that score it.
+        job: what a queue is asked for; None: nothing beside its options.
 
     Raises:
-        UsageError: if the run is not finished, or one of its user's files is not named or has changed.
+        UsageError: if the run is not finished, the executor submits no jobs that could be asked for anything, or one of
+            its user's files is not named or has changed.
         BenchError: if a record is damaged, or the rerun fails.
     """
     spec = read_spec(folder.spec)
@@ -77,8 +81,9 @@ def rerun(
     again = _fresh(home, spec)
     key = spec.train_key
     if read_result(again.run(key)) is None:
+        runner = load_executor(executor)(again, slots=1, debug=debug, job=job)
         with RunView(Terminal(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
-            outcome = load_executor(executor)(again, slots=1, debug=debug).run({key: spec}, view)[key]
+            outcome = runner.run({key: spec}, view)[key]
         if outcome.state != "done":
             raise BenchError(f"rerun of {key} {outcome.state}: {outcome.reason}")
     return compare_runs(folder, again.run(key), spec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any
 
 from bench.base.errors import BenchError
@@ -12,8 +12,9 @@ from bench.ledger.checkpoint_files import KEPT_STATES
 from bench.ledger.folders import read_result
 from bench.plan.cost_of_step import Calibrations, Cost, Workload
 from bench.plan.grid import Grid
-from bench.plan.resolve import Resolution
+from bench.plan.resolve import Resolution, resolve
 from bench.schema.data import DataConfig, DomainFolderData, FolderData, PairedFolderData
+from bench.schema.protocol import load_protocol
 from bench.schema.run_spec import digest
 from bench.schema.upkeep import Upkeep
 from bench.tasks.task import task_of
@@ -30,6 +31,7 @@ class RunCost(Strict):
         disk_bytes: on disk once every metric is measured, as `--keep` says.
         kill_costs_seconds: of training at most that a kill costs, as `--save-every` says.
         state_bytes_an_hour: written at most to that end.
+        memory_bytes: the most that one process of it holds of the device's memory.
     """
 
     steps: int | None
@@ -40,6 +42,7 @@ class RunCost(Strict):
     disk_bytes: int
     kill_costs_seconds: float
     state_bytes_an_hour: int
+    memory_bytes: int | None = None
 
 
 class WaitingRuns(RunCost):
@@ -127,15 +130,19 @@ def waiting_costs(
     """
     known = known or Calibrations(grid.home, grid.device)
     waiting: dict[str, WaitingRuns] = {}
-    for cell in grid.cells:
-        if cell.resolution is None or cell.blocked is None or cell.blocked[0] != "not available":
-            continue
-        resolution = cell.resolution
+    cells = [cell for cell in grid.cells if cell.blocked is not None and cell.blocked[0] == "not available"]
+    lacking = [
+        (runs, cell.blocked[1])
+        for cell in cells
+        if cell.blocked
+        for runs in _runs_of(cell.resolution, grid.ranks.count)
+    ]
+    for (resolution, seeds, ranks), reason in lacking:
         name = digest([resolution.reference, resolution.values, resolution.ran.data.model_dump(mode="json")])
         if name in waiting:
             continue
         try:
-            cost = _cost(known, Workload.of_resolution(resolution), calibrate, say)
+            cost = _cost(known, Workload.of_resolution(resolution, ranks), calibrate, say)
         except BenchError:  # it lacks more than its data, as its cell says
             continue
         checkpoints = len(resolution.evaluation.epochs(resolution.total_epochs))
@@ -145,21 +152,27 @@ def waiting_costs(
             method=resolution.plugin.name,
             data=resolution.ran.data.name,
             protocol=resolution.asked.id,
-            runs=_seeds(resolution),
-            reason=cell.blocked[1],
+            runs=seeds,
+            reason=reason,
             **figures.model_dump(),
         )
     return list(waiting.values())
 
 
-def _seeds(resolution: Resolution) -> int:
-    return resolution.asked.scale(resolution.scale_name).seeds
+def _runs_of(resolution: Resolution | None, ranks: int) -> Iterator[tuple[Resolution, int, int]]:
+    """What a cell has run, how many times and on how many ranks: itself for each seed, once what scores its images."""
+    if resolution is None:
+        return
+    yield resolution, resolution.asked.scale(resolution.scale_name).seeds, ranks
+    if (use := resolution.ran.segmenter) is not None:
+        yield resolve(use.method, load_protocol(use.protocol), resolution.scale_name), 1, 1
 
 
 def _cost(known: Calibrations, workload: Workload, calibrate: bool, say: Callable[[str], None]) -> Cost:
     cost = known.cost(workload)
-    if calibrate and cost.seconds_per_step is None:
-        say(f"measuring {workload.label}, at most half a minute unless one step takes longer")
+    # what ranks gain and what their exchange costs only a run of theirs tells
+    if calibrate and cost.seconds_per_step is None and workload.ranks == 1:
+        say(f"measuring {workload.label}, at most half a minute unless two steps take longer")
         cost = known.calibrate(workload)
     return cost
 
@@ -180,6 +193,7 @@ def _figures(cost: Cost, config: dict[str, Any], longest: int | None, checkpoint
         disk_bytes=upkeep.most_kept(checkpoints) * cost.kept_bytes,
         kill_costs_seconds=interval if seconds is None else min(interval, seconds),
         state_bytes_an_hour=round(3600 / upkeep.save_seconds * cost.state_bytes),
+        memory_bytes=cost.memory_bytes,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a training step costs: seconds, measured in a few steps on noise, and bytes of checkpoints, counted.
+"""What a training step costs: seconds and memory, measured in a few steps on noise, and bytes of checkpoints, counted.
 
 Noise images of the right size take as long as real ones, so the cost of a run is known before its data is here.
 """
@@ -18,6 +18,7 @@ from bench.base.device import DeviceType, require
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.many import mapped
+from bench.base.memory import count_anew, most_memory
 from bench.base.storage import read_object, write_json
 from bench.base.validation import Strict
 from bench.ledger.folders import read_result
@@ -31,7 +32,7 @@ from bench.schema.run_spec import RunSpec, digest, read_spec
 if TYPE_CHECKING:
     from bench.plugin.method import Method
 
-SECONDS = 30.0  # a calibration starts no step that would end later than this
+SECONDS = 30.0  # a calibration starts no step that would end later than this, but for the second
 STEPS = 34  # nor more than two rounds of StyleGAN2's lazy regularisation, every 16 steps, and two to warm up
 WARM_UP = 2
 
@@ -42,6 +43,8 @@ class Cost(BaseModel):
     Attributes:
         seconds_per_step: of training; None: not measured.
         source: where that number comes from, in words.
+        memory_bytes: of the device, the most that a process of such a run has held, or one that made its steps; None: not
+            measured.
         kept_bytes: of one kept checkpoint.
         state_bytes: of one state to go on from: weights and Adam's two moments of every trained parameter.
     """
@@ -50,6 +53,7 @@ class Cost(BaseModel):
 
     seconds_per_step: float | None = None
     source: str = ""
+    memory_bytes: int | None = None
     kept_bytes: int
     state_bytes: int
 
@@ -64,6 +68,7 @@ class Workload:
         config: resolved.
         threads: of a run.
         needs: role -> the method it needs trained.
+        ranks: the processes that share its steps.
     """
 
     method: str
@@ -71,27 +76,30 @@ class Workload:
     config: dict[str, Any]
     threads: int
     needs: dict[str, Workload] = field(default_factory=dict)
+    ranks: int = 1
 
     @classmethod
     def of_spec(cls, spec: RunSpec, runs: dict[str, RunSpec]) -> Workload:
         """The workload of a planned run; `runs` holds the runs it needs."""
         needs = {role: cls.of_spec(runs[key], runs) for role, key in spec.needs.items() if key in runs}
-        return cls(spec.method, spec.label, spec.config, spec.threads, needs)
+        return cls(spec.method, spec.label, spec.config, spec.threads, needs, spec.ranks.count)
 
     @classmethod
-    def of_resolution(cls, resolution: Resolution) -> Workload:
+    def of_resolution(cls, resolution: Resolution, ranks: int = 1) -> Workload:
         """The workload of what cannot be planned yet because its data is not here."""
         needs = {
             role: cls.of_resolution(resolve(method, resolution.asked, resolution.scale_name, overrides))
             for role, (method, overrides) in resolution.needs.items()
         }
-        return cls(resolution.reference, resolution.plugin.name, resolution.values, resolution.scale.threads, needs)
+        threads = resolution.scale.threads
+        return cls(resolution.reference, resolution.plugin.name, resolution.values, threads, needs, ranks)
 
     @property
     def key(self) -> str:
         """Equal for workloads whose steps cost the same."""
         config = {name: value for name, value in self.config.items() if name not in LENGTH_FIELDS}
-        return digest([self.label, config, self.threads])[:16]
+        together = [self.ranks] if self.ranks > 1 else []
+        return digest([self.label, config, self.threads, *together])[:16]
 
     @property
     def question(self) -> dict[str, Any]:
@@ -147,18 +155,22 @@ class Calibrations:
         self.device = device
         self._stored = {name: entry for name, entry in (read_object(self.path) or {}).items() if _is_entry(entry)}
         self._runs: dict[str, list[float]] = {}
-        for key, seconds in filter(None, mapped(self._measured, home.runs())):
+        self._memory: dict[str, int] = {}
+        for key, seconds, memory in filter(None, mapped(self._measured, home.runs())):
             self._runs.setdefault(key, []).append(seconds)
+            if memory is not None:
+                self._memory[key] = max(memory, self._memory.get(key, 0))
 
-    def _measured(self, folder: RunFolder) -> tuple[str, float] | None:
-        """The workload of a finished run and how long a step of it took."""
+    def _measured(self, folder: RunFolder) -> tuple[str, float, int | None] | None:
+        """The workload of a finished run, how long a step of it took and the memory that it held."""
         result = read_result(folder)
         if not result or not result.train_seconds or result.device not in ("", self.device):
             return None
         try:
-            return Workload.of_spec(read_spec(folder.spec), {}).key, result.train_seconds / result.steps
+            key = Workload.of_spec(read_spec(folder.spec), {}).key
         except BenchError:  # `status` says what is wrong with it
             return None
+        return key, result.train_seconds / result.steps, result.memory_bytes
 
     def cost(self, workload: Workload) -> Cost:
         """What is known; the sizes are counted on first asking."""
@@ -169,6 +181,8 @@ class Calibrations:
         if earlier := self._runs.get(workload.key):
             source = f"median of {len(earlier)} earlier run{'s' if len(earlier) > 1 else ''}"
             entry = entry | {"seconds_per_step": statistics.median(earlier), "source": source}
+        if memory := self._memory.get(workload.key):
+            entry = entry | {"memory_bytes": memory}
         return Cost.model_validate(entry)
 
     def seconds_per_step(self, workload: Workload) -> float | None:
@@ -180,9 +194,11 @@ class Calibrations:
 
     def calibrate(self, workload: Workload) -> Cost:
         """Measure a workload and remember it."""
+        count_anew(self.device)
         seconds, steps = seconds_per_step(workload, self.device)
         source = f"calibration, {steps} step{'s' if steps > 1 else ''} on {self.device}"
-        self._keep(workload, self.cost(workload).model_dump() | {"seconds_per_step": seconds, "source": source})
+        measured = {"seconds_per_step": seconds, "source": source, "memory_bytes": most_memory(self.device)}
+        self._keep(workload, self.cost(workload).model_dump() | measured)
         return self.cost(workload)
 
     def _name(self, workload: Workload) -> str:
@@ -221,7 +237,7 @@ def seconds_per_step(workload: Workload, device: str) -> tuple[float, int]:
     """Time training steps on noise.
 
     Returns:
-        The mean over steps after the warm-up (of all, where there is time for no more), and over how many.
+        The mean over steps after the warm-up (after the first, where there is time for no more), and over how many.
 
     Raises:
         NotAvailable: the device is not on this machine.
@@ -239,7 +255,8 @@ def seconds_per_step(workload: Workload, device: str) -> tuple[float, int]:
     times: list[float] = []
     draws = Draws(0)
     try:
-        while len(times) < STEPS and sum(times) + (times[-1] if times else 0.0) < SECONDS:
+        # the first step plans convolutions and allocates: alone it would say too much
+        while len(times) < 2 or (len(times) < STEPS and sum(times) + times[-1] < SECONDS):
             step = len(times)
             batch = {name: tensor.to(device) for name, tensor in subject.batch(method.streams, step).items()}
             started = time.perf_counter()
@@ -249,5 +266,5 @@ def seconds_per_step(workload: Workload, device: str) -> tuple[float, int]:
             times.append(time.perf_counter() - started)
     finally:
         torch.set_num_threads(threads)
-    counted = times[WARM_UP:] or times[-1:]
+    counted = times[WARM_UP:] or times[1:]
     return statistics.fmean(counted), len(counted)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from bench.base.device import made_on
 from bench.base.home import Home, RunFolder
+from bench.base.memory import most_memory
 from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
 from bench.ledger.folders import read_result
@@ -167,6 +168,7 @@ def _write_result(
         parts=parts,
         losses=session.log.seal(),
         time=time.time(),
+        memory_bytes=most_memory(spec.device) if trained_here and spec.ranks.count == 1 else None,
     )
     result.write(folder.result, folder.key)
 

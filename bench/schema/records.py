@@ -62,13 +62,14 @@ class RunResult(Record):
         parts: the stretches of training, in order; empty in the earlier format.
         losses: what the loss log has to be; None in the earlier format.
         time: when the training was finished, in seconds since 1970; None in the earlier format.
+        memory_bytes: the most that the process held that finished it, of the device's memory; None where nobody counted.
     """
 
     kind: ClassVar[str] = "result"
     way_out: ClassVar[str] = (
         "the run counts as not finished: run the command that started it again, which finishes it anew"
     )
-    new: ClassVar[frozenset[str]] = frozenset({"parts", "losses", "time"})
+    new: ClassVar[frozenset[str]] = frozenset({"parts", "losses", "time", "memory_bytes"})
 
     key: str
     steps: Steps
@@ -84,6 +85,7 @@ class RunResult(Record):
     parts: list[Part] = []
     losses: LossSeal | None = None
     time: float | None = None
+    memory_bytes: Count | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -55,11 +55,7 @@ def _whole(whole: dict[str, Any] | None) -> list[str]:
         ["`src-hdce/main`, whose data is not here", str(published["runs"]), *_sizes(published)],
     ]
     said = f"`plan --scale paper` took {whole['seconds']} s, in which it read every picture."
-    lines = [*head, said, "", *_table(["table", "runs", "disk, all at once", "disk, once measured"], rows), ""]
-    if more := made["runs"] - published["runs"]:
-        why = "the segmentation network that scores Cityscapes is among the runs only where the data is here"
-        lines += [f"The difference of {more} in the numbers of runs: {why}.", ""]
-    return lines
+    return [*head, said, "", *_table(["table", "runs", "disk, all at once", "disk, once measured"], rows), ""]
 
 
 def _sizes(totals: Mapping[str, Any]) -> list[str]:
@@ -71,7 +67,7 @@ def _measured(methods: Sequence[str], found: Mapping[str, Rehearsed]) -> list[st
     for name in methods:
         row = found.get(name)
         if row is None or row.problem:
-            rows.append([name, UNKNOWN, *[""] * 11])
+            rows.append([name, UNKNOWN])
             notes += [f"* {name}: {row.problem}"] if row else []
             continue
         paper = row.paper_steps * row.seconds
@@ -83,7 +79,8 @@ def _measured(methods: Sequence[str], found: Mapping[str, Rehearsed]) -> list[st
                 *(duration(row.plan_paper_seconds), duration(paper)),
                 *(size_text(row.plan_peak), size_text(row.peak), _ratio(row.peak, row.plan_peak)),
                 *(size_text(row.plan_after), size_text(row.after), _ratio(row.after, row.plan_after)),
-                size_text(row.memory),
+                size_text(row.plan_memory) if row.plan_memory else "",
+                *(size_text(row.memory), _ratio(row.memory, row.plan_memory)),
             ]
         )
         busy = " (a busy machine: other work shared the cores all the time)" if row.load > row.cores else ""
@@ -101,15 +98,17 @@ def _measured(methods: Sequence[str], found: Mapping[str, Rehearsed]) -> list[st
         "disk after, predicted",
         "measured",
         "ratio",
-        "memory, measured",
+        "memory at most, predicted",
+        "measured",
+        "ratio",
     ]
     lines = [
         "## Predicted and measured, one run of each method",
         "",
         *_table(head, rows),
         "",
-        "`plan` says nothing of memory yet; the column is the most that one process of the run held. Times are those of "
-        "training alone, as `plan` says: scoring comes on top. A time that was measured beside other work is as much noise "
+        "Memory is the most that one process of the run held. Times are those of training alone, as `plan` says: scoring "
+        "comes on top. A time that was measured beside other work is as much noise "
         "as figure: see the load. The most on disk is there only while a third state is being written, and a run of few "
         "steps that is looked at three times a second may show less; `plan` says what it can be at most.",
         "",

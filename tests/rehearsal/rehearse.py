@@ -34,7 +34,8 @@ class Rehearsed:
         plan_seconds, seconds: of a step, as `plan --calibrate` measured it and as the run took it.
         plan_paper_seconds: of the published training, as `plan --scale paper` says; None: it does not know.
         plan_peak, peak, plan_after, after: bytes of checkpoints while it ran and once it was scored.
-        memory: the most that one of its processes held, in bytes; `plan` says nothing of memory.
+        plan_memory, memory: the most that one of its processes held, in bytes, as `plan --calibrate` measured it in a few
+            steps and in the run.
         killed_after, went_on_after: steps that were done in the newest state at the kill, and where it went on.
         scores: files of scores in the end.
         wall: seconds of everything.
@@ -56,6 +57,7 @@ class Rehearsed:
     peak: int = 0
     plan_after: int = 0
     after: int = 0
+    plan_memory: int = 0
     memory: int = 0
     killed_after: int = 0
     went_on_after: int = 0
@@ -117,6 +119,7 @@ def _day(stage: Stage, method: str, say: Callable[[str], None]) -> Any:
         "plan_paper_seconds": paper[0]["expected_seconds"],
         "plan_peak": plan["peak_bytes"],
         "plan_after": plan["disk_bytes"],
+        "plan_memory": plan["memory_bytes"] or 0,
     }
     run = ["reproduce", *words, "--scale", REHEARSAL, "--save-every", SAVE_EVERY, "--no-mlflow"]
     seen, folder = Watch(), Home(home, stage.data).run(key)

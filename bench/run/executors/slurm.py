@@ -24,6 +24,8 @@ from bench.schema.run_spec import RunSpec
 
 STOP_SECONDS = 90.0  # a cancelled job saves its runs within the cluster's KillWait, 30 s by default
 TIME_LIMITS = 1_000_000  # that a job may reach: each time it has gone on
+OUT_OF_MEMORY = "OUT_OF_MEMORY"  # in Slurm's words, whichever process of the job its kernel killed
+MORE_MEMORY = 2  # times what was too little, once
 
 
 class SlurmExecutor(Executor):
@@ -39,6 +41,7 @@ class SlurmExecutor(Executor):
         self.queue = Queue(self.options.poll_seconds)
         self._under_way: dict[str, str] = {}  # train key -> job
         self._places: dict[str, str] = {}  # job -> where it is, in words
+        self._memory: dict[str, float] = {}  # train key -> GB for a run whose job had too little
 
     def at_once(self, specs: Iterable[RunSpec]) -> int:
         """See `Executor.at_once`; how many the cluster has room for only it knows."""
@@ -48,12 +51,13 @@ class SlurmExecutor(Executor):
         """See `Executor.submit`; one array at a time, so that its tickets are written before the next is submitted."""
         if not specs:
             return {}
-        array = arrays(specs, self.expected, self.options, self.per_device)[0]
+        array = arrays(specs, self.expected, self.options, self.per_device, self._memory)[0]
         ids = self._submitted(array, specs)
         taken = {}
         for id, keys in zip(ids, array.packs, strict=True):
             for key in keys:
-                job = {"id": id, "runs": keys, "minutes": array.request.minutes}
+                job = {"id": id, "runs": keys, "minutes": array.request.minutes, "memory_gb": array.request.memory_gb}
+                job["again"] = key in self._memory
                 taken[key] = Ticket(executor=self.name, run=key, job=job, submitted=time.time())
                 self._under_way[key] = id
         self.queue.forget()
@@ -132,6 +136,8 @@ class SlurmExecutor(Executor):
         folder, id = self.home.run(ticket.run), str(ticket.job.get("id"))
         heartbeat = read_heartbeat(folder)
         status = heartbeat.status if heartbeat is not None and heartbeat.job == id else None
+        if job is not None and job.state == OUT_OF_MEMORY and run_state(folder)[0] != "done":
+            return self._too_little_memory(ticket)
         if status is not None and status != STOPPED:
             return _from_files(folder, ticket.submitted, f"job {id} ended with status {status}; see {folder.log}")
         if is_beating(folder) and heartbeat is not None:
@@ -148,6 +154,19 @@ class SlurmExecutor(Executor):
         return _from_files(
             folder, ticket.submitted, f"job {id} {state}{_last_sign(folder, id)}; run the same command to go on"
         )
+
+    def _too_little_memory(self, ticket: Ticket) -> Outcome:
+        """A run whose job was ended for want of memory is submitted once more with twice as much, and then refused."""
+        error = read_error(self.home.run(ticket.run))
+        if error is not None and not error.was_killed and (error.time or 0.0) >= ticket.submitted:
+            return Outcome("failed", error.message)  # it ended by itself, another run of the job was too large
+        asked = ticket.job.get("memory_gb")
+        if asked is None or ticket.job.get("again") or self.options.memory_gb is not None:
+            figure = f" of {asked} GB" if asked is not None else ""
+            more = f"--job memory_gb={MORE_MEMORY * asked}" if asked is not None else "--job memory_gb=N"
+            return Outcome("failed", f"job {ticket.job.get('id')} ran out of its memory{figure}; ask for more: {more}")
+        self._memory[ticket.run] = MORE_MEMORY * asked
+        return Outcome("elsewhere")  # so that it is offered again
 
     def cancel(self, tickets: Mapping[str, Ticket]) -> None:
         """See `Executor.cancel`; a job that also does other runs goes on with those."""

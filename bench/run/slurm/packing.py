@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from bench.run.executors.order import levels
 from bench.run.slurm.options import SlurmOptions
@@ -60,7 +61,11 @@ class Array:
 
 
 def arrays(
-    specs: Mapping[str, RunSpec], expected: Mapping[str, float], options: SlurmOptions, together: int
+    specs: Mapping[str, RunSpec],
+    expected: Mapping[str, float],
+    options: SlurmOptions,
+    together: int,
+    memory: Mapping[str, float] = MappingProxyType({}),
 ) -> list[Array]:
     """Lay runs out in jobs.
 
@@ -69,6 +74,7 @@ def arrays(
         expected: train key -> seconds, where known.
         options: of the jobs.
         together: runs at once in a job.
+        memory: train key -> GB of a job that does it, where the usual has been too little.
 
     Returns:
         One array for each kind of run, runs that others need first.
@@ -77,13 +83,14 @@ def arrays(
     kinds: dict[Request, list[str]] = {}
     for key, spec in specs.items():
         is_short = key in expected and expected[key] < 60 * options.pack_minutes
+        usual = options.memory_gb or memory_gb(spec) * spec.ranks.count * together
         request = Request(
             level=level_of[key],
             label="" if is_short else spec.label,
             device=spec.device,
             ranks=spec.ranks.count,
             cpus=options.cpus or spec.threads * spec.ranks.count * together,
-            memory_gb=math.ceil(options.memory_gb or memory_gb(spec) * spec.ranks.count * together),
+            memory_gb=math.ceil(memory.get(key, usual)),
             minutes=0,
         )
         kinds.setdefault(request, []).append(key)

@@ -110,3 +110,9 @@ def test_a_run_whose_weights_are_lost_is_refused_before_anything_is_trained(toys
     with pytest.raises(BenchError, match=r"epoch-000004\.safetensors: is missing or damaged, so a rerun has nothing"):
         rerun(toys.home, folder, debug=False, quiet=True)
     assert not (toys.home.root / "reruns").exists()
+
+
+def test_what_a_job_is_asked_for_is_said_of_an_executor_that_submits_none(toys, finished):
+    folder, _, _ = finished
+    with pytest.raises(UsageError, match="--job partition: executor local submits no jobs"):
+        rerun(toys.home, folder, debug=False, quiet=True, job={"partition": "gpu"})

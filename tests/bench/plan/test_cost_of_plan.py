@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from safetensors.torch import load_file
 from written_records import write_result
@@ -31,6 +33,14 @@ def test_a_step_costs_the_same_however_many_there_are(toys):
     assert costs[long].expected_seconds == 156.0
     assert costs[long].measured == "median of 1 earlier run"
     assert costs[other].expected_seconds is None
+
+
+def test_memory_is_the_most_that_a_finished_run_of_the_kind_held(toys):
+    grid, keys = planned(toys, {}, {"n_epochs": 50}, {"n_epochs": 60}, {"n_epochs": 70}, {"crop_size": 12})
+    for key, held in zip(keys[:3], (3 * 10**9, 4 * 10**9, None), strict=True):
+        write_result(toys.home.run(key), memory_bytes=held)
+    costs = run_costs(grid, calibrate=False, say=print)
+    assert [costs[key].memory_bytes for key in keys] == [4 * 10**9] * 4 + [None]
 
 
 @pytest.mark.parametrize("keep", ["all", "best", "last", "none"])
@@ -79,9 +89,19 @@ def test_calibration_measures_once_and_is_remembered(toys):
     assert len(said) == 1  # both have the same step
     assert 0.01 <= costs[keys[0]].seconds_per_step < 0.5
     assert costs[keys[0]].measured == "calibration, 32 steps on cpu"
+    assert costs[keys[0]].memory_bytes > 10**8  # torch alone
     again = run_costs(grid, calibrate=True, say=said.append)
     assert len(said) == 1
     assert again == costs
+
+
+def test_steps_that_ranks_share_are_another_workload(toys):
+    grid, (key,) = planned(toys, {})
+    write_result(toys.home.run(key), train_seconds=8.0)
+    alone = Workload.of_spec(grid.runs[key], grid.runs)
+    known = Calibrations(toys.home)
+    assert known.seconds_per_step(alone) == 0.5
+    assert known.seconds_per_step(replace(alone, ranks=2)) is None
 
 
 def test_a_slow_step_is_measured_once_or_twice(toys, monkeypatch):
@@ -101,11 +121,12 @@ def test_runs_that_wait_for_data_are_counted_too(tmp_path):
     assert {(one.method, one.data, one.protocol, one.runs) for one in waiting} == {
         ("cut", "horse2zebra", "horse2zebra@1", 3),
         ("cut", "cityscapes", "cityscapes@2", 3),
+        ("drn", "cityscapes-full", "cityscapes-segmentation@1", 1),  # which scores its images
     }
     steps = {one.data: one.steps for one in waiting}
-    assert steps == {"horse2zebra": 400 * 1334, "cityscapes": 400 * 2975}
+    assert steps == {"horse2zebra": 400 * 1334, "cityscapes": 400 * 2975, "cityscapes-full": 250 * (2975 // 32)}
     total = totals([], waiting)
-    assert (total.runs, total.unmeasured, total.device_hours) == (6, 6, 0)
+    assert (total.runs, total.unmeasured, total.device_hours) == (7, 7, 0)
 
 
 def test_totals_count_what_is_left():

@@ -167,10 +167,12 @@ def test_a_result_names_the_card_that_trained_and_none_where_it_was_only_written
     folder = run()
     result = read_result(folder)
     assert (result.card, result.driver, result.device) == ("a card", "570.1", "cpu")
+    assert result.memory_bytes > 10**8  # torch alone
     assert {(part.device, part.threads) for part in result.parts} == {("cpu", 1)}
     folder.result.unlink()
     run()
     assert (read_result(folder).card, read_result(folder).driver) == ("", "")
+    assert read_result(folder).memory_bytes is None
 
 
 def test_without_validation_images_the_test_images_are_scored(run):

@@ -208,3 +208,37 @@ def test_executors_that_do_runs_themselves_cannot_be_left_and_take_no_options_of
         LocalExecutor(grid.home).hand_over(grid.runs)
     with pytest.raises(UsageError, match="--job hours: executor local submits no jobs"):
         LocalExecutor(grid.home, job={"hours": 3})
+
+
+KILLED = QueuedJob(JOB, "OUT_OF_MEMORY", "n1", "OutOfMemory")
+
+
+def of_memory(grid, executor, *jobs, **said):
+    """What becomes of the first run when its job of 24 GB is as the queue says."""
+    key = next(iter(grid.runs))
+    executor.queue = Jobs(*jobs)
+    job = {"id": JOB, "runs": [key], "memory_gb": 24, "again": False} | said
+    return executor.poll({key: Ticket(executor="slurm", run=key, job=job, submitted=1.0)})[key]
+
+
+def test_a_job_that_ran_out_of_memory_is_submitted_once_more_with_twice_as_much(grid, submitted):
+    executor, key = SlurmExecutor(grid.home), next(iter(grid.runs))
+    beat(grid.home.run(key), status=1)  # the kernel killed the run, and the job saw it
+    RunError(message="run was killed by SIGKILL", time=2.0, was_killed=True).write(grid.home.run(key).error, key)
+    assert of_memory(grid, executor, KILLED).state == "elsewhere"
+    again = executor.submit({key: grid.runs[key]})[key]
+    assert submitted[0][0]["mem"] == "48GB"
+    assert (again.job["memory_gb"], again.job["again"]) == (48, True)
+    refused = of_memory(grid, executor, KILLED, memory_gb=48, again=True)
+    assert refused.state == "failed"
+    assert refused.reason == "job 12_3 ran out of its memory of 48 GB; ask for more: --job memory_gb=96"
+
+
+def test_memory_that_the_user_gave_is_not_changed_and_another_runs_failure_is_its_own(grid):
+    given = SlurmExecutor(grid.home, job={"memory_gb": 24})
+    assert of_memory(grid, given, KILLED).reason == (
+        "job 12_3 ran out of its memory of 24 GB; ask for more: --job memory_gb=48"
+    )
+    key = next(iter(grid.runs))
+    RunError(message="loss G is not finite", time=2.0).write(grid.home.run(key).error, key)
+    assert of_memory(grid, SlurmExecutor(grid.home), KILLED).reason == "loss G is not finite"

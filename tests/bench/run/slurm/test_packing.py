@@ -75,3 +75,10 @@ def test_an_array_is_no_larger_than_slurm_takes():
 def test_memory_grows_with_the_image_and_a_card_has_its_own():
     assert memory_gb(run(crop_size=64)) < memory_gb(run(crop_size=256)) < 12
     assert memory_gb(run(device="cuda", crop_size=1024)) == 4
+
+
+def test_a_run_that_had_too_little_memory_has_a_job_of_its_own_kind():
+    specs = {"a": run(), "b": run()}
+    usual, more = arrays(specs, {}, SlurmOptions(), 1, {"b": 64.0})
+    assert (usual.packs, more.packs) == ([["a"]], [["b"]])
+    assert more.request.memory_gb == 64
