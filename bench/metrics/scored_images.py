@@ -87,6 +87,10 @@ class ScoredImages:
         network = extractor(self.weights, self.device)
         return self._features.features(network, self.fake), self._features.features(network, self.real)
 
+    def features_of_fakes(self, extractor: type[Extractor]) -> np.ndarray:
+        """Features of the fake images alone; see `features`."""
+        return self._features.features(extractor(self.weights, self.device), self.fake)
+
     def features_of_training(self, extractor: type[Extractor]) -> np.ndarray | None:
         """Features of the training images, None where there are none; see `features`."""
         if self.training is None:

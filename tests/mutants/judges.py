@@ -50,6 +50,12 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
         "bench/metrics/test_kernel.py",
         "bench/metrics/test_metric.py",
     ),
+    **dict.fromkeys(
+        (f"bench/metrics/{name}_efflite0.py" for name in ("precision", "recall", "density", "coverage")),
+        ("bench/metrics/test_of_neighbours.py", "bench/metrics/test_metric.py"),
+    ),
+    "bench/metrics/kid.py": ("bench/metrics/test_kernel_subsets.py", "bench/metrics/test_metric.py"),
+    "bench/metrics/psnr.py": ("bench/metrics/test_metric.py",),
     "bench/metrics/l1.py": ("bench/metrics/test_metric.py",),
     "bench/metrics/land_class_accuracy.py": (
         "bench/metrics/test_of_confusions.py",

@@ -9,10 +9,13 @@ import pytest
 from bench.base.errors import NotAvailable, UsageError
 from bench.features.efficientnet_lite0 import EfficientNetLite0
 from bench.metrics.metric import Metric, ScoredImages, score, score_groups
+from bench.metrics.psnr import peak_signal_to_noise
 from bench.plugin.discovery import plugins
 
 BUILT_IN = {
     "FID": False, "FD-EffLite0": False, "KD-EffLite0": False, "L1": False, "SSIM": True,
+    "FID-clean-fid": False, "FID-TF1": False, "KID": False, "IS": True, "PSNR": True,
+    "Precision-EffLite0": True, "Recall-EffLite0": True, "Density-EffLite0": True, "Coverage-EffLite0": True,
     "mAP": True, "pixAcc": True, "classAcc": True, "land-mIoU": True, "land-pAcc": True, "land-cAcc": True,
 }  # fmt: skip
 
@@ -70,7 +73,7 @@ def test_the_built_in_metrics_say_their_direction():
 def test_scores_of_one_evaluation(evaluation, quick_features):
     scores = {s.metric: s for s in score([(name, {}) for name in BUILT_IN], evaluation)}
     assert list(scores) == list(BUILT_IN)
-    assert len(quick_features) == 11  # each image once, although two metrics use the features
+    assert len(quick_features) == 11  # each image once, although six metrics use the features
     for name in ("FD-EffLite0", "KD-EffLite0"):
         assert scores[name].state == "done"
         assert scores[name].extractor == "efficientnet-lite0@1"
@@ -83,10 +86,20 @@ def test_scores_of_one_evaluation(evaluation, quick_features):
     assert scores["L1"].value == pytest.approx(np.mean(per_image))
     assert scores["L1"].interval.kind == "evaluation"
     assert scores["SSIM"].value < 0.5
+    assert 5 < scores["PSNR"].value < 10  # noise beside noise: a mean squared error of 1/6 is 7.8 dB
+    for name in ("Precision-EffLite0", "Recall-EffLite0", "Density-EffLite0", "Coverage-EffLite0"):
+        assert (scores[name].state, scores[name].interval) == ("done", None)
 
 
-def test_fid_without_its_weights_is_not_available_and_never_another_number(evaluation):
-    (fid,) = score([("FID", {})], evaluation)
+def test_psnr_of_one_grey_level_and_of_equal_images():
+    dark = np.zeros((2, 3, 3))
+    assert peak_signal_to_noise(dark, dark + 1 / 255) == pytest.approx(20 * np.log10(255))
+    assert peak_signal_to_noise(dark, dark) == pytest.approx(20 * np.log10(255) + 20)
+
+
+@pytest.mark.parametrize("name", ["FID", "FID-clean-fid", "FID-TF1", "KID", "IS"])
+def test_fid_and_its_kin_without_their_weights_are_not_available_and_never_another_number(evaluation, name):
+    (fid,) = score([(name, {})], evaluation)
     assert (fid.state, fid.value) == ("not available", None)
     assert "pt_inception-2015-12-05-6726825d.pth" in fid.reason
     assert "the folder weights of --home" in fid.reason
