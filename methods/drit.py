@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
@@ -26,10 +26,11 @@ from methods.losses.drit import (
 )
 from methods.networks.drit_attribute_encoder import DRITAttributeEncoder
 from methods.networks.drit_content_encoder import Domain, DRITContentEncoder, content_size
-from methods.networks.drit_discriminator import ContentDiscriminator, SingleScaleDiscriminator
+from methods.networks.drit_discriminator import ContentDiscriminator, SingleScaleDiscriminator, draw_spectral
 from methods.networks.drit_generator import DRITConcatGenerator, DRITMixingGenerator
 from methods.networks.initialisation import initialise
 from methods.networks.reflect_discriminator import ReflectDiscriminator
+from methods.networks.spectral_norm import SpectralConv2d
 from methods.optimisation import adam, descend, frozen, linear_schedule, two_updates
 
 RECONSTRUCTION, LATENT, REGULARISER = 10.0, 10.0, 0.01  # weights that the program has no options for
@@ -60,6 +61,7 @@ class DRITConfig(MethodConfig):
     )
     no_ms: bool = Field(False, description="no mode seeking (DRIT of 2018)")
     dis_scale: int = Field(3, ge=1, description="scales at which images are judged; 1: by another network")
+    dis_spectral_norm: bool = Field(False, description="spectral norm in the image discriminators")
     n_layers_D: int = Field(4, ge=1, description="halvings in an image discriminator, if there are several scales")
     n_layers_content: int = Field(3, ge=0, description="strided convolutions of the content discriminator")
     d_iter: int = Field(
@@ -74,6 +76,12 @@ class DRITConfig(MethodConfig):
     beta1: float = Field(0.5, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
     weight_decay: float = Field(1e-4, ge=0, description="times the weights, added to the gradients")
+
+    @model_serializer(mode="wrap")
+    def _without_spectral_norm(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Nothing of it where it is off: the keys of runs from before this option stay as they were."""
+        values: dict[str, Any] = handler(self)
+        return {key: value for key, value in values.items() if key != "dis_spectral_norm" or value}
 
     @model_validator(mode="after")
     def _contents_are_large_enough(self) -> DRITConfig:
@@ -152,8 +160,11 @@ class DRIT(Method):
         for name, network in self.networks().items():
             generator = draws.generator(f"init.net{name}")
             initialise(network, "normal", generator, biases="torch")
-            for layer in (module for module in network.modules() if isinstance(module, nn.Linear)):
-                nn.init.kaiming_uniform_(layer.weight, 5**0.5, generator=generator)  # as torch makes them
+            for layer in network.modules():
+                if isinstance(layer, nn.Linear):
+                    nn.init.kaiming_uniform_(layer.weight, 5**0.5, generator=generator)  # as torch makes them
+                elif isinstance(layer, SpectralConv2d):
+                    draw_spectral(layer, generator)
             lr = config.lr_dcontent if name == "disContent" else config.lr
             self._optimizers[name] = adam(network.parameters(), lr, betas, config.weight_decay)
         self._schedulers = {
@@ -165,8 +176,8 @@ class DRIT(Method):
     def _image_discriminator(self) -> nn.Module:
         config = self.config
         if config.dis_scale == 1:
-            return SingleScaleDiscriminator(config.ndf)
-        return ReflectDiscriminator(config.ndf, config.n_layers_D, config.dis_scale, slope=0.01)
+            return SingleScaleDiscriminator(config.ndf, spectral=config.dis_spectral_norm)
+        return ReflectDiscriminator(config.ndf, config.n_layers_D, config.dis_scale, 0.01, config.dis_spectral_norm)
 
     def draw(self, context: StepContext) -> dict[str, Tensor]:
         """Noise of contents and attributes, in the order in which the program draws it.

@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
-from torch import Tensor
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from torch import Tensor, nn
 
 from bench.base.randomness import Draws
-from bench.method import MethodConfig, Task
+from bench.method import MethodConfig, StepContext, Task
 from methods.losses.gan_mode import GANMode, gan_discriminator_both, gan_generator
 from methods.losses.geometry_consistency import Geometry, geometry_consistency, turn
+from methods.networks.dropout_resnet import DropoutResnetGenerator
 from methods.networks.image_pool import ImagePool
 from methods.networks.initialisation import initialise
 from methods.networks.patchgan import PatchGAN
-from methods.networks.resnet_generator import ResnetGenerator
 from methods.optimisation import adam, descend, frozen, linear_schedule
 from methods.pooled import PooledMethod
 
@@ -37,9 +37,15 @@ class GcGANConfig(MethodConfig):
     ngf: int = Field(64, ge=1, description="filters of a generator's first convolution")
     ndf: int = Field(64, ge=1, description="filters of a discriminator's first convolution")
     n_blocks: int = Field(9, ge=1, description="residual blocks of a generator (which_model_netG)")
+    no_dropout: bool = Field(
+        True, description="as published; or else residual blocks forget half of their features, at test too"
+    )
     n_layers_D: int = Field(3, ge=1, description="halvings in a discriminator")
     model: Literal["share", "cross"] = Field("share", description="one generator for x and Tx, or one for each")
-    geometry: Geometry = Field("rot", description="T: a quarter turn clockwise, or vf: upside down")
+    geometry: Literal["rot", "vf", "mix"] = Field(
+        "rot",
+        description="T: a quarter turn clockwise, vf: upside down, or mix: either of the two, drawn anew in each step",
+    )
     lr: float = Field(2e-4, gt=0, description="Adam's initial learning rate")
     beta1: float = Field(0.5, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
@@ -49,6 +55,12 @@ class GcGANConfig(MethodConfig):
     identity: float = Field(0.5, ge=0, description="weight of G(B) = B and G~(TB) = TB, relative to lambda_AB")
     no_lsgan: bool = Field(False, description="cross entropy in the place of least squares")
     pool_size: int = Field(50, ge=0, description="generated images remembered per discriminator")
+
+    @model_serializer(mode="wrap")
+    def _without_dropout(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Nothing of dropout where there is none: the keys of runs from before this option stay as they were."""
+        values: dict[str, Any] = handler(self)
+        return {key: value for key, value in values.items() if key != "no_dropout" or not value}
 
     @property
     def gan_mode(self) -> GANMode:
@@ -66,6 +78,7 @@ class GcGAN(PooledMethod):
     source = "hufu6371/GcGAN 74ccc2f"
     Config: ClassVar[type[MethodConfig]] = GcGANConfig
     config: GcGANConfig
+    eager_phases: ClassVar[frozenset[str]] = frozenset({"filling", "filling, rot", "filling, vf"})
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netG_AB",)
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         # README: the authors recommend two generators for horse2zebra; the rest are the program's defaults
@@ -76,9 +89,9 @@ class GcGAN(PooledMethod):
 
     def __init__(self, config: GcGANConfig, draws: Draws) -> None:
         super().__init__(config, draws)
-        self.netG_AB = ResnetGenerator(ngf=config.ngf, n_blocks=config.n_blocks, antialias=False)
+        self.netG_AB = DropoutResnetGenerator(config.ngf, config.n_blocks)
         if config.model == "cross":
-            self.netG_gc_AB = ResnetGenerator(ngf=config.ngf, n_blocks=config.n_blocks, antialias=False)
+            self.netG_gc_AB = DropoutResnetGenerator(config.ngf, config.n_blocks)
         self.netD_B = PatchGAN(ndf=config.ndf, n_layers=config.n_layers_D, antialias=False)
         self.netD_gc_B = PatchGAN(ndf=config.ndf, n_layers=config.n_layers_D, antialias=False)
         for name, network in self.named_children():
@@ -101,20 +114,60 @@ class GcGAN(PooledMethod):
     def _pools(self) -> dict[str, ImagePool]:
         return {"fake_B_pool": self.fake_B_pool, "fake_gc_B_pool": self.fake_gc_B_pool}
 
+    @property
+    def _passes(self) -> tuple[str, ...]:
+        """The images that generators make in a step, by what their dropout is called."""
+        identities = ("idt", "idt_gc") if self.config.lambda_AB * self.config.identity > 0 else ()
+        return ("fake_B", "fake_gc_B", *identities)
+
+    def draw(self, context: StepContext) -> dict[str, Tensor]:
+        """What the pools do; with dropout `kept.IMAGE/BLOCK`, bool; with `geometry: mix` whether T is the quarter turn.
+
+        What dropout keeps is where a normal number is positive. Drawn here, of every block of every translation: at the
+        published size that is as much as the features themselves, and slow.
+        """
+        drawn, config = super().draw(context), self.config
+        count, _, *size = context.shapes["A"]
+        for image in () if config.no_dropout else self._passes:
+            for block in range(config.n_blocks):
+                name = f"kept.{image}/{block}"
+                drawn[name] = context.draw.normal(name, self.netG_AB.kept_shape(count, *size)) > 0
+        if config.geometry == "mix":
+            drawn["rot"] = torch.tensor(context.draw.bernoulli("rot"))
+        return drawn
+
+    def phase(self, context: StepContext, drawn: Mapping[str, Tensor]) -> str:
+        """`filling` or `full`; with `geometry: mix` and which geometry it is, as in `full, vf`."""
+        phase = super().phase(context, drawn)
+        return phase if self.config.geometry != "mix" else f"{phase}, {'rot' if drawn['rot'] else 'vf'}"
+
+    def _geometry(self, phase: str) -> Geometry:
+        """T of a step."""
+        if self.config.geometry != "mix":
+            return self.config.geometry
+        return "rot" if phase.endswith("rot") else "vf"
+
+    def _translated(self, netG: nn.Module, images: Tensor, drawn: Mapping[str, Tensor], name: str) -> Tensor:
+        """G(images), with the dropout that was drawn for the image of that name."""
+        blocks = 0 if self.config.no_dropout else self.config.n_blocks
+        made: Tensor = netG(images, [drawn[f"kept.{name}/{block}"] for block in range(blocks)])
+        return made
+
     def step(self, batch: dict[str, Tensor], drawn: Mapping[str, Tensor], phase: str) -> dict[str, Tensor]:
         """Update the generators, then both discriminators on what the pools hand out.
 
         Args:
             batch: A and B, (batch, 3, H, W) in [-1, 1]; square images for `rot`.
             drawn: see `draw`.
-            phase: not used: the pools look at their own size.
+            phase: which T it is, with `geometry: mix`; the pools look at their own size.
 
         Returns:
             G_AB, G_gc_AB, gc, idt and idt_gc as they enter the objective; D_B, the sum over both discriminators.
         """
         real_A, real_B = batch["A"], batch["B"]
-        real_gc_B = turn(real_B, self.config.geometry)
-        losses = self._update_generators(real_A, real_B, real_gc_B)
+        geometry = self._geometry(phase)
+        real_gc_B = turn(real_B, geometry)
+        losses = self._update_generators(real_A, real_B, geometry, drawn)
         terms = []
         for name, netD, real in (("B", self.netD_B, real_B), ("gc_B", self.netD_gc_B, real_gc_B)):
             shown = self._shown(f"fake_{name}_pool", self._visuals[f"fake_{name}"], drawn)
@@ -124,21 +177,24 @@ class GcGAN(PooledMethod):
         descend(D_B, self._optimizers["D"])
         return losses | {"D_B": D_B.detach()}
 
-    def _update_generators(self, real_A: Tensor, real_B: Tensor, real_gc_B: Tensor) -> dict[str, Tensor]:
+    def _update_generators(
+        self, real_A: Tensor, real_B: Tensor, geometry: Geometry, drawn: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         """L = lambda_G (GAN + GAN~) + lambda_AB (lambda_gc gc + identity (idt + idt~)), the discriminators frozen."""
         config = self.config
-        turned = self.netG_gc_AB if config.model == "cross" else self.netG_AB
-        fake_B, fake_gc_B = self.netG_AB(real_A), turned(turn(real_A, config.geometry))
+        netG, netG_gc = self.netG_AB, self.netG_gc_AB if config.model == "cross" else self.netG_AB
+        fake_B = self._translated(netG, real_A, drawn, "fake_B")
+        fake_gc_B = self._translated(netG_gc, turn(real_A, geometry), drawn, "fake_gc_B")
         weight = config.lambda_AB * config.identity
         with frozen(self.netD_B, self.netD_gc_B):
             losses = {
                 "G_AB": config.lambda_G * gan_generator(self.netD_B(fake_B), config.gan_mode),
                 "G_gc_AB": config.lambda_G * gan_generator(self.netD_gc_B(fake_gc_B), config.gan_mode),
-                "gc": config.lambda_AB * config.lambda_gc * geometry_consistency(fake_B, fake_gc_B, config.geometry),
+                "gc": config.lambda_AB * config.lambda_gc * geometry_consistency(fake_B, fake_gc_B, geometry),
             }
             if weight > 0:
-                losses["idt"] = weight * (self.netG_AB(real_B) - real_B).abs().mean()
-                losses["idt_gc"] = weight * (turned(real_gc_B) - real_gc_B).abs().mean()
+                for name, net, real in (("idt", netG, real_B), ("idt_gc", netG_gc, turn(real_B, geometry))):
+                    losses[name] = weight * (self._translated(net, real, drawn, name) - real).abs().mean()
             descend(torch.stack(list(losses.values())).sum(), self._optimizers["G"])
         self._visuals = {"fake_B": fake_B.detach(), "fake_gc_B": fake_gc_B.detach()}
         return {name: loss.detach() for name, loss in losses.items()}
@@ -149,5 +205,15 @@ class GcGAN(PooledMethod):
 
     @torch.no_grad()
     def translate(self, images: Tensor) -> Tensor:
-        """G(images): (batch, 3, H, W) in [-1, 1] to the same shape and range."""
-        return self.netG_AB(images)
+        """G(images): (batch, 3, H, W) in [-1, 1] to the same shape and range.
+
+        Dropout stays on, as in the released test; what it keeps is the same for every image and in every call.
+        """
+        kept: list[Tensor] = []
+        if not self.config.no_dropout:
+            _, *shape = self.netG_AB.kept_shape(1, *images.shape[2:])
+            stream = torch.Generator().manual_seed(0)
+            kept = [
+                torch.rand(1, *shape, generator=stream).to(images.device) < 0.5 for _ in range(self.config.n_blocks)
+            ]
+        return self.netG_AB(images, kept)

@@ -28,7 +28,8 @@ def data_list(home: HomeOption = HOME, data: DataOption = DATA, as_json: JsonOpt
 def data_prepare(
     name: Annotated[str, typer.Argument(help="a data set, for example horse2zebra, cityscapes or cat2dog")],
     archives: Annotated[
-        list[Path] | None, typer.Option("--from", help="an archive you have already; may be repeated for cityscapes")
+        list[Path] | None,
+        typer.Option("--from", help="an archive you have already; repeated where there are several; two pictures"),
     ] = None,
     url: Annotated[str | None, typer.Option("--url", help="download from here instead of the owner's address")] = None,
     label_filter: Annotated[
@@ -40,7 +41,7 @@ def data_prepare(
     data: DataOption = DATA,
     as_json: JsonOption = False,
 ) -> None:
-    """Download or take a data set's archive, check it and put its images under --data.
+    """Download or take a data set's archives (for single-image: two pictures), check them, put the images under --data.
 
     Filters: the script that made cityscapes left the filter to Pillow, which took nearest pixels then (before 7.0)
     and interpolates bicubically now, blending label colours.

@@ -13,7 +13,7 @@ from typing import Any
 from bench.base.errors import BenchError, NotAvailable
 from bench.data.labels import LabelMaps
 from bench.data.paired_folder import FileLabels
-from bench.data.sources import sources
+from bench.data.sources import FOLDERS, sources
 from bench.data.stream_folders import StreamFolders
 from bench.schema.data import FolderData
 
@@ -22,6 +22,8 @@ _NUMBER = re.compile(r"\d+(?=_|\.)")  # of `12_B.jpg`
 
 class FolderDataSet(StreamFolders):
     """A data set of four folders; if `testA` is absent and `valA` is there, `valA` and `valB` are the test images.
+
+    One whose owner names no test images (sources.yaml) may be without.
 
     Args:
         config: name, direction, published counts, held-out images.
@@ -38,16 +40,18 @@ class FolderDataSet(StreamFolders):
     def __init__(self, config: FolderData, data_root: Path, cache: Path) -> None:
         self._data_root = data_root
         root = data_root / config.name
+        known = sources().get(config.name)
+        named: tuple[str, ...] = tuple(known.folders) if known else FOLDERS
         if not root.is_dir():
-            known = config.name in sources()
             get = f"run contrastbench data prepare {config.name}, or " if known else ""
-            raise NotAvailable(
-                f"data set {config.name} is not here; {get}put its trainA trainB testA testB under {root}"
-            )
+            raise NotAvailable(f"data set {config.name} is not here; {get}put its {' '.join(named)} under {root}")
         test = "val" if not (root / "testA").is_dir() and (root / "valA").is_dir() else "test"
         prefixes = {"train": "train", "test": test}
+        if "testA" not in named and not (root / f"{test}A").is_dir():
+            del prefixes["test"]
         folders = {(split, side): f"{prefix}{side}" for split, prefix in prefixes.items() for side in ("A", "B")}
         super().__init__(config, root, folders, config.validation, cache)
+        self.splits = tuple(split for split in self.splits if split != "test" or split in prefixes)
         self.ordered = "B" if config.direction == "BtoA" else "A"
 
     def _side(self, stream: str) -> str:

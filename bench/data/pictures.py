@@ -34,9 +34,13 @@ class PictureDataSet(StreamFolders):
     def __init__(self, config: PictureData, data_root: Path, cache: Path) -> None:
         root = data_root / config.name
         if not root.is_dir():
+            from bench.schema.protocol import protocol_names
+
+            known = config.name in protocol_names()
+            get = f"run contrastbench data prepare {config.name} --from PICTURE --from PICTURE, or " if known else ""
             raise NotAvailable(
-                f"data set {config.name} is not here; put the picture to translate into {root}/trainA and the one whose "
-                f"look it shall take into {root}/trainB"
+                f"data set {config.name} is not here; {get}put the picture to translate into {root}/trainA and the one "
+                f"whose look it shall take into {root}/trainB"
             )
         super().__init__(config, root, {("train", side): f"train{side}" for side in "AB"}, 0, cache)
         several = [side for side in "AB" if len(self.files["train", side]) > 1]

@@ -25,10 +25,11 @@ from bench.data.download import download_archive
 from bench.data.folder import FolderDataSet
 from bench.data.image_file import EXTENSIONS
 from bench.data.meter import Meter
+from bench.data.own_pictures import prepare_pictures
 from bench.data.prepared import RECORD, Archive, Prepared, Record, read_record
 from bench.data.sources import Source, source, sources
 from bench.data.unpack import Damaged, unpack
-from bench.schema.data import FolderData
+from bench.schema.data import FolderData, PictureData
 
 WORK = ".preparing"
 JUNK = ("._", ".DS_Store", "__MACOSX")  # what macOS puts into archives; `._x.jpg` is no image
@@ -46,9 +47,9 @@ def prepare(
     """Put a data set under the data root; what is there already is left alone.
 
     Args:
-        name: of sources.yaml, or of a protocol over embedded data.
+        name: of sources.yaml, or of a protocol over embedded data or over two pictures of the user's.
         data_root: folder that will hold `NAME/`.
-        archives: files the user has already; none downloads.
+        archives: files the user has already, or the two pictures; none downloads.
         url: another address than the owner's.
         label_filter: cityscapes only, see bench/data/cityscapes.py; None is `nearest`.
         photo_filter: likewise.
@@ -60,6 +61,10 @@ def prepare(
     """
     if _embedded(name):
         return Prepared(data=name, state="embedded")
+    if (pictures := _pictures(name)) is not None:
+        if url or label_filter or photo_filter:
+            raise UsageError(f"{name} is two pictures of yours, copied as they are; leave --url and the filters out")
+        return prepare_pictures(pictures, data_root, data_root / WORK, archives)
     name = name.partition("@")[0]
     entry = source(name)
     filters = _filters(name, entry, label_filter, photo_filter)
@@ -68,7 +73,7 @@ def prepare(
     if entry.url and len(archives) > 1:
         raise UsageError(f"{name} is one archive; give one file with --from")
     for path in archives:
-        if path.exists() and not (path.is_file() or (entry.archives and path.is_dir())):
+        if path.exists() and not (path.is_file() or (entry.filters and path.is_dir())):
             raise UsageError(f"{shown_path(path)}: is no file; give the path of the archive with --from")
     folder = data_root / name
     chosen_filters = {
@@ -77,7 +82,7 @@ def prepare(
     if folder.exists():  # perhaps on a disk that is not ours to write to
         return _already_there(name, entry, folder, chosen_filters)
     if not entry.url and not archives:
-        raise NotAvailable(_login_instructions(name, entry))
+        raise NotAvailable(_instructions(name, entry))
     work = data_root / WORK / name
     with explained(work, "--data"):
         work.mkdir(parents=True, exist_ok=True)
@@ -85,10 +90,10 @@ def prepare(
         with FileLock(work.with_name(f"{name}.lock"), timeout=0):
             if folder.exists():  # another process made it a moment ago
                 return _already_there(name, entry, folder, chosen_filters)
-            if entry.url:
-                made: dict[str, Any] = {"archives": [_from_archive(name, entry, work, archives, url or entry.url)]}
-            else:
+            if entry.filters:
                 made = _from_cityscapes(name, work, archives, filters)
+            else:
+                made = {"archives": _from_archives(name, entry, work, archives, url or entry.url)}
             return _finish(name, entry, work, folder, made)
     except Timeout as error:
         raise BenchError(f"data set {name}: another process is preparing it; wait for it") from error
@@ -101,9 +106,17 @@ def _embedded(name: str) -> bool:
     return base not in sources() and base in protocol_names() and load_protocol(name).data.family.startswith("earth")
 
 
+def _pictures(name: str) -> PictureData | None:
+    """The data of a protocol over two pictures of the user's."""
+    from bench.schema.protocol import load_protocol, protocol_names
+
+    data = load_protocol(name).data if name.partition("@")[0] in protocol_names() else None
+    return data if isinstance(data, PictureData) else None
+
+
 def _filters(name: str, entry: Source, label: str | None, photo: str | None) -> dict[str, str]:
     given = {"label_filter": label, "photo_filter": photo}
-    if not entry.archives:
+    if not entry.filters:
         if label or photo:
             raise UsageError(f"--label-filter and --photo-filter are for cityscapes; {name} is unpacked as it is")
         return {}
@@ -142,39 +155,48 @@ def _result(
     return Prepared(data=name, state=state, folder=str(folder), counts=counts, deviations=deviations, record=record)
 
 
-def _from_archive(name: str, entry: Source, work: Path, archives: Sequence[Path], url: str) -> Archive:
-    """Fill the working folder from a downloaded or given archive."""
-    given = bool(archives)
-    archive = archives[0] if given else download_archive(url, work / "archive", entry.sha256, entry.max_bytes)
+def _from_archives(name: str, entry: Source, work: Path, given: Sequence[Path], url: str | None) -> list[Archive]:
+    """Fill the working folder from given archives, or else from one that is downloaded."""
+    archives, staging = given, work / name
+    if not given:
+        assert url is not None  # a source has either
+        archives = [download_archive(url, work / "archive", entry.sha256, entry.max_bytes)]
+    described = []
     try:
-        described = _describe(archive, entry.sha256, url if not given else archive.name)
-        if given and entry.sha256 and not described.verified:
-            raise BenchError(f"{archive}: its sha256 is not the published {entry.sha256}; get it from {entry.url}")
-        staging = work / name
+        for archive in archives:
+            described.append(_describe(archive, entry.sha256, archive.name if given else str(url)))
+            if given and entry.sha256 and not described[-1].verified:
+                raise BenchError(f"{archive}: its sha256 is not the published {entry.sha256}; get it from {entry.url}")
         with explained(staging, "--data"):
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir()
-        with Meter(f"unpacking {name}", "bytes", archive.stat().st_size) as meter:
-            unpack(
-                archive,
-                staging,
-                lambda path: _place(path, name, entry, archive),
-                entry.max_bytes,
-                lambda position: meter.advance(max(0, position - meter.done)),
-            )
+        for archive in archives:
+            _unpack(archive, name, entry, staging)
     except Damaged as error:
         if given:
             raise
-        archive.unlink(missing_ok=True)
+        archives[0].unlink(missing_ok=True)
         raise BenchError(
             f"{url}: what was downloaded is damaged or incomplete and was removed; run the same command again"
         ) from error
     missing = [folder for folder in entry.folders if not (staging / folder).is_dir()]
     if missing:
-        raise BenchError(
-            f"{archive}: holds no images in {', '.join(entry.folders[missing[0]])}; is it the archive of {name}?"
-        )
+        one = len(archives) == 1
+        held = f"{', '.join(map(str, archives))}: {'holds' if one else 'hold'}"
+        asked = f"is it the archive of {name}?" if one else f"{name} is made of {', '.join(entry.archives)}"
+        raise BenchError(f"{held} no images in {', '.join(entry.folders[missing[0]])}; {asked}")
     return described
+
+
+def _unpack(archive: Path, name: str, entry: Source, staging: Path) -> None:
+    with Meter(f"unpacking {name}", "bytes", archive.stat().st_size) as meter:
+        unpack(
+            archive,
+            staging,
+            lambda path: _place(path, name, entry, archive),
+            entry.max_bytes,
+            lambda position: meter.advance(max(0, position - meter.done)),
+        )
 
 
 def _place(path: PurePosixPath, name: str, entry: Source, archive: Path) -> PurePosixPath | None:
@@ -207,12 +229,10 @@ def _describe(archive: Path, published: str | None, origin: str) -> Archive:
     return Archive.model_validate({**fields, "verified": sha256 == published})
 
 
-def _login_instructions(name: str, entry: Source) -> str:
+def _instructions(name: str, entry: Source) -> str:
     options = " ".join(f"--from {archive}" for archive in entry.archives)
-    return (
-        f"{name} needs a login: register at {entry.owner.rpartition(' ')[2]}, download "
-        f"{' and '.join(entry.archives)}, then run contrastbench data prepare {name} {options}"
-    )
+    get = entry.get or f"register at {entry.owner.rpartition(' ')[2]}, download {' and '.join(entry.archives)}"
+    return f"{name} needs a login: {get}, then run contrastbench data prepare {name} {options}"
 
 
 def _from_cityscapes(name: str, work: Path, archives: Sequence[Path], filters: dict[str, str]) -> dict[str, Any]:

@@ -20,13 +20,15 @@ class Source(Strict):
     """One entry of sources.yaml, where every field is explained.
 
     Attributes:
-        url: None where the owner wants a login; `archives` names the files it gives then.
+        url: None where the owner wants a login; `archives` names the files it gives then, and `get` where they are.
         sha256: 64 hex digits of the archive as its owner publishes them; None if none are published.
     """
 
     title: str
     url: str | None = None
     archives: tuple[str, ...] = ()
+    get: str = ""
+    filters: bool = False
     owner: str
     licence: str
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")

@@ -6,11 +6,30 @@ norms: the program's layer compares a quoted word instead of its own argument. O
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from methods.networks.spectral_norm import SpectralConv2d
 
-def _halving(before: int, after: int, kernel: int) -> list[nn.Module]:
-    return [nn.ReflectionPad2d(1), nn.Conv2d(before, after, kernel, stride=2), nn.LeakyReLU(0.01)]
+Convolution = type[nn.Conv2d | SpectralConv2d]
+
+
+def _halving(before: int, after: int, kernel: int, conv: Convolution = nn.Conv2d) -> list[nn.Module]:
+    return [nn.ReflectionPad2d(1), conv(before, after, kernel, stride=2), nn.LeakyReLU(0.01)]
+
+
+def draw_spectral(layer: SpectralConv2d, generator: torch.Generator) -> None:
+    """Draw a layer with spectral norm as those without: weights from N(0, 0.02), the bias as torch makes it.
+
+    Args:
+        layer: with a bias; changed in place.
+        generator: on the CPU.
+    """
+    assert layer.bias is not None  # all of DRIT's have one
+    layer.reset(generator)
+    nn.init.normal_(layer.weight_orig, 0.0, 0.02, generator=generator)
+    bound = layer.weight_orig[0].numel() ** -0.5
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
 
 class ContentDiscriminator(nn.Module):
@@ -46,14 +65,16 @@ class SingleScaleDiscriminator(nn.Module):
     Args:
         dim: filters of the first convolution; doubled by each further one.
         n_layers: strided convolutions.
+        spectral: every convolution with spectral norm.
     """
 
-    def __init__(self, dim: int = 64, n_layers: int = 6) -> None:
+    def __init__(self, dim: int = 64, n_layers: int = 6, spectral: bool = False) -> None:
         super().__init__()
-        layers = _halving(3, dim, 3)
+        conv: Convolution = SpectralConv2d if spectral else nn.Conv2d
+        layers = _halving(3, dim, 3, conv)
         for width in (dim * 2**n for n in range(n_layers - 1)):
-            layers += _halving(width, 2 * width, 3)
-        self.model = nn.Sequential(*layers, nn.Conv2d(dim * 2 ** (n_layers - 1), 1, 1))
+            layers += _halving(width, 2 * width, 3, conv)
+        self.model = nn.Sequential(*layers, conv(dim * 2 ** (n_layers - 1), 1, 1))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """The scores of (batch, 3, H, W), flattened, in a list of one; no sigmoid."""

@@ -17,6 +17,17 @@ def weights_of(network: nn.Module) -> Iterator[Tensor]:
     return iter(list(network.parameters()))
 
 
+def spectral_weights_of(network: nn.Module) -> Iterator[Tensor]:
+    """As `weights_of`, for convolutions with spectral norm: the bias is registered before the weight.
+
+    The norm is exact here, so power iterations must have come to rest.
+    """
+    parameters = list(network.parameters())
+    for bias, weight in zip(parameters[::2], parameters[1::2], strict=True):
+        yield weight / torch.linalg.svdvals(weight.flatten(1))[0]
+        yield bias
+
+
 def leaky(x: Tensor, slope: float) -> Tensor:
     return torch.where(x > 0, x, slope * x)
 
@@ -91,6 +102,18 @@ def single_scale(images: Tensor, weights: Iterator[Tensor], convolutions: int = 
     for _ in range(convolutions):
         images = leaky(conv(images, weights, stride=2, pad=1), 0.01)
     return conv(images, weights).flatten()
+
+
+def several_scales(images: Tensor, scales: Sequence[Iterator[Tensor]], convolutions: int = 4) -> list[Tensor]:
+    """DRIT's image discriminator at several scales."""
+    scores = []
+    for weights in scales:
+        x = images
+        for _ in range(convolutions):
+            x = leaky(conv(x, weights, stride=2, pad=1), 0.01)
+        scores.append(conv(x, weights))
+        images = F.avg_pool2d(images, 3, stride=2, padding=1, count_include_pad=False)
+    return scores
 
 
 def caffe_relu5_3(images: Tensor, weights: Iterator[Tensor]) -> Tensor:

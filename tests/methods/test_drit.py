@@ -16,6 +16,7 @@ from methods.networks.drit_content_encoder import DRITContentEncoder
 from methods.networks.drit_discriminator import ContentDiscriminator, SingleScaleDiscriminator
 from methods.networks.drit_generator import DRITConcatGenerator, DRITMixingGenerator
 from methods.networks.reflect_discriminator import ReflectDiscriminator
+from methods.networks.spectral_norm import SpectralConv2d
 
 RECORDED = {"ngf": 1, "nef": 2, "ndf": 1}
 TINY = {"ngf": 1, "nef": 2, "ndf": 1, "mlp_dim": 4, "crop_size": 64, "load_size": 64, "n_layers_content": 1}
@@ -196,9 +197,10 @@ class Iteration:
 
     def judged(self, method: DRIT, name: str, images: torch.Tensor) -> list[torch.Tensor]:
         netD = getattr(method, f"net{name}")
+        weights = plain.spectral_weights_of if method.config.dis_spectral_norm else plain.weights_of
         if isinstance(netD, SingleScaleDiscriminator):
-            return [plain.single_scale(images, plain.weights_of(netD))]
-        return netD(images)
+            return [plain.single_scale(images, weights(netD))]
+        return plain.several_scales(images, [weights(network) for network in netD.scales])
 
     def run(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The two objectives."""
@@ -250,10 +252,36 @@ class Iteration:
         return losses["G"], sum(second)
 
 
+def converge(method: DRIT) -> None:
+    """Put the power iterations of all layers with spectral norm where they come to rest."""
+    with torch.no_grad():
+        for layer in (module for module in method.modules() if isinstance(module, SpectralConv2d)):
+            left, _, right = torch.linalg.svd(layer.weight_orig.flatten(1), full_matrices=False)
+            layer.weight_u.copy_(left[:, 0])
+            layer.weight_v.copy_(right[0])
+
+
+def test_spectral_norm_is_of_every_convolution_of_the_image_discriminators(driver) -> None:
+    method = driver.build(DRIT, dis_spectral_norm=True, **TINY)
+    for name in ("disA", "disB", "disA2", "disB2"):
+        layers = [m for m in method.networks()[name].modules() if isinstance(m, torch.nn.Conv2d | SpectralConv2d)]
+        assert len(layers) == 15
+        assert all(isinstance(layer, SpectralConv2d) for layer in layers)
+        assert all(0 < layer.bias.abs().max() <= layer.weight_orig[0].numel() ** -0.5 for layer in layers)
+        drawn = torch.cat([layer.weight_orig.flatten() for layer in layers])
+        assert 0.018 < drawn.std() < 0.022
+    assert not any(isinstance(module, SpectralConv2d) for module in method.netdisContent.modules())
+    assert "dis_spectral_norm" not in DRIT.Config().model_dump()
+    assert DRIT.Config(dis_spectral_norm=True).model_dump()["dis_spectral_norm"] is True
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"concat": False},
+        # so small a rate that weights and with them the power iterations stay where they are
+        {"dis_spectral_norm": True, "lr": 1e-13},
+        {"dis_spectral_norm": True, "dis_scale": 1, "lr": 1e-13},
         {"concat": False, "no_ms": True},
         {"no_ms": True},
         {"dis_scale": 1},
@@ -266,6 +294,7 @@ def test_every_option_against_a_second_computation(driver, options: dict) -> Non
     with torch.no_grad():  # as large as a trained network's, so that every part of the objective can be seen
         for weight in (p for p in method.parameters() if p.ndim == 4):
             weight.mul_(0.3 / weight.std())
+    converge(method)
     old, batch = deepcopy(method), options.get("batch_size", 2)
     generator = torch.Generator().manual_seed(0)
     images = {d: torch.rand(batch, 3, 64, 64, generator=generator, dtype=torch.float64) * 2 - 1 for d in "AB"}
@@ -279,6 +308,14 @@ def test_every_option_against_a_second_computation(driver, options: dict) -> Non
     assert losses.keys() == again.losses.keys()
     for name, expected in again.losses.items():
         torch.testing.assert_close(losses[name], expected.detach(), rtol=1e-9, atol=0, msg=name)
+    for name in ("disA", "disB", "disA2", "disB2", "disContent"):
+        weights = list(old.networks()[name].parameters())
+        gradients = torch.autograd.grad(again.losses[name], weights, retain_graph=True)
+        if name == "disContent":  # clipped
+            norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+            gradients = tuple(gradient * (5 / (norm + 1e-6)).clamp(max=1) for gradient in gradients)
+        for found, expected in zip(method.networks()[name].parameters(), gradients, strict=True):
+            torch.testing.assert_close(found.grad, expected, rtol=1e-7, atol=1e-10)
     nets = [net for name, net in old.networks().items() if name in ("enc_c", "enc_a", "gen")]
     weights = [p for net in nets for p in net.parameters()]
     found = [p.grad for name in ("enc_c", "enc_a", "gen") for p in method.networks()[name].parameters()]

@@ -5,10 +5,12 @@ from copy import deepcopy
 import pytest
 import torch
 
+from bench.base.randomness import Draws
 from bench.checks.replay.replay import replay
+from bench.plugin.method import StepContext
 from methods.gcgan import GcGAN
 from methods.networks.patchgan import PatchGAN
-from methods.networks.resnet_generator import ResnetGenerator
+from methods.networks.resnet_generator import ResnetBlock, ResnetGenerator
 
 WIDTHS = {"ngf": 2, "ndf": 2}
 RECORDED = {
@@ -116,10 +118,48 @@ def test_recipes() -> None:
     )
 
 
+def context(step: int, batch: int = 2) -> StepContext:
+    """As the driver's."""
+    return StepContext(step, 1, 10, 200, Draws(0).at(step), {stream: (batch, 3, 32, 32) for stream in "AB"})
+
+
+def test_a_mixture_turns_or_mirrors_by_a_coin_in_each_step(driver) -> None:
+    method = driver.build(GcGAN, geometry="mix", pool_size=4, **TINY)
+    phases = [method.phase(moment, method.draw(moment)) for moment in map(context, range(40))]
+    assert {phase for phase in phases[:2]} <= {"filling, rot", "filling, vf"} <= method.eager_phases
+    assert set(phases[2:]) == {"full, rot", "full, vf"}
+    assert 8 < sum(phase.endswith("rot") for phase in phases) < 32
+
+
+def test_dropout_keeps_half_in_training_and_in_translation(driver) -> None:
+    method = driver.build(GcGAN, no_dropout=False, **TINY | {"n_blocks": 2})
+    drawn = method.draw(context(0))
+    kept = {name: mask for name, mask in drawn.items() if name.startswith("kept.")}
+    assert set(kept) == {f"kept.{image}/{n}" for image in ("fake_B", "fake_gc_B", "idt", "idt_gc") for n in (0, 1)}
+    assert len({tuple(mask.flatten().tolist()) for mask in kept.values()}) == len(kept)
+    shares = torch.stack([mask.double().mean() for mask in kept.values()])
+    assert 0.45 < shares.min() <= shares.max() < 0.55
+    images = driver.images(0, batch=2)["A"]
+    made = method.translate(images)
+    assert torch.equal(made, method.translate(images))
+    torch.testing.assert_close(made[1:], method.translate(images[1:]))
+    assert not torch.allclose(made, method.netG_AB(images))
+
+
+def test_without_dropout_the_configuration_is_that_of_older_runs() -> None:
+    assert "no_dropout" not in GcGAN.Config().model_dump()
+    assert GcGAN.Config(no_dropout=False).model_dump()["no_dropout"] is False
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"geometry": "vf"},
+        {"no_dropout": False, "n_blocks": 2},
+        {"no_dropout": False, "model": "cross", "geometry": "vf", "identity": 0.0},
+        {"geometry": "mix", "step": 0},
+        {"geometry": "mix", "step": 1},
+        {"geometry": "mix", "step": 2, "model": "cross"},
         {"model": "cross", "no_lsgan": True},
         {"model": "cross", "geometry": "vf", "identity": 0.0, "lambda_G": 3.0},
         {"no_lsgan": True, "lambda_gc": 0.5, "lambda_AB": 4.0, "batch": 3},
@@ -127,22 +167,39 @@ def test_recipes() -> None:
     ids=str,
 )
 def test_every_option_against_a_second_computation(driver, options: dict) -> None:
-    batch = options.pop("batch", 2)
+    options = dict(options)
+    batch, step = options.pop("batch", 2), options.pop("step", 0)
     method = driver.build(GcGAN, pool_size=0, **TINY | options).double()
+    drawn = method.draw(context(step, batch))
     with torch.no_grad():
         for weight in (p for p in method.parameters() if p.ndim == 4):
             weight.mul_(0.3 / weight.std())
-    old, config, images = deepcopy(method), method.config, driver.images(0, batch=batch, dtype=torch.float64)
-    losses = driver.step(method, 0, batch=batch)
+    old, config, images = deepcopy(method), method.config, driver.images(step, batch=batch, dtype=torch.float64)
+    losses = driver.step(method, step, batch=batch)
+    upside_down = not drawn["rot"] if config.geometry == "mix" else config.geometry == "vf"
 
     def T(x: torch.Tensor) -> torch.Tensor:
         size = x.shape[2]
         rows = torch.arange(size - 1, -1, -1)
         # rot: T(x)[i, j] = x[size - 1 - j, i]
-        return x[:, :, rows, :] if config.geometry == "vf" else x.transpose(2, 3)[:, :, :, rows]
+        return x[:, :, rows, :] if upside_down else x.transpose(2, 3)[:, :, :, rows]
 
     def T_back(x: torch.Tensor) -> torch.Tensor:
-        return T(x) if config.geometry == "vf" else T(T(T(x)))
+        return T(x) if upside_down else T(T(T(x)))
+
+    def translated(net: ResnetGenerator, x: torch.Tensor, name: str) -> torch.Tensor:
+        block = 0
+        for module in net.model:
+            if not isinstance(module, ResnetBlock):
+                x = module(x)
+                continue
+            pad, conv, norm, relu, other_pad, other_conv, other_norm = module.conv_block
+            inner = relu(norm(conv(pad(x))))
+            if not config.no_dropout:
+                inner = torch.where(drawn[f"kept.{name}/{block}"], inner / (1 - 0.5), 0.0)
+            x = x + other_norm(other_conv(other_pad(inner)))
+            block += 1
+        return x
 
     def GAN(scores: torch.Tensor, real: bool) -> torch.Tensor:
         if config.no_lsgan:
@@ -151,7 +208,7 @@ def test_every_option_against_a_second_computation(driver, options: dict) -> Non
 
     G, G_gc = old.netG_AB, old.netG_gc_AB if config.model == "cross" else old.netG_AB
     A, B = images["A"], images["B"]
-    fake, fake_gc = G(A), G_gc(T(A))
+    fake, fake_gc = translated(G, A, "fake_B"), translated(G_gc, T(A), "fake_gc_B")
     expected = {
         "G_AB": config.lambda_G * GAN(old.netD_B(fake), True),
         "G_gc_AB": config.lambda_G * GAN(old.netD_gc_B(fake_gc), True),
@@ -159,8 +216,8 @@ def test_every_option_against_a_second_computation(driver, options: dict) -> Non
     }
     expected["gc"] = expected["gc"] * config.lambda_AB * config.lambda_gc
     if config.identity:
-        expected["idt"] = config.lambda_AB * config.identity * (G(B) - B).abs().mean()
-        expected["idt_gc"] = config.lambda_AB * config.identity * (G_gc(T(B)) - T(B)).abs().mean()
+        expected["idt"] = config.lambda_AB * config.identity * (translated(G, B, "idt") - B).abs().mean()
+        expected["idt_gc"] = config.lambda_AB * config.identity * (translated(G_gc, T(B), "idt_gc") - T(B)).abs().mean()
     objective = sum(expected.values())
     expected["D_B"] = sum(
         0.5 * (GAN(netD(real), True) + GAN(netD(made.detach()), False))

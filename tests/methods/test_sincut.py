@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from official_steps import largest_errors, official_arrays, official_steps
 from pydantic import ValidationError
 
+from bench.base.randomness import Draws
 from bench.checks.conformance import method_checks
 from bench.checks.replay.replay import replay
+from bench.plugin.method import StepContext
 from methods.losses.gan_mode import gan_discriminator, gan_generator
 from methods.networks.single_image_discriminator import SingleImageDiscriminator
 from methods.networks.single_image_generator import SingleImageGenerator
@@ -135,6 +139,64 @@ def test_cycle_moves_all_four_networks_and_nothing_else_is_there(driver) -> None
     assert {name.split(".")[0] for name in before} == {"netG", "netD", "netG_B", "netD_B"}
     assert not method.depends_on_epoch
     assert method.translate(torch.zeros(1, 3, 20, 44)).shape == (1, 3, 20, 44)
+
+
+@pytest.mark.parametrize("options", [{}, {"lambda_identity": 0.0, "tile_size": 16}, {"lambda_R1": 0.0}], ids=str)
+def test_cycle_against_a_second_computation(driver, options: dict) -> None:
+    method = driver.build(SinCUT, **CYCLE | options).double()
+    for name, parameter in method.named_parameters():
+        if name.endswith("noise.weight"):
+            torch.nn.init.constant_(parameter, 0.3)  # it starts as 0, which hides the noise
+    old, images = deepcopy(method), driver.images(0, batch=2, dtype=torch.float64)
+    shapes = {stream: (2, 3, 32, 32) for stream in "AB"}
+    drawn = method.draw(StepContext(0, 1, 10, method.config.total_epochs, Draws(0).at(0), shapes))
+    losses = driver.step(method, 0, batch=2)
+    A, B, config = images["A"], images["B"], method.config
+
+    def made(net: torch.nn.Module, given: torch.Tensor, name: str, part: slice = slice(0, 2)) -> torch.Tensor:
+        return net(given, [drawn[f"{name}/0"][part].double()])
+
+    def softplus(x: torch.Tensor) -> torch.Tensor:
+        return (1 + x.exp()).log().mean()
+
+    def seen(crops: torch.Tensor) -> torch.Tensor:
+        side = config.tile_size or 32
+        return torch.cat(
+            [crops[..., y : y + side, x : x + side] for y in range(0, 32, side) for x in range(0, 32, side)]
+        )
+
+    fake_B, fake_A = made(old.netG, A, "noise"), made(old.netG_B, B, "noise_B")
+    expected = {
+        "G_GAN": softplus(-old.netD(seen(fake_B))),
+        "G_GAN_B": softplus(-old.netD_B(seen(fake_A))),
+        "cycle": 10 * (made(old.netG_B, fake_B, "noise_rec_A") - A).abs().mean(),
+        "cycle_B": 10 * (made(old.netG, fake_A, "noise_rec_B") - B).abs().mean(),
+    }
+    if config.lambda_identity:
+        last = slice(2, 4)
+        expected["idt"] = 5 * (made(old.netG, B, "noise", last) - B).abs().mean()
+        expected["idt_B"] = 5 * (made(old.netG_B, A, "noise_B", last) - A).abs().mean()
+    expected["G"] = sum(expected.values())
+    for suffix, netD, real, fake in (("", old.netD, B, fake_B), ("_B", old.netD_B, A, fake_A)):
+        shown = seen(real).requires_grad_()
+        scores = netD(shown)
+        expected[f"D_fake{suffix}"] = softplus(netD(seen(fake.detach())))
+        expected[f"D_real{suffix}"] = softplus(-scores)
+        expected[f"D{suffix}"] = (expected[f"D_fake{suffix}"] + expected[f"D_real{suffix}"]) / 2
+        if config.lambda_R1:
+            (gradient,) = torch.autograd.grad(scores.sum(), shown, create_graph=True)
+            expected[f"D_R1{suffix}"] = (gradient**2).sum() / len(shown) / 2
+            expected[f"D{suffix}"] = expected[f"D{suffix}"] + expected[f"D_R1{suffix}"]
+    assert losses.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value.detach(), rtol=1e-9, atol=0, msg=name)
+    weights, moved = dict(old.named_parameters()), dict(method.named_parameters())
+    objectives = {"netG.": "G", "netG_B.": "G", "netD.": "D", "netD_B.": "D_B"}
+    for part, loss in objectives.items():
+        names = [name for name in weights if name.startswith(part)]
+        gradients = torch.autograd.grad(expected[loss], [weights[name] for name in names], retain_graph=True)
+        for name, gradient in zip(names, gradients, strict=True):
+            torch.testing.assert_close(moved[name].grad, gradient, rtol=1e-7, atol=1e-10, msg=name)
 
 
 @pytest.mark.parametrize("check", method_checks())

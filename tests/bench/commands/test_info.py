@@ -21,6 +21,11 @@ def test_which_recipes_a_method_has(toys):
     assert describe(f"{without}:Mine")["recipes"].startswith("none: under every protocol its own defaults")
 
 
+def test_options_that_a_runs_record_leaves_out_are_shown():
+    assert describe("gcgan")["published settings"]["no_dropout"] is True
+    assert describe("cut")["published settings"]["nce_layers"] == [0, 4, 8, 12, 16]
+
+
 def test_what_the_keys_cover_of_a_users_file(tmp_path):
     (tmp_path / "helper.py").write_text("X = 1\n")
     (tmp_path / "vectors.npz").write_bytes(b"1")

@@ -213,3 +213,17 @@ def test_names_that_are_no_text_end_nothing(make_folders: Make) -> None:
     except OSError:
         pytest.skip("this file system takes text only")
     assert len(open_toys(root).fingerprint()) == 64
+
+
+def test_where_no_test_images_are_published_there_need_be_none(make_folders: Make, tmp_path: Path) -> None:
+    root, config = make_folders("gta2cityscapes", trainA=2, trainB=3), FolderData(name="gta2cityscapes")
+    dataset = open_dataset(config, root, tmp_path / "cache")
+    assert dataset.splits == ("train",)
+    assert dataset.fingerprint()
+    with pytest.raises(BenchError, match="gta2cityscapes has no split 'test'; it has train"):
+        dataset.images("test", "A")
+    with pytest.raises(NotAvailable, match=r"data prepare gta2cityscapes, or put its trainA trainB under"):
+        open_dataset(config, tmp_path / "nowhere", tmp_path / "cache")
+    (root / "gta2cityscapes" / "testA").mkdir()
+    with pytest.raises(NotAvailable, match="testB is missing"):
+        open_dataset(config, root, tmp_path / "cache")

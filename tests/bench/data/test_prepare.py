@@ -231,6 +231,45 @@ def test_cityscapes_needs_a_login(root: Path) -> None:
     assert not root.exists()
 
 
+def gta_zips(folder: Path, parts: int = 10) -> list[Path]:
+    archives = [write_zip(folder / f"{n:02}_images.zip", [f"images/{n:05}.png"]) for n in range(1, parts + 1)]
+    streets = [f"leftImg8bit/train_extra/ulm/ulm_{n}_leftImg8bit.png" for n in range(3)]
+    return [*archives, write_zip(folder / "leftImg8bit_trainextra.zip", [*streets, "leftImg8bit/val/bonn/x.png"])]
+
+
+def test_gta2cityscapes_is_unpacked_from_all_its_archives(root: Path, tmp_path: Path) -> None:
+    found = prepare("gta2cityscapes", root, archives=gta_zips(tmp_path))
+    assert found.counts == {"train A": 10, "train B": 3}
+    assert found.deviations == [
+        "gta2cityscapes/trainA holds 10 images, published 24966",
+        "gta2cityscapes/trainB holds 3 images, published 19998",
+    ]
+    assert [archive.source for archive in found.record.archives] == list(sources()["gta2cityscapes"].archives)
+    assert (root / "gta2cityscapes" / "trainB" / "ulm" / "ulm_2_leftImg8bit.png").is_file()
+    assert prepare("gta2cityscapes", root).state == "here already"
+
+
+def test_gta2cityscapes_says_what_is_missing(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotAvailable) as absent:
+        prepare("gta2cityscapes", root)
+    for named in (
+        "01_images.zip to 10_images.zip from https://download",
+        "www.cityscapes-dataset.com, where you register",
+    ):
+        assert named in str(absent.value)
+    assert str(absent.value).count("--from ") == 11
+    frames = gta_zips(tmp_path, 2)[:2]
+    with pytest.raises(
+        BenchError, match=r"02_images\.zip: hold no images in leftImg8bit/train_extra; .* is made of 01_"
+    ):
+        prepare("gta2cityscapes", root, archives=frames)
+    with pytest.raises(UsageError, match="are for cityscapes"):
+        prepare("gta2cityscapes", root, archives=frames, label_filter="nearest")
+    with pytest.raises(BenchError, match=r"03_images\.zip: cannot be read"):
+        prepare("gta2cityscapes", root, archives=[*frames, tmp_path / "03_images.zip"])
+    assert not (root / "gta2cityscapes").exists()
+
+
 def test_one_process_at_a_time(root: Path) -> None:
     (root / ".preparing").mkdir(parents=True)
     with (
