@@ -14,7 +14,7 @@ from bench.base.errors import BenchError, NotAvailable
 from bench.data.labels import LabelMaps
 from bench.data.paired_folder import FileLabels
 from bench.data.sources import sources
-from bench.data.stream_folders import StreamFolders
+from bench.data.stream_folders import OWN, StreamFolders
 from bench.schema.data import FolderData
 
 _NUMBER = re.compile(r"\d+(?=_|\.)")  # of `12_B.jpg`
@@ -42,7 +42,7 @@ class FolderDataSet(StreamFolders):
             known = config.name in sources()
             get = f"run contrastbench data prepare {config.name}, or " if known else ""
             raise NotAvailable(
-                f"data set {config.name} is not here; {get}put its trainA trainB testA testB under {root}"
+                f"data set {config.name} is not here; {get}put its trainA trainB testA testB under {root}{OWN}"
             )
         test = "val" if not (root / "testA").is_dir() and (root / "valA").is_dir() else "test"
         prefixes = {"train": "train", "test": test}
