@@ -48,6 +48,11 @@ class Home:
         return cls(root, expanded(datasets).absolute())
 
     @classmethod
+    def at(cls, root: Path, datasets: Path) -> Home:
+        """The home as its paths say, for who only reads there; nothing is made or checked."""
+        return cls(expanded(root).absolute(), expanded(datasets).absolute())
+
+    @classmethod
     def existing(cls, root: Path, datasets: Path) -> Home:
         """`open`, for what makes no sense in an empty folder: a mistyped name makes nothing.
 
@@ -71,6 +76,11 @@ class Home:
     def run(self, train_key: str) -> RunFolder:
         """The folder of one run."""
         return RunFolder(self.root / train_key)
+
+    @property
+    def protocols(self) -> Path:
+        """The user's own protocols, YAML files that `data use` and `--images` write and people edit."""
+        return self.root / "protocols"
 
     @property
     def jobs(self) -> Path:

@@ -12,14 +12,18 @@ from bench.cli.options import (
     MOST_SEEDS,
     DataOption,
     DeviceOption,
+    DomainsOption,
     ExecutorOption,
     HomeOption,
+    ImagesOption,
     JobOption,
     JsonOption,
     KeepOption,
+    LayoutOption,
     PerDeviceOption,
     PerRankOption,
     PrecisionOption,
+    ProtocolOption,
     RanksOption,
     SaveEveryOption,
     ScaleOption,
@@ -41,7 +45,10 @@ app = typer.Typer()
 )
 def compare(
     against: Annotated[str, typer.Option("--against", help="methods to compare with: NAME[,NAME...]")],
-    protocol: Annotated[str, typer.Option("--protocol", help="the protocol all are trained and scored under")],
+    protocol: ProtocolOption = None,
+    images: ImagesOption = None,
+    layout: LayoutOption = None,
+    domains: DomainsOption = None,
     loss: Annotated[str | None, typer.Option("--loss", help="a patch-wise loss: a name, or FILE.py:Class")] = None,
     method: Annotated[str | None, typer.Option("--method", help="or a whole method: a name, or FILE.py:Class")] = None,
     loss_options: Annotated[
@@ -85,23 +92,27 @@ def compare(
     from bench.base.home import Home
     from bench.base.precision import chosen_precision
     from bench.base.ranks import chosen_ranks
+    from bench.base.terminal import Terminal
+    from bench.base.words import say
     from bench.commands.compare import Comparison, default_name, plan_comparison, settle_name
     from bench.commands.compare import compare as work
+    from bench.commands.own_images import OwnImages, asked_protocol
     from bench.compare.contenders import choose, enter
     from bench.plan.grid import Grid
     from bench.plugin.named import name_file
     from bench.run.executors.executor import load_executor
-    from bench.schema.protocol import load_protocol
     from bench.schema.upkeep import Upkeep
     from bench.tracking.address import tracking_uri
 
     for metric in metrics or []:
         name_file(metric)
-    asked, place = load_protocol(protocol), load_executor(executor)
+    place, own = load_executor(executor), OwnImages.of_options(images, layout, domains)
     rivals = [rival.strip() for rival in against.split(",") if rival.strip()]
     contenders = choose(loss, method, read_settings(loss_options, "--loss-option"), framework, rivals)
-    entrants = enter(contenders, asked, scale, budget, read_settings(sets))
     kind, upkeep = chosen_device(device), Upkeep.of_options(keep, save_every)
+    console, first = Terminal(stderr=as_json), contenders[0].method
+    asked = asked_protocol(Home.at(home, data), protocol, own, first, scale, kind, lambda line: say(console, line))
+    entrants = enter(contenders, asked, scale, budget, read_settings(sets))
     arithmetic, together = chosen_precision(precision, kind), chosen_ranks(ranks, per_rank or ())
     grid = Grid(Home.open(home, data), kind, upkeep, arithmetic, together)
     folder = name or default_name(entrants, asked.name, scale, budget)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.base.streams import printable
-from bench.cli.options import JsonOption, example
+from bench.cli.options import HOME, HomeOption, JsonOption, example
 
 app = typer.Typer()
 
@@ -18,15 +18,17 @@ def list_(
     kind: Annotated[
         str, typer.Argument(help="methods, losses, metrics, protocols, tables, executors; default: all")
     ] = "",
+    home: HomeOption = HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Show what exists."""
     from bench.base.errors import unknown_name
+    from bench.base.home import Home
     from bench.commands.list import KINDS, catalogue
 
     if kind and kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    sections = catalogue([kind] if kind else list(KINDS))
+    sections = catalogue([kind] if kind else list(KINDS), Home.at(home, home).protocols)
     if as_json:
         print(json.dumps(sections, indent=1))
         return

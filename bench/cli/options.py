@@ -77,6 +77,23 @@ SaveEveryOption = Annotated[
     float | None,
     typer.Option("--save-every", metavar="MINUTES", help="how often a run's state is saved; default: 10"),
 ]
+ProtocolOption = Annotated[
+    str | None, typer.Option("--protocol", help="the protocol all are trained and scored under: a name or a YAML file")
+]
+ImagesOption = Annotated[
+    Path | None, typer.Option("--images", help="or a folder of your own images; a protocol is written for them")
+]
+LayoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--layout",
+        help="how --images are read, if not as they look: pairs, two-folders, side-by-side, one-folder, many-folders, "
+        "label-maps or two-pictures",
+    ),
+]
+DomainsOption = Annotated[
+    str | None, typer.Option("--domains", help="which folders of --images, in this order: FROM,TO; halves: right,left")
+]
 HOME, DATA = Path("runs"), Path("datasets")
 
 

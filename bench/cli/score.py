@@ -74,7 +74,8 @@ def score(
         name_file(metric)
     if pattern is not None and images is None:
         raise UsageError("--pattern goes with --images; a checkpoint translates the whole test set")
-    results, asked, computing = Home.open(home, data), load_protocol(protocol), chosen_device(device)
+    asked, computing = load_protocol(protocol, Home.at(home, data).protocols), chosen_device(device)
+    results = Home.open(home, data)
     if train_segmenter:
         _train_segmenter(asked, results, computing)
     if images is not None:

@@ -19,8 +19,12 @@ from bench.schema.protocol import load_protocol, protocol_names
 from bench.schema.yaml_files import protocol_files, table_files
 
 
-def describe(name: str) -> dict[str, Any]:
+def describe(name: str, own: Path | None = None) -> dict[str, Any]:
     """A description of the thing with this name, as plain values.
+
+    Args:
+        name: of a method, loss, metric, protocol or table.
+        own: the folder of the user's protocols; None: there is none.
 
     Raises:
         UsageError: if nothing has that name.
@@ -30,9 +34,9 @@ def describe(name: str) -> dict[str, Any]:
     for kind, explain in (("method", _method), ("loss", _loss), ("metric", _metric)):
         if name in plugins(kind):
             return explain(find_plugin(kind, name))
-    protocols = [known for known in protocol_names() if "@" not in known]
+    protocols = [known for known in protocol_names(own) if "@" not in known]
     if name.partition("@")[0] in protocols:
-        return {"kind": "protocol"} | load_protocol(name).model_dump(mode="json")
+        return {"kind": "protocol"} | load_protocol(name, own).model_dump(mode="json")
     if name.partition("@")[0] in protocol_files():
         return _protocols(name)
     tables = {str(read_yaml(path).get("name")) for path in table_files().values()}

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 KINDS = ("methods", "losses", "metrics", "protocols", "tables", "executors")
 
 
-def catalogue(kinds: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """Name, title, origin (and task and citation, if it has them) of everything of the given kinds."""
-    return {kind: _entries(kind) for kind in kinds}
+def catalogue(kinds: list[str], own: Path | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Name, title, origin (and task and citation, if it has them) of everything of the given kinds.
+
+    Args:
+        kinds: of `KINDS`.
+        own: the folder of the user's protocols; None: there is none.
+    """
+    return {kind: _entries(kind, own) for kind in kinds}
 
 
 def _protocol(path: Traversable) -> dict[str, Any]:
@@ -24,11 +30,12 @@ def _protocol(path: Traversable) -> dict[str, Any]:
     return entry | ({"parameters": choices} if choices else {})
 
 
-def _entries(kind: str) -> list[dict[str, Any]]:
+def _entries(kind: str, own: Path | None) -> list[dict[str, Any]]:
     if kind == "protocols":
-        from bench.schema.yaml_files import protocol_files
+        from bench.schema.yaml_files import own_protocol_files, protocol_files
 
-        return [_protocol(path) for name, path in sorted(protocol_files().items()) if "@" not in name]
+        known: dict[str, Traversable] = {**own_protocol_files(own), **protocol_files()}
+        return [_protocol(path) for name, path in sorted(known.items()) if "@" not in name]
     if kind == "tables":
         from bench.schema.bounded_yaml import read_yaml
         from bench.schema.yaml_files import table_files

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.base.errors import NotAvailable
-from bench.data.stream_folders import StreamFolders
+from bench.data.stream_folders import OWN, StreamFolders
 from bench.schema.data import DomainFolderData
 
 
@@ -32,7 +32,7 @@ class DomainFolderDataSet(StreamFolders):
         if not root.is_dir():
             where = f"{root}/train/DOMAIN and {root}/test/DOMAIN"
             raise NotAvailable(
-                f"data set {config.name} is not here; put its images under {where}: {', '.join(config.domains)}"
+                f"data set {config.name} is not here; put its images under {where}: {', '.join(config.domains)}{OWN}"
             )
         self.streams = tuple(config.domains)
         test = "val" if not (root / "test").is_dir() and (root / "val").is_dir() else "test"

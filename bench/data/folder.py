@@ -14,7 +14,7 @@ from bench.base.errors import BenchError, NotAvailable
 from bench.data.labels import LabelMaps
 from bench.data.paired_folder import FileLabels
 from bench.data.sources import FOLDERS, sources
-from bench.data.stream_folders import StreamFolders
+from bench.data.stream_folders import OWN, StreamFolders
 from bench.schema.data import FolderData
 
 _NUMBER = re.compile(r"\d+(?=_|\.)")  # of `12_B.jpg`
@@ -44,7 +44,9 @@ class FolderDataSet(StreamFolders):
         named: tuple[str, ...] = tuple(known.folders) if known else FOLDERS
         if not root.is_dir():
             get = f"run contrastbench data prepare {config.name}, or " if known else ""
-            raise NotAvailable(f"data set {config.name} is not here; {get}put its {' '.join(named)} under {root}")
+            raise NotAvailable(
+                f"data set {config.name} is not here; {get}put its {' '.join(named)} under {root}{OWN}"
+            )
         test = "val" if not (root / "testA").is_dir() and (root / "valA").is_dir() else "test"
         prefixes = {"train": "train", "test": test}
         if "testA" not in named and not (root / f"{test}A").is_dir():

@@ -94,7 +94,7 @@ def walk_images(folder: Path) -> ImageFolder:
         skipped.update(
             Path(name).suffix.lower() or name for name in names if Path(name).suffix.lower() not in EXTENSIONS
         )
-        if images and (place := _foreign_place(Path(parent).relative_to(folder))):
+        if images and (place := foreign_place(Path(parent).relative_to(folder))):
             foreign[place] = foreign.get(place, 0) + len(images)
     walked.files.sort(key=str)
     walked.notices += [
@@ -130,8 +130,8 @@ def _identity(path: Path) -> tuple[int, int]:
     return state.st_dev, state.st_ino
 
 
-def _foreign_place(below: Path) -> str | None:
-    """The first folder of a relative path that another program made, up to there."""
+def foreign_place(below: Path) -> str | None:
+    """The first folder of a relative path that another program made, up to there; None: there is none."""
     for depth, part in enumerate(below.parts):
         if part.startswith(".") or part.lower() in _FOREIGN:
             return str(Path(*below.parts[: depth + 1]))

@@ -1,10 +1,11 @@
-"""Sequences of named 8-bit RGB images: in memory, in files, chosen, resized, fitted to others."""
+"""Sequences of named 8-bit RGB images: in memory, in files, chosen, halved, resized, fitted to others."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -143,3 +144,29 @@ class Fitted(ImageSet):
     def pixels(self, i: int) -> np.ndarray:
         """Image i as uint8 of that size."""
         return resize(self.images.image(i), self.like.image(i).size)
+
+
+class Half(ImageSet):
+    """The left or right half of each image of another set, as pix2pix's pairs lie in one file.
+
+    Source: junyanz/pytorch-CycleGAN-and-pix2pix, data/aligned_dataset.py: cut at half the width, rounded down.
+
+    Args:
+        images: the other set.
+        which: left or right.
+    """
+
+    def __init__(self, images: ImageSet, which: Literal["left", "right"]) -> None:
+        self.images = images
+        self.which = which
+        self.names = images.names
+
+    def pixels(self, i: int) -> np.ndarray:
+        """Half of image i as uint8 (H, W, 3)."""
+        return np.asarray(self.image(i))
+
+    def image(self, i: int) -> Image.Image:
+        """Half of image i in mode RGB."""
+        whole = self.images.image(i)
+        middle = whole.width // 2
+        return whole.crop((0, 0, middle, whole.height) if self.which == "left" else (middle, 0, *whole.size))

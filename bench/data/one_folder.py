@@ -19,7 +19,7 @@ from bench.data.dataset import DataSet, Split
 from bench.data.image_file import EXTENSIONS
 from bench.data.image_walk import walk_images
 from bench.data.images import FileImages, ImageSet
-from bench.data.stream_folders import file_state
+from bench.data.stream_folders import OWN, file_state
 from bench.schema.data import ImageFolderData
 
 
@@ -46,7 +46,7 @@ class ImageFolderDataSet(DataSet):
         super().__init__(config, cache)
         root = data_root / config.name
         if not root.is_dir():
-            raise NotAvailable(f"data set {config.name} is not here; put its images under {root}")
+            raise NotAvailable(f"data set {config.name} is not here; put its images under {root}{OWN}")
         self._walked = walk_images(root)
         files = self._walked.files
         if not files:

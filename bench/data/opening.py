@@ -12,6 +12,7 @@ from bench.schema.data import (
     EarthData,
     EarthPictureData,
     ImageFolderData,
+    OwnImagesData,
     PairedFolderData,
     PictureData,
 )
@@ -66,6 +67,10 @@ def _opened(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
         from bench.data.domain_folders import DomainFolderDataSet
 
         return DomainFolderDataSet(config, data_root, cache)
+    if isinstance(config, OwnImagesData):
+        from bench.data.own_images import OwnImagesDataSet
+
+        return OwnImagesDataSet(config, data_root, cache)
     from bench.data.folder import FolderDataSet
 
     return FolderDataSet(config, data_root, cache)

@@ -208,14 +208,19 @@ class PairedFolderDataSet(DataSet):
 
     def compute_fingerprint(self) -> str:
         """The fingerprint of the pixels and of the label maps, instance numbers included."""
-        digest = hashlib.sha256(super().compute_fingerprint().encode())
-        for split in self.splits:
-            maps = self.labels(split)
-            for i in range(len(maps)):
-                labels = maps.labels(i)
-                digest.update(f"{split}/{labels.shape}\n".encode())
-                digest.update(np.ascontiguousarray(labels, dtype="<u2").tobytes())
-        return digest.hexdigest()
+        return with_labels(self, super().compute_fingerprint())
+
+
+def with_labels(dataset: DataSet, pixels: str) -> str:
+    """A fingerprint of pixels with the label maps of every split, as 64 hex digits."""
+    digest = hashlib.sha256(pixels.encode())
+    for split in dataset.splits:
+        maps = dataset.labels(split)
+        for i in range(len(maps)):
+            labels = maps.labels(i)
+            digest.update(f"{split}/{labels.shape}\n".encode())
+            digest.update(np.ascontiguousarray(labels, dtype="<u2").tobytes())
+    return digest.hexdigest()
 
 
 def _read(path: Path) -> np.ndarray:

@@ -12,7 +12,7 @@ from bench.base.errors import NotAvailable
 from bench.base.words import shown_path
 from bench.data.dataset import DataProblems
 from bench.data.images import ImageSet
-from bench.data.stream_folders import StreamFolders
+from bench.data.stream_folders import OWN, StreamFolders
 from bench.schema.data import PictureData
 
 
@@ -40,7 +40,7 @@ class PictureDataSet(StreamFolders):
             get = f"run contrastbench data prepare {config.name} --from PICTURE --from PICTURE, or " if known else ""
             raise NotAvailable(
                 f"data set {config.name} is not here; {get}put the picture to translate into {root}/trainA and the one "
-                f"whose look it shall take into {root}/trainB"
+                f"whose look it shall take into {root}/trainB{OWN}"
             )
         super().__init__(config, root, {("train", side): f"train{side}" for side in "AB"}, 0, cache)
         several = [side for side in "AB" if len(self.files["train", side]) > 1]

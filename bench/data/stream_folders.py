@@ -16,6 +16,8 @@ from bench.data.images import FileImages, ImageSet, Subset
 from bench.schema.data import DataConfig
 
 ODD_SHARE = 0.2  # of a training folder, held out for validation, above which it is said to be a large one
+# ends what says that data is missing
+OWN = "; images of your own, wherever they are: --images DIR, or contrastbench data use DIR"
 
 
 class StreamFolders(DataSet):

@@ -97,16 +97,18 @@ def data_state(config: DataConfig, data_root: Path, cache: Path) -> DataState:
         return DataState(name=config.name, state="damaged", message=str(error))
 
 
-def data_rows(cache: Path, data_root: Path) -> list[DataRow]:
+def data_rows(cache: Path, data_root: Path, own: Path | None = None) -> list[DataRow]:
     """The state of every protocol's data, one row for each.
 
     Args:
         cache: folder for what is slow to make.
         data_root: where folder data sets lie.
+        own: the folder of the user's protocols; None: there is none.
     """
     from bench.schema.protocol import load_protocol, protocol_names
 
-    states = {name: data_state(load_protocol(name).data, data_root, cache) for name in sorted(protocol_names())}
+    names = sorted(protocol_names(own))
+    states = {name: data_state(load_protocol(name, own).data, data_root, cache) for name in names}
     return [DataRow(protocol=name, **state.model_dump()) for name, state in states.items()]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,6 +37,8 @@ def pairs(images: ScoredImages) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 class PerImageMetric(Metric):
     """A number of each translated image and its truth; every image counts the same."""
+
+    needs_truth: ClassVar[bool] = True
 
     @staticmethod
     @abstractmethod

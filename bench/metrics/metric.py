@@ -78,6 +78,7 @@ class Metric(ABC):
         revision: a literal, raised whenever a change can move a number; part of the score key.
         extractor: the feature network, None for metrics on pixels.
         uses_segmenter: whether it uses the protocol's segmentation network, whose run is then part of the score key.
+        needs_truth: whether it compares each image with what should have come out.
         Settings: the metric's settings model.
     """
 
@@ -87,6 +88,7 @@ class Metric(ABC):
     revision: ClassVar[int]
     extractor: ClassVar[type[Extractor] | None] = None
     uses_segmenter: ClassVar[bool] = False
+    needs_truth: ClassVar[bool] = False
     Settings: ClassVar[type[MetricSettings]] = MetricSettings
 
     @abstractmethod

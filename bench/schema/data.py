@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bench.base.validation import Strict
 
@@ -204,7 +205,105 @@ class EarthPictureData(Strict):
         return self
 
 
+class HeldOut(Strict):
+    """How test and validation images are chosen where the user's folders do not say (bench/data/held_out.py).
+
+    Attributes:
+        test, validation: shares of the images, chosen by the content of their files; 0: none.
+        seed: another one chooses others.
+    """
+
+    test: Annotated[float, Field(ge=0, le=0.25)] = 0.2
+    validation: Annotated[float, Field(ge=0, le=0.25)] = 0.1
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class OwnStream(Strict):
+    """Where the images of one stream are, as folders below that of the data set; `.` is that folder itself.
+
+    Attributes:
+        name: of the stream: `A`, `B`, or that of a domain.
+        train: everything, or what is left when some is held out.
+        validation, test: None: they are held out of `train`.
+        half: of side-by-side pairs, which half of each image.
+    """
+
+    name: str = Field(pattern=_NAME)
+    train: str
+    validation: str | None = None
+    test: str | None = None
+    half: Literal["left", "right"] | None = None
+
+    @field_validator("train", "validation", "test")
+    @classmethod
+    def _is_below(cls, folder: str | None) -> str | None:
+        if folder is not None and (PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts):
+            raise ValueError(f"{folder} is not below the data set's folder; name a folder inside it")
+        return folder
+
+    @property
+    def folders(self) -> dict[Literal["train", "validation", "test"], str]:
+        """Split -> folder, where there is one."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: folder for split, folder in named.items() if folder is not None}  # type: ignore[misc]
+
+
+class OwnImagesData(Strict):
+    """Images of the user's, read where they are, in any of the usual layouts (bench/data/own_images.py).
+
+    Attributes:
+        name: for people.
+        folder: absolute, or below the data root.
+        streams: what there is, in the order in which domains are numbered.
+        pairs: the images of all streams show the same scenes: files of equal names, or halves of one.
+        label_maps: the images of A are label maps, whose numbers are classes and 255 unlabelled; with pairs.
+        held_out: how splits are made that the folders do not have; None: they have all that are wanted.
+    """
+
+    family: Literal["own_images"] = "own_images"
+    name: str = Field(pattern=_NAME)
+    folder: str
+    streams: list[OwnStream] = Field(min_length=1)
+    pairs: bool = False
+    label_maps: bool = False
+    held_out: HeldOut | None = HeldOut()
+
+    @model_validator(mode="after")
+    def _has_test_images(self) -> OwnImagesData:
+        names = [stream.name for stream in self.streams]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"streams: {min(twice)} is named twice")
+        for stream in self.streams:
+            if stream.test is None and not (self.held_out and self.held_out.test):
+                raise ValueError(f"streams: {stream.name} has no test folder, and held_out.test is 0; give one of them")
+        if self.label_maps and (not self.pairs or names != ["A", "B"]):
+            raise ValueError("label_maps: those of stream A need pairs with a stream B")
+        if self.pairs and len({tuple(stream.folders) for stream in self.streams}) > 1:
+            raise ValueError("pairs: all streams must have folders for the same splits")
+        with_folder = [stream.name for stream in self.streams if stream.validation is not None]
+        if with_folder and len(with_folder) < len(names) and not self.validation_share:
+            raise ValueError(f"streams: only {with_folder[0]} has a validation folder, and held_out.validation is 0")
+        return self
+
+    @property
+    def validation_share(self) -> float:
+        """The share that is held out for validation."""
+        return self.held_out.validation if self.held_out else 0.0
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there are validation images."""
+        return bool(self.validation_share) or all(stream.validation is not None for stream in self.streams)
+
+
 DataConfig = Annotated[
-    EarthData | FolderData | PairedFolderData | ImageFolderData | DomainFolderData | PictureData | EarthPictureData,
+    EarthData
+    | FolderData
+    | PairedFolderData
+    | ImageFolderData
+    | DomainFolderData
+    | PictureData
+    | EarthPictureData
+    | OwnImagesData,
     Field(discriminator="family"),
 ]

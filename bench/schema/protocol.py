@@ -23,9 +23,10 @@ from bench.schema.bounded_yaml import read_yaml
 from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig
 from bench.schema.parameters import name_of_choice, parameters, protocols_in
-from bench.schema.yaml_files import protocol_files
+from bench.schema.yaml_files import own_protocol_files, protocol_files
 
 SCALES = ("smoke", "mini", "paper")
+OWN_IMAGES = "images of your own need none: --images DIR, or contrastbench data use DIR, which writes one"
 _BY_PATH = re.compile(r"(?P<file>.*\.ya?ml)(\[(?P<choice>[^\[\]]*)\])?")
 
 
@@ -189,11 +190,12 @@ def _validated(content: dict[str, Any], path: Traversable) -> Protocol:
     return protocol
 
 
-def load_protocol(reference: str) -> Protocol:
+def load_protocol(reference: str, own: Path | None = None) -> Protocol:
     """Load a protocol by `name`, `name@version` or the path of a YAML file.
 
     Args:
         reference: which; of a file with parameters `NAME-CHOICE`, `NAME-CHOICE@V` or `FILE.yaml[PARAMETER=CHOICE]`.
+        own: the folder in which the user's protocols are, that of the home; looked through where nothing else has the name.
 
     Raises:
         UsageError: for an unknown name, version or choice, or a file that is not a valid protocol.
@@ -201,7 +203,7 @@ def load_protocol(reference: str) -> Protocol:
     if by_path := _BY_PATH.fullmatch(reference):
         return _load_file(Path(by_path["file"]), by_path["choice"] or "")
     name, _, version = reference.partition("@")
-    for base, path in _candidates(name, version):
+    for base, path in _candidates(name, version, own):
         content = read_yaml(path)
         inside, own_name = protocols_in(content, path.name), content.get("name")
         if base == own_name and name in inside:
@@ -213,12 +215,13 @@ def load_protocol(reference: str) -> Protocol:
             raise UsageError(f"{path.name}: its name is '{own_name}'; name and file must agree")
         if base == name:
             raise UsageError(f"protocol {name} leaves something open; name one of {', '.join(inside)}")
-    raise unknown_name("protocol", name, [known for known in protocol_names() if "@" not in known])
+    unknown = unknown_name("protocol", name, [known for known in protocol_names(own) if "@" not in known])
+    raise UsageError(f"{unknown}; {OWN_IMAGES}")
 
 
-def _candidates(name: str, version: str) -> list[tuple[str, Traversable]]:
+def _candidates(name: str, version: str, own: Path | None) -> list[tuple[str, Traversable]]:
     """The files that can hold a protocol, with their names: of its version first, then of the longest part of its name."""
-    parts = [(*stem.partition("@")[::2], path) for stem, path in protocol_files().items()]
+    parts = [(*stem.partition("@")[::2], path) for stem, path in _files(own).items()]
     fitting = [p for p in parts if f"{name}-".startswith(f"{p[0]}-") and p[1] in ("", version)]
     fitting.sort(key=lambda part: (part[1] == version, len(part[0])), reverse=True)
     return [(base, path) for base, _, path in fitting]
@@ -226,16 +229,25 @@ def _candidates(name: str, version: str) -> list[tuple[str, Traversable]]:
 
 def _load_file(path: Path, choice: str) -> Protocol:
     if not is_regular(path):
-        raise UsageError(f"{path}: no such protocol file")
+        raise UsageError(f"{path}: no such protocol file; {OWN_IMAGES}")
     content = read_yaml(path)
     name = name_of_choice(content, choice, str(path))
     return _validated(protocols_in(content, path.name)[name], path)
 
 
-def protocol_names() -> list[str]:
-    """Every name that `load_protocol` knows: `NAME` (the newest version) and `NAME@V` (older ones), file by file."""
+def _files(own: Path | None) -> dict[str, Traversable]:
+    """Every protocol file by its stem."""
+    return {**own_protocol_files(own), **protocol_files()}
+
+
+def protocol_names(own: Path | None = None) -> list[str]:
+    """Every name that `load_protocol` knows: `NAME` (the newest version) and `NAME@V` (older ones), file by file.
+
+    Args:
+        own: as of `load_protocol`.
+    """
     names = []
-    for stem, path in sorted(protocol_files().items()):
+    for stem, path in sorted(_files(own).items()):
         base, at, version = stem.partition("@")
         content = read_yaml(path)
         inside = protocols_in(content, path.name) if parameters(content, path.name) else [base]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from bench.base.entry_points import offered
 from bench.base.errors import BenchError
@@ -48,3 +49,15 @@ def protocol_files() -> dict[str, Traversable]:
 def table_files() -> dict[str, Traversable]:
     """Every table file by its stem; `src-hdce-main` holds the table `src-hdce/main`."""
     return _yaml_files("table", "tables", "contrastbench.tables")
+
+
+def own_protocol_files(folder: Path | None) -> dict[str, Path]:
+    """The protocol files in a folder of the user's, by stem; names of the user's hide no other protocol's.
+
+    Args:
+        folder: the one in the home; need not exist. None: there is none.
+    """
+    if folder is None:
+        return {}
+    names = {path.name.removesuffix(".yaml"): path for path in sorted(folder.glob("*.yaml"))}
+    return {stem: path for stem, path in names.items() if stem.partition("@")[0] not in protocol_files()}

@@ -40,6 +40,7 @@ class MultiDomainTranslation(Task):
     capability = MultiDomainTranslator
     given = "input"
     several_outputs = True
+    layouts = ("many-folders",)
 
     def batches(
         self, dataset: DataSet, method: Any, draws: Draws, cache: Path, device: torch.device | str
@@ -52,6 +53,10 @@ class MultiDomainTranslation(Task):
     def epoch_length(self, dataset: DataSet) -> int:
         """See `Task.epoch_length`: every image of every domain."""
         return sum(len(dataset.images("train", domain)) for domain in dataset.streams)
+
+    def settings_of(self, dataset: DataSet) -> dict[str, Any]:
+        """See `Task.settings_of`."""
+        return {"num_domains": len(dataset.streams)}
 
     def groups(self, dataset: DataSet, selection: Selection) -> list[Group]:
         """See `Task.groups`: one for each ordered pair of domains."""

@@ -28,6 +28,8 @@ class UnconditionalGeneration(Task):
     verb = "generate"
     capability = Generator
     given = "real images"
+    layouts = ("one-folder",)
+    pattern = "earth-sat"
 
     def groups(self, dataset: DataSet, selection: Selection) -> list[Group]:
         """See `Task.groups`; files are numbered, and real images are brought to the size of training."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from bench.data.dataset import DataSet
 from bench.data.transforms import quantise
 from bench.plugin.capabilities import Synthesizer
+from bench.plugin.config import UNKNOWN
 from bench.tasks.task import Group, Task
 
 if TYPE_CHECKING:
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
 
 class PairedTask(Task):
     """A task on pairs of a label map (stream A, see PairedConfig) and an image (stream B)."""
+
+    layouts: ClassVar[tuple[str, ...]] = ("label-maps",)
+
+    def settings_of(self, dataset: DataSet) -> dict[str, Any]:
+        """See `Task.settings_of`; which classes there are in the label maps."""
+        highest, unlabelled = 0, False
+        for split in dataset.splits:
+            maps = dataset.labels(split)
+            for classes in (maps.labels(i)[..., 0] for i in range(len(maps))):
+                unlabelled |= bool((classes == UNKNOWN).any())
+                highest = max(highest, int(classes.max(where=classes != UNKNOWN, initial=0)))
+        return {"label_nc": highest + 1, "contain_dontcare_label": unlabelled, "no_instance": True, "aspect_ratio": 1.0}
 
     def batches(
         self, dataset: DataSet, method: Any, draws: Draws, cache: Path, device: torch.device | str
@@ -55,6 +68,7 @@ class PairedSynthesis(PairedTask):
     name = "paired_synthesis"
     verb = "synthesize"
     capability = Synthesizer
+    pattern = "earth-land2sat-paired"
 
     def make(self, method: Any, dataset: DataSet, group: Group, outputs: range) -> Sequence[np.ndarray]:
         """See `Task.make`."""

@@ -30,6 +30,8 @@ class SingleImageTranslation(Task):
     name = "single_image_translation"
     verb = "translate"
     capability = Translator
+    layouts = ("two-pictures",)
+    pattern = "single-image"
 
     def batches(
         self, dataset: DataSet, method: Any, draws: Draws, cache: Path, device: torch.device | str

@@ -110,6 +110,8 @@ class Task(ABC):
         given, exemplar, truth: what sheets call the inputs, the pictures whose look outputs take, and what they should be.
         segments: whether a method makes class maps, so that it is scored by what it sees in real images itself.
         several_outputs: whether a method makes different images of one input.
+        layouts: in which images of the user's are read for it, by the names in bench/data/layouts.py, the likeliest first.
+        pattern: the protocol whose recipe, metrics and scales those for the user's images are made of.
     """
 
     name: ClassVar[str]
@@ -120,6 +122,8 @@ class Task(ABC):
     truth: ClassVar[str] = "truth B"
     segments: ClassVar[bool] = False
     several_outputs: ClassVar[bool] = False
+    layouts: ClassVar[tuple[str, ...]] = ("pairs", "two-folders", "side-by-side")
+    pattern: ClassVar[str] = "earth-relief2sat"
 
     # training
 
@@ -145,6 +149,10 @@ class Task(ABC):
     def epoch_length(self, dataset: DataSet) -> int:
         """Items in an epoch, where the method's configuration does not say."""
         return max(len(dataset.images("train", stream)) for stream in dataset.streams)
+
+    def settings_of(self, dataset: DataSet) -> dict[str, Any]:
+        """Settings of methods that follow from the images: the number of domains, say; at every scale."""
+        return {}
 
     # test images
 

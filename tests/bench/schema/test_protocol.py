@@ -193,3 +193,20 @@ def test_a_scale_without_a_stand_in_changes_what_it_says():
 def test_a_missing_or_unreadable_file_is_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"gone\.yaml: cannot be read: No such file"):
         read_yaml(tmp_path / "gone.yaml")
+
+
+def test_protocols_of_the_user_are_found_where_nothing_else_has_their_name(toys, file, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "toys.yaml").write_text(file.read_text())
+    assert load_protocol("toys", own) == load_protocol("toys@1", own) == toys.protocol
+    assert "toys" in protocol_names(own)
+    assert "toys" not in protocol_names()
+    (own / "cityscapes.yaml").write_text(file.read_text().replace("name: toys", "name: cityscapes"))
+    assert load_protocol("cityscapes", own) == load_protocol("cityscapes")
+    with pytest.raises(
+        UsageError, match=r"no protocol named 'toyz'; did you mean toys\?; .* contrastbench data use DIR"
+    ):
+        load_protocol("toyz", own)
+    with pytest.raises(UsageError, match="no protocol named 'toys'"):
+        load_protocol("toys", tmp_path / "gone")

@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from own_folders import write_images
 
 from bench.base.errors import UsageError
 from bench.data.dataset import DataSet
 from bench.data.images import ArrayImages, ImageSet
 from bench.data.labels import ArrayLabels, LabelMaps
+from bench.data.layouts import LAYOUTS, read_folder
+from bench.data.opening import open_dataset
 from bench.metrics.scored_images import ScoredImages
 from bench.plugin.config import MethodConfig, MultiDomainConfig, PairedConfig
 from bench.plugin.discovery import plugins
 from bench.schema.data import FolderData
+from bench.schema.protocol import load_protocol
 from bench.tasks.task import Selection, Task, load_task, output_files
 
 ROOT = Path(__file__).parents[3]
@@ -203,3 +207,27 @@ def _asks_for_the_pair(node: ast.AST) -> bool:
     if not isinstance(node, ast.Compare) or not isinstance(node.left, ast.Constant):
         return False
     return isinstance(node.ops[0], ast.In) and ast.unparse(node.comparators[0]).endswith(".streams")
+
+
+@pytest.mark.parametrize("name", plugins("task"))
+def test_every_task_says_which_images_of_a_user_it_reads(name: str) -> None:
+    task = load_task(name)
+    assert set(task.layouts) <= LAYOUTS.keys()
+    if task.layouts:
+        load_protocol(task.pattern)
+
+
+def test_images_of_a_user_are_sampled_by_a_task_of_another_package(tmp_path: Path) -> None:
+    """A task that says nothing of layouts takes those of translation."""
+    text = (ROOT / "docs" / "adding-a-task.md").read_text(encoding="utf-8")
+    example: dict[str, Any] = {"__name__": "example"}
+    exec(text.partition("```python\n")[2].partition("```")[0], example)
+    task, (_, method) = example["Sharpening"](), prepared("unpaired_translation")
+    method.sharpen = method.translate
+    for number, folder in enumerate(("blurred", "sharp")):
+        write_images(tmp_path / "own" / folder, 12, number)
+    data = read_folder(tmp_path / "own", task.layouts, None, ())[0].data("own", tmp_path / "own")
+    dataset = open_dataset(data, tmp_path, tmp_path / "cache")
+    groups = task.groups(dataset, Selection("test", 16))
+    task.sample(method, dataset, groups, tmp_path / "samples", lambda *_: None)
+    assert len(groups[0].made(tmp_path / "samples")) == 3
