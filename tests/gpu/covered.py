@@ -38,4 +38,5 @@ PARTS = {
     "rivals/lsesim.npz": "rivals/trainstep_lsesim.npz",
     "rivals/sincut_losses.npz": "rivals/trainstep_sincut.npz",
     "cfl_spade/starganv2_blocks.npz": "multidomain/trainstep_stargan_v2.npz",
+    "cfl_spade/starganv2_losses.npz": "multidomain/trainstep_stargan_v2.npz",
 }
