@@ -9,7 +9,7 @@ from torch import nn
 
 from methods.networks.instance_norm import AffineInstanceNorm
 
-Scheme = Literal["xavier", "normal", "kaiming"]
+Scheme = Literal["xavier", "normal", "kaiming", "torch"]
 
 
 def initialise(
@@ -24,7 +24,8 @@ def initialise(
     Args:
         network: changed in place.
         scheme: `xavier`: normal of std gain * sqrt(2 / (fan_in + fan_out)) (CUT's init_type xavier, init_gain 0.02);
-            `normal`: N(0, gain) (CycleGAN); `kaiming`: normal of std sqrt(2 / fan_in) (MUNIT).
+            `normal`: N(0, gain) (CycleGAN); `kaiming`: normal of std sqrt(2 / fan_in) (MUNIT); `torch`: uniform, as torch's
+            layers draw it (`biases` with it, for programs that leave layers as they come).
         generator: where the numbers come from; None: torch's global generator.
         gain: 0.02 in both code bases.
         biases: 0, or as torch makes them, which programs keep that touch weights only (`torch_bias`).
@@ -38,6 +39,8 @@ def initialise(
                 nn.init.xavier_normal_(module.weight, gain, generator=generator)
             elif scheme == "kaiming":
                 nn.init.kaiming_normal_(module.weight, generator=generator)
+            elif scheme == "torch":
+                nn.init.kaiming_uniform_(module.weight, 5**0.5, generator=generator)
             else:
                 nn.init.normal_(module.weight, 0.0, gain, generator=generator)
             if module.bias is not None and biases == "zero":

@@ -37,4 +37,6 @@ PARTS = {
     "rivals/gcgan.npz": "rivals/trainstep_gcgan.npz",
     "rivals/lsesim.npz": "rivals/trainstep_lsesim.npz",
     "rivals/sincut_losses.npz": "rivals/trainstep_sincut.npz",
+    "cfl_spade/starganv2_blocks.npz": "multidomain/trainstep_stargan_v2.npz",
+    "cfl_spade/starganv2_losses.npz": "multidomain/trainstep_stargan_v2.npz",
 }

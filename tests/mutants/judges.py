@@ -100,6 +100,10 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
     "methods/losses/logistic.py": ("methods/losses/test_dual_contrastive.py",),
     "methods/losses/negcut.py": ("methods/test_negcut.py",),
     "methods/losses/src_hdce.py": ("methods/test_src_hdce.py",),
+    "methods/losses/stargan_adversarial.py": ("methods/losses/test_stargan.py",),
+    "methods/losses/style_cycle.py": ("methods/losses/test_stargan.py",),
+    "methods/losses/style_diversification.py": ("methods/losses/test_stargan.py",),
+    "methods/losses/style_reconstruction.py": ("methods/losses/test_stargan.py",),
 }
 
 
