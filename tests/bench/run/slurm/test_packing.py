@@ -4,7 +4,7 @@ import pytest
 
 from bench.base.ranks import Ranks
 from bench.run.slurm.options import SlurmOptions
-from bench.run.slurm.packing import MOST_TASKS, arrays, memory_gb
+from bench.run.slurm.packing import BASE_GB, MOST_TASKS, arrays, memory_gb
 
 
 def run(*after, label="cut", device="cpu", ranks=1, **config):
@@ -75,3 +75,15 @@ def test_an_array_is_no_larger_than_slurm_takes():
 def test_memory_grows_with_the_image_and_a_card_has_its_own():
     assert memory_gb(run(crop_size=64)) < memory_gb(run(crop_size=256)) < 12
     assert memory_gb(run(device="cuda", crop_size=1024)) == 4
+
+
+def test_memory_grows_with_the_batch_and_the_width():
+    usual = memory_gb(run(crop_size=256, batch_size=1, ngf=64))
+    assert memory_gb(run()) == usual
+    assert memory_gb(run(batch_size=4)) - BASE_GB == pytest.approx(4 * (usual - BASE_GB))
+    assert memory_gb(run(ngf=32)) - BASE_GB == pytest.approx((usual - BASE_GB) / 2)
+
+
+def test_short_runs_fill_their_job_to_the_minute():
+    (array,) = laid_out({name: run() for name in "abc"}, dict.fromkeys("abc", 900.0), pack_minutes=30)
+    assert array.packs == [["a", "b"], ["c"]]
