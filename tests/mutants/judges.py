@@ -72,6 +72,7 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
         "bench/metrics/test_confusions.py",
         "bench/metrics/test_metric.py",
     ),
+    "bench/metrics/confusions.py": ("bench/metrics/test_of_shares.py",),
     "bench/metrics/land_share.py": ("bench/metrics/test_of_shares.py",),
     "bench/metrics/zebra_share.py": ("bench/metrics/test_of_shares.py",),
     "bench/metrics/mean_iou.py": (

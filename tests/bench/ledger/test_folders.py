@@ -5,9 +5,12 @@ import pytest
 from filelock import FileLock
 from written_records import write_losses, write_result, write_score
 
+from bench.base.errors import NotAvailable
 from bench.base.home import RunFolder
 from bench.base.sealed import Damaged
 from bench.base.storage import write_json
+from bench.features.fid_inception import FIDInception
+from bench.ledger.checkpoint_files import WeightsRecord, drop_weights
 from bench.ledger.folders import (
     ScoreRow,
     chosen_epochs,
@@ -15,6 +18,7 @@ from bench.ledger.folders import (
     has_all_scores,
     metric_rows,
     read_metrics,
+    read_progress,
     run_scores,
     run_state,
     scores_frame,
@@ -23,6 +27,7 @@ from bench.ledger.scores import read_score
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.schema.protocol import MetricUse
+from bench.schema.records import RunProgress
 
 
 @pytest.fixture
@@ -191,7 +196,10 @@ def test_scores_are_read_back_or_said_to_be_missing(toys):
     spec, run = grid.runs[key], toys.home.run(key)
     use = spec.evaluation.metrics[0]
     splits = ("train", "validation", "test")
-    assert [row.state for row in run_scores(run, spec, splits)] == ["not run"] * 4  # two checkpoints, two splits
+    rows = run_scores(run, spec, splits)
+    places = [(epoch, split) for epoch in (2, 4) for split in ("validation", "test")]
+    assert [(row.epoch, row.split) for row in rows] == places
+    assert {(row.metric, row.state, row.reason) for row in rows} == {(use.metric, "not run", "")}
     assert not has_all_scores(run, spec, splits)
     for epoch in spec.scored_epochs:
         for split in ("validation", "test"):
@@ -216,6 +224,8 @@ def test_a_failed_score_is_tried_again_one_that_cannot_be_had_is_not(toys, state
     spec, run = grid.runs[key], toys.home.run(key)
     for split in ("validation", "test"):
         write_score(run, spec, 4, split, spec.evaluation.metrics[0], None, state=state, reason="because")
+    rows = run_scores(run, spec, ("validation", "test"))
+    assert [(row.state, row.reason, row.value) for row in rows] == [(state, "because", None)] * 2
     assert has_all_scores(run, spec, ("train", "validation", "test")) is complete
 
 
@@ -246,3 +256,40 @@ def test_what_could_not_be_measured_is_wanted_once_its_network_is_here(toys):
     assert has_all_scores(run, spec, ("test",))  # FID's network is not here
     write_score(run, spec, 4, "test", embedded, None, state="not available", reason="no weights")
     assert not has_all_scores(run, spec, ("test",))  # the embedded one is
+
+
+def test_what_lacks_its_weights_is_wanted_once_they_lie_in_the_homes_folder(toys, monkeypatch):
+    def check(extractor):
+        if not (extractor.weights / "official.pth").exists():
+            raise NotAvailable("no weights")
+
+    monkeypatch.setattr(FIDInception, "check", check)
+    toys.edit(metrics=[{"metric": "FID"}], select_by="FID")
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(toys.method, toys.protocol, "paper"), 0)
+    spec, run = grid.runs[key], toys.home.run(key)
+    write_score(run, spec, 4, "test", spec.evaluation.metrics[0], None, state="not available", reason="no weights")
+    assert has_all_scores(run, spec, ("test",))
+    toys.home.weights.mkdir()
+    (toys.home.weights / "official.pth").touch()
+    assert not has_all_scores(run, spec, ("test",))
+
+
+def test_a_score_whose_checkpoint_is_gone_cannot_be_had_and_says_why(toys):
+    grid = Grid(toys.home)
+    key = grid.add_run(resolve(toys.method, toys.protocol, "smoke"), 0)
+    spec, run = grid.runs[key], toys.home.run(key)
+    run.checkpoints.mkdir(parents=True)
+    drop_weights(run.checkpoints, WeightsRecord(run=key, sha256="0" * 64, epoch=2), "--keep last")
+    rows = run_scores(run, spec, ("test",))
+    assert [(row.epoch, row.state) for row in rows] == [(2, "not available"), (4, "not run")]
+    assert rows[0].reason.startswith("the checkpoint of epoch 2 is gone (--keep last); ")
+    write_score(run, spec, 2, "test", spec.evaluation.metrics[0], 5.0)  # measured while it was there
+    assert [row.state for row in run_scores(run, spec, ("test",))] == ["done", "not run"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"step": 3, "format": 2}'])
+def test_progress_that_cannot_be_read_is_none(folder, content):
+    folder.progress.write_text(content)
+    assert read_progress(folder) == RunProgress()
+    assert run_state(folder) == ("not run", "")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -207,3 +208,10 @@ def test_a_distance_of_equal_sets_has_an_interval_that_ends_at_zero(evaluation, 
     (found,) = score([("FD-EffLite0", {})], same)
     assert found.value == pytest.approx(0, abs=1e-6)
     assert found.interval.low == 0.0
+
+
+def test_features_of_training_images_are_there_where_the_images_are(evaluation, quick_features):
+    assert evaluation.features_of_training(EfficientNetLite0) is None
+    training = images(4, 3)
+    found = replace(evaluation, training=training).features_of_training(EfficientNetLite0)
+    np.testing.assert_allclose(found[:, :3], training.arrays.mean((1, 2)), rtol=1e-6)

@@ -10,7 +10,7 @@ import torch
 from bench.base.errors import UsageError
 from bench.data.land_cover import CLASS_NAMES
 from bench.features.deeplab_coco_stuff import DeepLabCOCOStuff
-from bench.metrics.confusions import Segmentation
+from bench.metrics.confusions import Segmentation, classes_seen
 from bench.metrics.land_share import LandShare
 from bench.metrics.metric import score
 from bench.metrics.of_shares import share_percent
@@ -112,6 +112,16 @@ def test_land_in_outputs_and_in_training_images(land) -> None:
     assert (both.value, both.ceiling) == (pytest.approx(100), pytest.approx(100))
     (none,) = score([("land-share", {})], replace(land, training=None))
     assert none.ceiling is None
+
+
+def test_a_picture_is_shown_to_the_network_on_its_own_device() -> None:
+    class Elsewhere(Land):
+        def segment(self, images: torch.Tensor) -> torch.Tensor:
+            assert images.device == self.weight.device
+            return torch.ones(1, 8, 8, dtype=torch.long)
+
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    assert classes_seen(Elsewhere().to("meta"), pixels).tolist() == [[1] * 8] * 8
 
 
 def test_land_covers_are_known_by_name() -> None:

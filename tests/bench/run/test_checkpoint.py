@@ -202,3 +202,18 @@ def test_another_rank_takes_the_state_that_it_is_told_and_deletes_none(toy, chec
     with pytest.raises(BenchError):
         checkpoints.take_state(other, 3)
     assert names(checkpoints) == before
+
+
+def test_of_the_weights_of_an_epoch_only_the_networks_that_make_images_are_kept(toy, checkpoints, monkeypatch):
+    method = toy.build()
+    monkeypatch.setattr(type(method), "kept_networks", ("netG",))
+    checkpoints.save_weights(method, 1)
+    assert set(load_file(checkpoints.folder / "epoch-000001.safetensors")) == {"netG.weight", "netG.bias"}
+    other = toy.build(seed=1)
+    checkpoints.load_weights(other, 1)
+    assert torch.equal(other.netG.weight, method.netG.weight)
+    with pytest.raises(BenchError, match="holds netG alone"):
+        checkpoints.load_weights(other, 1, whole=True)
+    monkeypatch.setattr(type(method), "kept_networks", ("netG", "netH"))
+    with pytest.raises(BenchError, match="kept_networks names netH, of which it has no tensors"):
+        checkpoints.save_weights(method, 1)

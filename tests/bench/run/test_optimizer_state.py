@@ -118,3 +118,26 @@ def test_a_method_without_optimizers_takes_no_state_of_any(optimizer):
     tensors, records = pack({"G": optimizer})
     with pytest.raises(BenchError, match=r"optimizers G, and the method has none$"):
         unpack({}, tensors, records)
+
+
+class Counting(torch.optim.SGD):
+    """Counts its steps in plain numbers, as optimizers of others do."""
+
+    def step(self, closure=None):
+        super().step(closure)
+        for parameter in self.param_groups[0]["params"]:
+            state = self.state[parameter]
+            state["made"] = state.get("made", 0) + 1
+
+
+def test_plain_values_of_an_optimizer_come_out_beside_its_tensors():
+    parameters = [torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(3))]
+    optimizer = Counting(parameters, 0.1, momentum=0.9)
+    sum(parameter.sum() for parameter in parameters).backward()
+    optimizer.step()
+    optimizer.step()
+    tensors, records = pack({"G": optimizer})
+    assert records["G"].plain == {"0": {"made": 2}, "1": {"made": 2}}
+    assert tensors.keys() == {"optimizer/G/0/momentum_buffer", "optimizer/G/1/momentum_buffer"}
+    found = unpack({"G": optimizer}, tensors, records)["G"]["state"]
+    assert {index: entries["made"] for index, entries in found.items()} == {0: 2, 1: 2}

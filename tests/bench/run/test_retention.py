@@ -21,7 +21,7 @@ from bench.plan.resolve import resolve
 from bench.run.execute import execute
 from bench.run.process import ProgressFile, main
 from bench.run.restore import restore_method
-from bench.run.retention import _kept_epochs, is_needed_whole, retire, tidy
+from bench.run.retention import _kept_epochs, is_needed_whole, retire, tidy, tidy_all
 from bench.schema.protocol import MetricUse
 from bench.schema.run_spec import read_spec
 from bench.schema.upkeep import NOTHING_SAID, Upkeep
@@ -233,6 +233,18 @@ def test_what_killed_writers_left_goes_with_the_next_command(toys):
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in living)
     assert not list(folder.checkpoints.glob("state-*"))
+
+
+def test_a_command_tidies_its_finished_runs_and_drops_weights_only_if_it_says_so(toys):
+    grid, key, folder = done(toys.home, toys, toys.method, Upkeep(keep="all"))
+    gone, living = leave(folder)
+    tidy_all(toys.home, grid.runs, {key: SPLITS}, NOTHING_SAID)
+    assert not any(path.exists() for path in gone)
+    assert all(path.exists() for path in living)
+    assert len(tensors(folder)) == 2
+    later, _ = planned(toys.home, toys, toys.method, Upkeep(keep="last"))
+    tidy_all(toys.home, later.runs, {key: SPLITS}, later.upkeep)
+    assert tensors(folder) == ["epoch-000004.safetensors"]
 
 
 def test_nothing_of_a_run_that_another_process_does_is_touched(toys):

@@ -300,3 +300,13 @@ def test_a_rule_that_picks_nothing_says_whether_scores_or_images_are_missing():
     assert _why_none_is("best-on-test", rows) == "no checkpoint is best-on-test: others"
     none = _why_none_is("best-on-validation", rows[2:])
     assert none == "no checkpoint is best-on-validation: the data set has no validation images"
+
+
+def test_a_row_of_training_images_shows_what_the_columns_method_was_measured_beside(as_published):
+    grid = plan(as_published, seeds=1)
+    finish(grid, 0, {4: 5.0}, ceiling=7.0)
+    target = grid.cells[0].entry.model_copy(update={"row": "training images", "method": None, "is_target": True})
+    grid.cells.append(PlannedCell(target, TABLE, "paper", blocked=("not run", "measured with the first method")))
+    method, training = cells_of(grid)
+    assert (method.value.values, method.value.ceiling) == ({0: 5.0}, 7.0)
+    assert (training.state, training.reason, training.value.values) == ("done", "", {0: 7.0})

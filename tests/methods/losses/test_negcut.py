@@ -109,3 +109,11 @@ def test_options_that_make_no_sense_are_refused(option, value) -> None:
     with pytest.raises(ValueError, match=option):
         NEGCUTLoss.Config(**{option: value})
     assert NEGCUTLoss.Config().noise_nc == 64
+
+
+def test_one_layer_is_enough() -> None:
+    loss = NEGCUTLoss(NEGCUTLoss.Config())
+    loss.build((3,), lambda: ProjectionHead((3,), 32))
+    pair = Pair("translation", a_pair("translation", 1).layers[:1])
+    (made,) = loss.negatives(pair, context_of(loss, pair).of(pair))
+    assert made.shape == (1, 16, 32)

@@ -2,7 +2,7 @@ import pytest
 
 from bench.base.errors import UsageError
 from bench.base.home import Home
-from bench.run.slurm.options import read_options
+from bench.run.slurm.options import SlurmOptions, read_options
 
 
 @pytest.fixture
@@ -20,7 +20,9 @@ def test_the_command_line_wins_over_the_homes_file_and_that_over_the_users(home,
 
 
 def test_without_any_the_defaults_hold(home):
-    assert read_options(home, {}).hours == 24
+    options = read_options(home, {})
+    assert (options.hours, options.poll_seconds) == (24, 15)
+    assert SlurmOptions.model_validate(options.model_dump()) == options  # none that nobody could write
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from bench.base.ranks import Ranks
 from bench.run.slurm.options import SlurmOptions
-from bench.run.slurm.packing import MOST_TASKS, arrays, memory_gb
+from bench.run.slurm.packing import BASE_GB, MOST_TASKS, arrays, memory_gb
 
 
 def run(*after, label="cut", device="cpu", ranks=1, **config):
@@ -82,3 +82,15 @@ def test_a_run_that_had_too_little_memory_has_a_job_of_its_own_kind():
     usual, more = arrays(specs, {}, SlurmOptions(), 1, {"b": 64.0})
     assert (usual.packs, more.packs) == ([["a"]], [["b"]])
     assert more.request.memory_gb == 64
+
+
+def test_memory_grows_with_the_batch_and_the_width():
+    usual = memory_gb(run(crop_size=256, batch_size=1, ngf=64))
+    assert memory_gb(run()) == usual
+    assert memory_gb(run(batch_size=4)) - BASE_GB == pytest.approx(4 * (usual - BASE_GB))
+    assert memory_gb(run(ngf=32)) - BASE_GB == pytest.approx((usual - BASE_GB) / 2)
+
+
+def test_short_runs_fill_their_job_to_the_minute():
+    (array,) = laid_out({name: run() for name in "abc"}, dict.fromkeys("abc", 900.0), pack_minutes=30)
+    assert array.packs == [["a", "b"], ["c"]]
