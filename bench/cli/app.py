@@ -19,8 +19,8 @@ from bench.cli.options import debug
 
 # one file each below bench/cli, in the order of the help
 VERBS = (
-    "list", "info", "plan", "reproduce", "run", "status", "cancel", "ui", "sync", "doctor", "compare", "score", "diff",
-    "rerun", "report", "data",
+    "list", "info", "plan", "reproduce", "run", "status", "cancel", "ui", "sync", "doctor", "compare", "score", "translate",
+    "export", "diff", "rerun", "report", "data",
 )  # fmt: skip
 
 CTRL_C = 130  # the status that typer ends with

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from bench.cli.options import (
@@ -16,8 +14,10 @@ from bench.cli.options import (
     LossFileOption,
     MethodFileOption,
     MetricFilesOption,
+    RunArgument,
     debug,
     example,
+    users_files,
 )
 
 app = typer.Typer()
@@ -25,7 +25,7 @@ app = typer.Typer()
 
 @app.command(epilog=example("rerun cut-3aba"))
 def rerun(
-    run: Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")],
+    run: RunArgument,
     loss: LossFileOption = None,
     method: MethodFileOption = None,
     metrics: MetricFilesOption = None,
@@ -40,14 +40,14 @@ def rerun(
     from bench.commands.rerun import rerun as work
     from bench.ledger.difference import find_run
 
-    results, files = Home.existing(home, data), {"loss": loss, "method": method}
+    results = Home.existing(home, data)
     repeated = work(
         results,
         find_run(results, run),
         debug=debug(),
         quiet=as_json,
         executor=executor,
-        files={kind: reference for kind, reference in files.items() if reference is not None},
+        files=users_files(loss=loss, method=method),
         metrics=metrics or [],
     )
     print(repeated.model_dump_json(indent=1)) if as_json else print_rerun(repeated)
