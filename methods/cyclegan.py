@@ -55,6 +55,7 @@ class CycleGAN(PooledMethod):
     Config: ClassVar[type[MethodConfig]] = CycleGANConfig
     config: CycleGANConfig
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netG_A",)
+    backward_networks: ClassVar[tuple[str, ...]] = ("netG_B",)
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"*": {}}  # [R] README: one command for every data set
 
     def __init__(self, config: CycleGANConfig, draws: Draws) -> None:
@@ -131,3 +132,8 @@ class CycleGAN(PooledMethod):
     def translate(self, images: Tensor) -> Tensor:
         """G_A(images): (batch, 3, H, W) in [-1, 1] to the same shape and range."""
         return self.netG_A(images)
+
+    @torch.no_grad()
+    def translate_back(self, images: Tensor) -> Tensor:
+        """G_B(images): (batch, 3, H, W) in [-1, 1] to the same shape and range."""
+        return self.netG_B(images)

@@ -140,6 +140,7 @@ class DRIT(Method):
     Config: ClassVar[type[MethodConfig]] = DRITConfig
     config: DRITConfig
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netenc_c", "netgen")
+    backward_networks: ClassVar[tuple[str, ...]] = ("netenc_c", "netgen")
     conformance: ClassVar[dict[str, Any]] = {"n_layers_content": 1, "d_iter": 2, "nef": 4, "mlp_dim": 8}
     # README: one command for pairs of domains of like shapes; none is published for these
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"horse2zebra": {}, "cityscapes": {}}
@@ -351,9 +352,17 @@ class DRIT(Method):
             images: of domain A.
             style: (batch, nz) attributes of domain B; None: one fixed draw for all images.
         """
+        return self._translated(images, "a", "b", style)
+
+    @torch.no_grad()
+    def translate_back(self, images: Tensor, style: Tensor | None = None) -> Tensor:
+        """B to A; see `translate`, with attributes of domain A."""
+        return self._translated(images, "b", "a", style)
+
+    def _translated(self, images: Tensor, source: Domain, target: Domain, style: Tensor | None) -> Tensor:
         if style is None:
             style = self.latents(1, torch.Generator().manual_seed(0)).expand(len(images), -1)
-        return self.netgen(self.netenc_c(images, "a"), style, "b")
+        return self.netgen(self.netenc_c(images, source), style, target)
 
 
 def _sampled(code: tuple[Tensor, Tensor | None], noise: Tensor | None) -> Tensor:

@@ -101,6 +101,7 @@ class MUNIT(Method):
     Config: ClassVar[type[MethodConfig]] = MUNITConfig
     config: MUNITConfig
     kept_networks: ClassVar[tuple[str, ...] | None] = ("netgen_a", "netgen_b")
+    backward_networks: ClassVar[tuple[str, ...]] = ("netgen_a", "netgen_b")
     # no configuration for these is published; the nearest one is, in epochs of about 1,000,000 images
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "horse2zebra": {"n_epochs": 750} | YOSEMITE,
@@ -236,9 +237,17 @@ class MUNIT(Method):
             images: of domain A.
             style: (batch, style_dim, 1, 1) of domain B; None: one fixed draw for all images.
         """
+        return self._decoded(self.netgen_a.enc_content(images), self.netgen_b, style)
+
+    @torch.no_grad()
+    def translate_back(self, images: Tensor, style: Tensor | None = None) -> Tensor:
+        """B to A; see `translate`, with styles of domain A."""
+        return self._decoded(self.netgen_b.enc_content(images), self.netgen_a, style)
+
+    def _decoded(self, content: Tensor, generator: MUNITGenerator, style: Tensor | None) -> Tensor:
         if style is None:
-            style = self.latents(1, torch.Generator().manual_seed(0)).expand(len(images), -1, -1, -1)
-        made = self.netgen_b.decode(self.netgen_a.enc_content(images), style)
+            style = self.latents(1, torch.Generator().manual_seed(0)).expand(len(content), -1, -1, -1)
+        made = generator.decode(content, style)
         return stretched(made) if self.config.stretch else made
 
 

@@ -95,6 +95,7 @@ class SinCUT(PatchwiseTranslation):
     Config: ClassVar[type[MethodConfig]] = SinCUTConfig
     config: SinCUTConfig
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"single-image": {}}  # --model sincut
+    official_names: ClassVar[bool] = False  # the program's layers are wrapped otherwise
     conformance: ClassVar[dict[str, Any]] = {"ngf": 0.5, "ndf": 0.25, "crop_size": 32, "batch_size": 2}
 
     def __init__(self, config: SinCUTConfig, draws: Draws) -> None:

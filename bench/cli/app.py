@@ -20,7 +20,7 @@ from bench.cli.options import debug
 # one file each below bench/cli, in the order of the help
 VERBS = (
     "list", "info", "plan", "reproduce", "run", "status", "cancel", "ui", "sync", "doctor", "compare", "train", "score",
-    "diff", "rerun", "report", "data",
+    "translate", "export", "diff", "rerun", "report", "data",
 )  # fmt: skip
 
 CTRL_C = 130  # the status that typer ends with

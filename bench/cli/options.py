@@ -66,6 +66,11 @@ MethodFileOption = Annotated[str | None, typer.Option("--method", help="FILE.py:
 MetricFilesOption = Annotated[
     list[str] | None, typer.Option("--metric", help="FILE.py:Class, the file of a metric that scores; may be repeated")
 ]
+RunArgument = Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")]
+CheckpointOption = Annotated[
+    str,
+    typer.Option("--checkpoint", help="last, best-on-validation, best-on-test, or an epoch whose weights were kept"),
+]
 KeepOption = Annotated[
     str | None,
     typer.Option(
@@ -129,6 +134,11 @@ def _entry(value: object) -> str:
     if not isinstance(value, dict):
         return str(value)
     return ", ".join(f"{key}: {_entry(item)}" for key, item in value.items() if item not in ({}, [], None, "", False))
+
+
+def users_files(**references: str | None) -> dict[str, str]:
+    """Where the user's files of a recorded run are, by kind, as far as they were named."""
+    return {kind: reference for kind, reference in references.items() if reference is not None}
 
 
 def read_settings(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:

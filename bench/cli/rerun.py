@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from bench.cli.options import (
@@ -17,9 +15,11 @@ from bench.cli.options import (
     LossFileOption,
     MethodFileOption,
     MetricFilesOption,
+    RunArgument,
     debug,
     example,
     read_settings,
+    users_files,
 )
 
 app = typer.Typer()
@@ -27,7 +27,7 @@ app = typer.Typer()
 
 @app.command(epilog=example("rerun cut-3aba"))
 def rerun(
-    run: Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")],
+    run: RunArgument,
     loss: LossFileOption = None,
     method: MethodFileOption = None,
     metrics: MetricFilesOption = None,
@@ -43,14 +43,14 @@ def rerun(
     from bench.commands.rerun import rerun as work
     from bench.ledger.difference import find_run
 
-    results, files = Home.existing(home, data), {"loss": loss, "method": method}
+    results = Home.existing(home, data)
     repeated = work(
         results,
         find_run(results, run),
         debug=debug(),
         quiet=as_json,
         executor=executor,
-        files={kind: reference for kind, reference in files.items() if reference is not None},
+        files=users_files(loss=loss, method=method),
         metrics=metrics or [],
         job=read_settings(job, "--job"),
     )

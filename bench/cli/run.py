@@ -19,6 +19,7 @@ from bench.cli.options import (
     SaveEveryOption,
     debug,
     example,
+    users_files,
 )
 
 app = typer.Typer()
@@ -41,7 +42,7 @@ def run(
     from bench.commands.run import run as work
     from bench.schema.upkeep import Upkeep
 
-    files = {kind: reference for kind, reference in (("loss", loss), ("method", method)) if reference is not None}
+    files = users_files(loss=loss, method=method)
     results, upkeep = Home.existing(home, data), Upkeep.of_options(keep, save_every)
     if not work(results, key, files, device, debug(), upkeep, metrics or []):
         raise typer.Exit(1)

@@ -21,15 +21,28 @@ from bench.base.words import shown_path
 from bench.plugin.method import Method
 
 # A -> B's generator under the originals' names: G, or G_A where there are two
-GENERATORS = ("netG", "netG_A")
+GENERATORS = ("netG", "netG_A", "netG_AB")
 # prefixes that a file may put before every key: DataParallel, torch.compile, a whole model's own name for its generator
-WRAPPERS = ("module", "_orig_mod", "netG", "netG_A", "G", "G_A")
+WRAPPERS = ("module", "_orig_mod", *GENERATORS, "G", "G_A", "G_AB")
 # where one file holds several networks that fit: A -> B's generator
-PREFERRED = (*GENERATORS, "G", "G_A", "generator")
+PREFERRED = (*GENERATORS, "G", "G_A", "G_AB", "generator")
 MAX_DEPTH = 8  # dictionaries in dictionaries
 # statistics that InstanceNorm2d of torch < 0.4 saved and never used; CycleGAN's loader drops them as well
 LEFTOVERS = ("running_mean", "running_var", "num_batches_tracked")
 NAMED = 3
+
+
+def generator_name(method: Method) -> str:
+    """The attribute of the network that takes an official generator checkpoint.
+
+    Raises:
+        UsageError: if the method has none under the originals' names.
+    """
+    children = dict(method.named_children())
+    for name in GENERATORS:
+        if name in children:
+            return name
+    raise UsageError(f"method {method.name} has no netG; official generator weights fit translators, which have one")
 
 
 def generator_of(method: Method) -> nn.Module:
@@ -38,11 +51,12 @@ def generator_of(method: Method) -> nn.Module:
     Raises:
         UsageError: if the method has none under the originals' names.
     """
-    children = dict(method.named_children())
-    for name in GENERATORS:
-        if name in children:
-            return children[name]
-    raise UsageError(f"method {method.name} has no netG; official generator weights fit translators, which have one")
+    return method.get_submodule(generator_name(method))
+
+
+def official_file(generator: str) -> str:
+    """The name under which the originals' programs save a generator: `latest_net_G_A.pth` for netG_A."""
+    return f"latest_net_{generator.removeprefix('net')}.pth"
 
 
 def load_official(network: nn.Module, path: Path, method: str) -> None:

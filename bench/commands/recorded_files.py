@@ -81,13 +81,17 @@ def _refused(line: str) -> UsageError:
     return UsageError(short_line(line))  # with names that a stranger chose
 
 
-def require_files(spec: RunSpec) -> None:
+def require_files(spec: RunSpec, scored: bool = True) -> None:
     """Refuse a run one of whose files is not here, not the recorded one, or not named.
+
+    Args:
+        spec: the run.
+        scored: whether the files of its metrics are needed, too.
 
     Raises:
         UsageError: saying which, and the option that names it.
     """
-    for reference, sha256 in (spec.plugins | spec.evaluation.plugins).items():
+    for reference, sha256 in (spec.plugins | (spec.evaluation.plugins if scored else {})).items():
         path = Path(reference.rpartition(":")[0])
         kind = "method" if reference == spec.method else "loss" if reference in spec.plugins else "metric"
         option = f"--{kind} FILE:NAME"

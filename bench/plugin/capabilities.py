@@ -32,6 +32,24 @@ class StyledTranslator(Protocol):
 
 
 @runtime_checkable
+class TwoWayTranslator(Protocol):
+    """Capability beside Translator: turn images of domain B into images of domain A.
+
+    Attributes:
+        backward_networks: attributes that it needs; a checkpoint that kept fewer can only translate A to B.
+    """
+
+    backward_networks: tuple[str, ...]
+
+    def translate_back(self, images: Tensor) -> Tensor:
+        """Map (batch, 3, H, W) in [-1, 1] to the same shape and range; no gradient.
+
+        A `StyledTranslator` takes latent vectors as well, as its `translate` does.
+        """
+        ...
+
+
+@runtime_checkable
 class MultiDomainTranslator(Protocol):
     """Capability: turn images into images of any of several domains, in many styles."""
 
@@ -94,6 +112,9 @@ class Segmenter(Protocol):
         ...
 
 
-_ALL = (Translator, StyledTranslator, MultiDomainTranslator, Synthesizer, Generator, LatentGenerator, Segmenter)
+_ALL = (
+    Translator, StyledTranslator, TwoWayTranslator, MultiDomainTranslator, Synthesizer, Generator, LatentGenerator,
+    Segmenter,
+)  # fmt: skip
 # the functions that make images, whatever the task
 VERBS = {name for one in _ALL for name, value in vars(one).items() if callable(value) and name[0] != "_"}

@@ -97,6 +97,8 @@ class Method(nn.Module):
         across_ranks: whether a step may be made by several processes, each with a part of the batch
             (docs/several-devices.md): everything it computes over its batch then goes through bench.base.collective.
         kept_networks: attributes that making images needs, all that is kept of a scored checkpoint; None: everything.
+        official_names: whether the tensors of its netG (netG_A, netG_AB) are called as in the official program's
+            checkpoints, so that `export` can write such a file.
         source: repository and commit that decide where paper and code differ.
     """
 
@@ -113,6 +115,7 @@ class Method(nn.Module):
     eager_phases: ClassVar[frozenset[str]] = frozenset()
     across_ranks: ClassVar[bool] = False
     kept_networks: ClassVar[tuple[str, ...] | None] = None
+    official_names: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse a method written for the old contract, in which a step drew while it ran."""

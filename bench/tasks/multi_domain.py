@@ -18,7 +18,8 @@ from bench.data.images import ImageSet, evenly_spaced
 from bench.data.transforms import quantise
 from bench.metrics.scored_images import GeneratorView
 from bench.plugin.capabilities import MultiDomainTranslator
-from bench.tasks.task import EXAMPLES, Group, Selection, Task, output_files
+from bench.tasks.task import EXAMPLES, Function, Group, Selection, Task, output_files
+from bench.tasks.wishes import Wishes
 
 if TYPE_CHECKING:
     import torch
@@ -96,6 +97,32 @@ class MultiDomainTranslation(Task):
         """See `Task.generator`; its codes are styles of the group's target domain."""
         return _Styles(method, dataset, group)
 
+    def own_groups(self, method: Any, dataset: DataSet, wishes: Wishes) -> list[Group]:
+        """See `Task.own_groups`: nobody says which domain an image is of, so it is translated to each, in its folder."""
+        wishes.require_only(f"task {self.name}", "styles", "seed")
+        images, styles = dataset.images("test", dataset.streams[0]), wishes.styles or 1
+        files = output_files(images.names, styles)
+        return [
+            Group(
+                domain, "test", range(len(images)), images, [f"{domain}/{file}" for file in files], images,
+                target=domain, outputs_per_input=styles, seed=wishes.seed,
+            )
+            for domain in dataset.streams
+        ]  # fmt: skip
+
+    def preparation(self, config: Any) -> str:
+        """See `Task.preparation`."""
+        return super().preparation(config).replace("cut off", "rounded to the nearest")
+
+    def as_function(self, method: Any) -> Function:
+        """See `Task.as_function`; of images, domains and style codes."""
+        import torch
+
+        domain = torch.zeros(1, dtype=torch.int64)
+        style = method.styles(method.latents(1, torch.Generator().manual_seed(0)), domain)
+        images = self.example_input(method.config, "x_src")[:1]
+        return method.translate, {"images": images, "domain": domain, "style": style}
+
     def example_batch(self, config: Any, streams: Sequence[str], draws: Draws) -> dict[str, Tensor]:
         """A training batch of noise images x_* and random domains y_*."""
         import torch
@@ -131,7 +158,7 @@ def _style_stream(group: Group, output: int) -> torch.Generator:
     from bench.base.randomness import Draws
 
     place, number = divmod(output, group.outputs_per_input)
-    return Draws(0).at(group.indices[place]).generator(f"samples.{group.split}.{group.name}.{number}")
+    return Draws(group.seed).at(group.indices[place]).generator(f"samples.{group.split}.{group.name}.{number}")
 
 
 class _Styles(GeneratorView):

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.base.errors import UsageError
 from bench.data.dataset import DataSet
-from bench.data.images import Resized, evenly_spaced
+from bench.data.images import FileImages, Resized, evenly_spaced
 from bench.data.transforms import quantise
 from bench.metrics.scored_images import GeneratorView
 from bench.plugin.capabilities import Generator, LatentGenerator
-from bench.tasks.task import EXAMPLES, Group, Selection, Task
+from bench.tasks.task import EXAMPLES, Function, Group, Selection, Task
+from bench.tasks.wishes import Wishes
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +32,7 @@ class UnconditionalGeneration(Task):
     given = "real images"
     layouts = ("one-folder",)
     pattern = "earth-sat"
+    of_images = False
 
     def groups(self, dataset: DataSet, selection: Selection) -> list[Group]:
         """See `Task.groups`; files are numbered, and real images are brought to the size of training."""
@@ -47,7 +50,7 @@ class UnconditionalGeneration(Task):
         from bench.base.randomness import Draws
 
         # a last, smaller group is made whole too, so that an image does not depend on how many there are
-        stream = Draws(0).at(outputs.start // GROUP).generator(f"samples.{group.split}")
+        stream = Draws(group.seed).at(outputs.start // GROUP).generator(f"samples.{group.split}")
         return list(quantise(method.generate(GROUP, stream), nearest=True))[: len(outputs)]
 
     def generator(self, method: Any, dataset: DataSet, group: Group) -> GeneratorView | str:
@@ -55,6 +58,30 @@ class UnconditionalGeneration(Task):
         if not isinstance(method, LatentGenerator):
             return f"method {type(method).__name__} does not say how it makes images of given latent vectors"
         return _FromLatents(method)
+
+    def own_groups(self, method: Any, dataset: DataSet, wishes: Wishes) -> list[Group]:
+        """See `Task.own_groups`; as many as are asked for, numbered."""
+        wishes.require_only(f"task {self.name}", "count", "seed")
+        if wishes.count is None:
+            raise UsageError(f"task {self.name} makes images of noise alone; say how many with --count N")
+        files, none = [f"{i:06d}.png" for i in range(wishes.count)], FileImages([])
+        return [Group("", "test", range(wishes.count), none, files, none, seed=wishes.seed)]
+
+    def preparation(self, config: Any) -> str:
+        """See `Task.preparation`."""
+        return (
+            "nothing is put in but drawn latent vectors; what is made lies in [-1, 1] and becomes bytes by "
+            "(x + 1) / 2 * 255, rounded to the nearest"
+        )
+
+    def as_function(self, method: Any) -> Function:
+        """See `Task.as_function`; of latent vectors, with the same noise in every call, if the method takes them."""
+        import torch
+
+        if not isinstance(method, LatentGenerator):
+            return lambda: method.generate(1, torch.Generator().manual_seed(0)), {}
+        latents = method.latents(1, torch.Generator().manual_seed(0))
+        return lambda given: method.images(given, torch.Generator().manual_seed(1)), {"latents": latents}
 
     def expected_files(self, group: Group) -> Sequence[str]:
         """Nothing: there are no inputs."""

@@ -12,7 +12,7 @@ from bench.data.dataset import DataSet
 from bench.data.transforms import quantise
 from bench.plugin.capabilities import Synthesizer
 from bench.plugin.config import UNKNOWN
-from bench.tasks.task import Group, Task
+from bench.tasks.task import Function, Group, Task
 
 if TYPE_CHECKING:
     import torch
@@ -79,6 +79,18 @@ class PairedSynthesis(PairedTask):
         indices = [group.indices[i] for i in outputs]
         conditions = torch.stack(list(evaluation_conditions(dataset, group.split, indices, method.config)))
         return list(quantise(method.synthesize(conditions.to(next(method.parameters()).device))))
+
+    def preparation(self, config: Any) -> str:
+        """See `Task.preparation`."""
+        height, width = self.size(config)
+        return (
+            f"label maps with one channel of class numbers, resized to {width}x{height} pixels by the nearest neighbour; "
+            "what is made lies in [-1, 1] and becomes bytes by (x + 1) / 2 * 255, cut off"
+        )
+
+    def as_function(self, method: Any) -> Function:
+        """See `Task.as_function`; of conditions."""
+        return method.synthesize, {"condition": self.example_input(method.config, "A")[:1]}
 
     def expected_side(self, side: int) -> int | None:
         """None: label maps decide."""

@@ -12,7 +12,7 @@ from bench.data.images import ImageSet
 from bench.metrics.confusions import classes_seen
 from bench.plugin.capabilities import Segmenter
 from bench.tasks.paired import PairedTask
-from bench.tasks.task import EXAMPLES, Group, Selection, output_files, wrong_shape
+from bench.tasks.task import EXAMPLES, Function, Group, Selection, output_files, wrong_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +44,18 @@ class Segmentation(PairedTask):
     def compared(self, group: Group, fake: ImageSet) -> tuple[ImageSet, ImageSet | None]:
         """The real images: the network is scored by what it sees in them, not by its pictures."""
         return group.real, None
+
+    def preparation(self, config: Any) -> str:
+        """See `Task.preparation`."""
+        height, width = self.size(config)
+        return (
+            f"RGB resized to {width}x{height} pixels with PIL's bicubic filter and scaled to [-1, 1]; what is seen is shown "
+            "in the colours of the data set's label maps"
+        )
+
+    def as_function(self, method: Any) -> Function:
+        """See `Task.as_function`; classes of images."""
+        return method.segment, {"images": self.example_input(method.config, "B")[:1]}
 
     def make_examples(self, method: Any) -> Any:
         """Classes of two noise images."""

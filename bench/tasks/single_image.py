@@ -74,6 +74,13 @@ class SingleImageTranslation(Task):
         """See `Task.as_scored`; in squares."""
         return Tiles(images, TILE)
 
+    def preparation(self, config: Any) -> str:
+        """See `Task.preparation`."""
+        return (
+            "RGB at its own size, both sides brought to the nearest multiples of 4 with PIL's bicubic filter, scaled to "
+            "[-1, 1]; what is made lies in [-1, 1] and becomes bytes by (x + 1) / 2 * 255, cut off"
+        )
+
     def expected_side(self, side: int) -> int | None:
         """None: the picture decides."""
         return None

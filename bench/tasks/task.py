@@ -23,6 +23,7 @@ from bench.metrics.scored_images import GeneratorView
 from bench.plugin.discovery import find_plugin, is_usable, load_plugin, plugins
 from bench.plugin.named import NotNamed
 from bench.schema.run_spec import RunSpec, Split
+from bench.tasks.wishes import Sides, Wishes
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from bench.data.training_images import TrainingBatches
 
 Progress = Callable[[int, int], None]
+Function = tuple[
+    Callable[..., "Tensor"], dict[str, "Tensor"]
+]  # of tensors alone, and an example of each of them by name
 ON_GPU = 16  # inputs that are walked together there, where one image leaves most of the device idle
 EXAMPLES = 2  # images that conformance asks a method for
 
@@ -79,6 +83,9 @@ class Group:
         target: the stream that `real` is of.
         outputs_per_input: how many different images are made of each input.
         exemplars: the one picture whose look files[i] should take; None where that is a whole domain's.
+        seed: of what is drawn for outputs; 0 for a run's own samples.
+        sides: how large inputs are put in; None: as test images are.
+        backward: whether it is the other way round, from B to A.
     """
 
     name: str
@@ -91,6 +98,9 @@ class Group:
     target: str = "B"
     outputs_per_input: int = 1
     exemplars: ImageSet | None = None
+    seed: int = 0
+    sides: Sides | None = None
+    backward: bool = False
 
     def made(self, folder: Path) -> FileImages:
         """The images as they were written into the folder of samples."""
@@ -112,6 +122,7 @@ class Task(ABC):
         several_outputs: whether a method makes different images of one input.
         layouts: in which images of the user's are read for it, by the names in bench/data/layouts.py, the likeliest first.
         pattern: the protocol whose recipe, metrics and scales those for the user's images are made of.
+        of_images: whether images are made of images, and not of noise.
     """
 
     name: ClassVar[str]
@@ -124,6 +135,7 @@ class Task(ABC):
     several_outputs: ClassVar[bool] = False
     layouts: ClassVar[tuple[str, ...]] = ("pairs", "two-folders", "side-by-side")
     pattern: ClassVar[str] = "earth-relief2sat"
+    of_images: ClassVar[bool] = True
 
     # training
 
@@ -225,6 +237,39 @@ class Task(ABC):
     def generator(self, method: Any, dataset: DataSet, group: Group) -> GeneratorView | str:
         """The method with its noise in the hands of a metric, or why that cannot be."""
         return f"{self.name} makes one image of each input, and no noise that could be chosen"
+
+    # images of somebody's own
+
+    def own_groups(self, method: Any, dataset: DataSet, wishes: Wishes) -> list[Group]:
+        """What is made of images that belong to no data set, or of noise, as somebody asks.
+
+        Args:
+            method: trained.
+            dataset: with their images as the test images of each of its streams.
+            wishes: what they ask for.
+
+        Raises:
+            UsageError: the task or the method leaves no such choice.
+        """
+        wishes.require_only(f"task {self.name}")
+        images = dataset.images("test", dataset.streams[0])
+        return [Group("", "test", range(len(images)), images, output_files(images.names), images)]
+
+    def preparation(self, config: Any) -> str:
+        """How an image becomes what the method takes, and what it makes becomes an image, in words.
+
+        Args:
+            config: of the method.
+        """
+        height, width = self.size(config)
+        return (
+            f"RGB resized to {width}x{height} pixels with PIL's bicubic filter, whatever its aspect ratio, and scaled to "
+            "[-1, 1]; what is made lies in [-1, 1] and becomes bytes by (x + 1) / 2 * 255, cut off"
+        )
+
+    def as_function(self, method: Any) -> Function:
+        """What makes images, as a function of tensors alone, with examples of them; for programs of other formats."""
+        return getattr(method, self.verb), {"images": self.example_input(method.config, "A")[:1]}
 
     # images that another program made
 

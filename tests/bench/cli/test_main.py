@@ -385,7 +385,13 @@ def test_data_that_is_not_here_is_status_3(cli):
     assert cli("data", "verify", "horse2zebra")[0] == 3
 
 
-@pytest.mark.parametrize("verb", [["sync"], ["ui"], ["run", "cut-1"], ["rerun", "cut-1"]])
+OF_A_RUN = (
+    ["run", "cut-1"], ["rerun", "cut-1"], ["translate", "cut-1", "--images", "a", "--out", "b"],
+    ["export", "cut-1", "--out", "a.pth"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", [["sync"], ["ui"], *OF_A_RUN])
 def test_a_mistyped_home_is_status_2_and_makes_nothing(cli, verb):
     status, _, err = cli(*verb, "--home", "rnus")
     assert (status, err) == (2, "error: --home rnus: no such folder; give the one that holds the runs\n")

@@ -132,6 +132,9 @@ def test_no_verb_runs_what_a_record_names(received, monkeypatch, capsys):
     assert run(monkeypatch, "report", *there) in (0, 1)
     assert run(monkeypatch, "rerun", first, *there) in (1, 2, 3)
     assert run(monkeypatch, "run", first, *there) in (1, 2, 3)
+    images, out = home.datasets / "toys" / "testA", home.root.parent / "made"
+    assert run(monkeypatch, "translate", first, "--images", images, "--out", out, *there) in (1, 2, 3)
+    assert run(monkeypatch, "export", first, "--out", out.with_suffix(".pth"), *there) in (1, 2, 3)
     said = capsys.readouterr()
     assert "Traceback" not in said.out + said.err
     assert said.err.count(f"note: metric {reference} is ") == 1
@@ -179,6 +182,8 @@ def test_a_file_that_the_user_names_must_be_the_recorded_one(finished, tmp_path,
     key = next(run.key for run in home.runs())
     other = tmp_path / "toy.py"
     other.write_text(Path(finished.method.rpartition(":")[0]).read_text() + "\n# another\n")
-    for verb in ("rerun", "run"):
-        assert run(monkeypatch, verb, key, "--method", f"{other}:Toy", "--home", home.root) == 2
+    images, out = home.datasets / "toys" / "testA", tmp_path / "made"
+    made = (["translate", "--images", images, "--out", out], ["export", "--out", out.with_suffix(".pth")])
+    for verb, *more in (["rerun"], ["run"], *made):
+        assert run(monkeypatch, verb, key, *more, "--method", f"{other}:Toy", "--home", home.root) == 2
         assert "toy.py:Toy: its sha256 is " in capsys.readouterr().err
