@@ -193,3 +193,12 @@ def test_a_scale_without_a_stand_in_changes_what_it_says():
 def test_a_missing_or_unreadable_file_is_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"gone\.yaml: cannot be read: No such file"):
         read_yaml(tmp_path / "gone.yaml")
+
+
+def test_all_missing_keys_of_a_file_are_said_at_once(file):
+    content = yaml.safe_load(file.read_text())
+    for key in ("recipe", "title", "select_by"):
+        del content[key]
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(UsageError, match=r"^toys\.yaml: these keys are missing: title, recipe, select_by$"):
+        load_protocol(str(file))
