@@ -25,7 +25,9 @@ app = typer.Typer()
 
 @app.command(epilog=example("rerun cut-3aba"))
 def rerun(
-    run: Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")],
+    run: Annotated[
+        str, typer.Argument(help="a finished run: its key, a beginning of it, its folder, or LABEL/NAME/SEED")
+    ],
     loss: LossFileOption = None,
     method: MethodFileOption = None,
     metrics: MetricFilesOption = None,

@@ -77,7 +77,7 @@ def rerun(
     again = _fresh(home, spec)
     key = spec.train_key
     if read_result(again.run(key)) is None:
-        with RunView(Terminal(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
+        with RunView(Terminal(stderr=quiet), again, {key: spec}, {key: f"{spec.title} once more"}, 1) as view:
             outcome = load_executor(executor)(again, slots=1, debug=debug).run({key: spec}, view)[key]
         if outcome.state != "done":
             raise BenchError(f"rerun of {key} {outcome.state}: {outcome.reason}")
