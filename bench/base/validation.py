@@ -14,11 +14,15 @@ class Strict(BaseModel):
 
 
 def validation_line(where: str, error: ValidationError) -> str:
-    """One line of a pydantic error: the place, the key and what is wrong with it."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
+    """One line of a pydantic error: all keys that are missing, or else the first place, its key and what is wrong there."""
+    errors = error.errors(include_url=False)
+    places = [".".join(str(part) for part in one["loc"]) for one in errors]
+    missing = [place for place, one in zip(places, errors, strict=True) if one["type"] == "missing"]
+    if len(missing) > 1:
+        key, message, said = "", f"these keys are missing: {', '.join(missing)}", len(missing)
+    else:
+        key, message, said = places[0], errors[0]["msg"].removeprefix("Value error, "), 1
+    if errors[0]["type"] == "extra_forbidden" and said == 1:
         message = "unknown key; remove it or correct its spelling"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    more = f" (and {len(errors) - said} more)" if len(errors) > said else ""
     return short_line(f"{where}: {key + ': ' if key else ''}{message}{more}")

@@ -14,7 +14,8 @@ app = typer.Typer()
 @app.command(epilog=example("cancel cut-3abaf1c2d4e5f607"))
 def cancel(
     keys: Annotated[
-        list[str] | None, typer.Argument(help="runs: their keys or beginnings of them; default: all that wait or run")
+        list[str] | None,
+        typer.Argument(help="runs: keys, beginnings of keys, or LABEL/NAME/SEED; default: all that wait or run"),
     ] = None,
     home: HomeOption = HOME,
     data: DataOption = DATA,

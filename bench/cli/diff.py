@@ -11,9 +11,9 @@ from bench.cli.options import DATA, HOME, DataOption, HomeOption, JsonOption, ex
 app = typer.Typer()
 
 
-@app.command(epilog=example("diff cut-3aba cut-feda"))
+@app.command(epilog=example("diff cut-3aba first-try/focal_nce/0"))
 def diff(
-    first: Annotated[str, typer.Argument(help="a run: its key, a beginning of it, or its folder")],
+    first: Annotated[str, typer.Argument(help="a run: its key, a beginning of it, its folder, or LABEL/NAME/SEED")],
     second: Annotated[str, typer.Argument(help="another run")],
     home: HomeOption = HOME,
     data: DataOption = DATA,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,9 @@ SeedsOption = Annotated[
 ]
 MethodOption = Annotated[list[str] | None, typer.Option("--method", help="only these rows; may be repeated")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, changes a setting; a deviation")]
+LabelOption = Annotated[
+    str, typer.Option("--label", help="label the runs, to find them by later: status --label; no key changes")
+]
 TrackingOption = Annotated[
     str | None,
     typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow's address; default: HOME/mlflow.db"),
@@ -66,7 +70,7 @@ MethodFileOption = Annotated[str | None, typer.Option("--method", help="FILE.py:
 MetricFilesOption = Annotated[
     list[str] | None, typer.Option("--metric", help="FILE.py:Class, the file of a metric that scores; may be repeated")
 ]
-RunArgument = Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, or its folder")]
+RunArgument = Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, its folder, or LABEL/NAME/SEED")]
 CheckpointOption = Annotated[
     str,
     typer.Option("--checkpoint", help="last, best-on-validation, best-on-test, or an epoch whose weights were kept"),
@@ -143,15 +147,22 @@ def users_files(**references: str | None) -> dict[str, str]:
 
 def read_settings(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:
     """Read KEY=VALUE pairs; values are YAML, so that numbers, booleans and lists can be written."""
-    from bench.schema.bounded_yaml import read_value
+    from bench.schema.variant import read_assignments
 
-    settings: dict[str, Any] = {}
-    for pair in pairs or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(f"{option} {pair}: write KEY=VALUE, for example {option} ngf=16")
-        settings[key] = read_value(value, f"{option} {pair}")
-    return settings
+    return read_assignments(pairs or [], option)
+
+
+def checked_label(label: str) -> str:
+    """What --label gives.
+
+    Raises:
+        UsageError: it could not be told from a seed, or from a label and what follows it.
+    """
+    if label and (label.isdigit() or not re.fullmatch(r"\w[\w.-]*", label)):
+        raise UsageError(
+            f"--label {label}: may only hold letters, digits and ._-, and not digits alone; choose another"
+        )
+    return label
 
 
 def table_grid(
@@ -168,6 +179,7 @@ def table_grid(
     precision: str | None = None,
     ranks: int = 1,
     per_rank: list[str] | None = None,
+    label: str = "",
 ) -> Any:
     """The grid of one or more tables, as `plan` and `reproduce` are asked for it."""
     from bench.base.device import chosen_device
@@ -188,7 +200,7 @@ def table_grid(
     kind = chosen_device(device)
     upkeep = Upkeep.of_options(keep, save_every)
     arithmetic, together = chosen_precision(precision, kind), chosen_ranks(ranks, per_rank or ())
-    grid = Grid(Home.open(home, data), kind, upkeep, arithmetic, together)
+    grid = Grid(Home.open(home, data), kind, upkeep, arithmetic, together, checked_label(label))
     for name in tables:
         grid.add_table(load_table(name), scale, range(seeds) if seeds else None, methods, read_settings(sets))
     return grid

@@ -16,6 +16,7 @@ from bench.cli.options import (
     JobOption,
     JsonOption,
     KeepOption,
+    LabelOption,
     MethodOption,
     PerDeviceOption,
     PerRankOption,
@@ -44,6 +45,7 @@ def reproduce(
     seeds: SeedsOption = None,
     methods: MethodOption = None,
     sets: SetOption = None,
+    label: LabelOption = "",
     home: HomeOption = HOME,
     data: DataOption = DATA,
     device: DeviceOption = None,
@@ -68,7 +70,7 @@ def reproduce(
 
     place = load_executor(executor)
     grid = table_grid(
-        tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision, ranks, per_rank
+        tables, home, data, scale, seeds, methods, sets, device, keep, save_every, precision, ranks, per_rank, label
     )
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
     runner = place(grid.home, slots, per_device, debug(), read_settings(job, "--job"))

@@ -27,7 +27,7 @@ app = typer.Typer()
 
 @app.command(epilog=example("run cut-3abaf1c2d4e5f607"))
 def run(
-    key: Annotated[str, typer.Argument(help="a planned run: its key or a beginning of it")],
+    key: Annotated[str, typer.Argument(help="a planned run: its key, a beginning of it, or LABEL/NAME/SEED")],
     loss: LossFileOption = None,
     method: MethodFileOption = None,
     metrics: MetricFilesOption = None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.base.home import Home
 from bench.base.terminal import Terminal
 from bench.base.words import say
-from bench.ledger.difference import find_run
+from bench.ledger.difference import find_runs
 from bench.plugin.discovery import plugins
 from bench.run.executors.executor import load_executor
 from bench.run.ticket import Ticket, read_tickets
@@ -18,7 +18,7 @@ def cancel(home: Home, keys: Sequence[str]) -> list[str]:
 
     Args:
         home: the results root.
-        keys: of runs, or beginnings of them; none: all.
+        keys: of runs, beginnings of them, or what people call runs, which may be several; none: all.
 
     Returns:
         The train keys of those that were under way.
@@ -27,7 +27,7 @@ def cancel(home: Home, keys: Sequence[str]) -> list[str]:
         UsageError: there is no such run.
     """
     console = Terminal()
-    folders = [find_run(home, key) for key in keys] if keys else home.runs()
+    folders = [folder for key in keys for folder in find_runs(home, key)] if keys else home.runs()
     by_executor: dict[str, dict[str, Ticket]] = {}
     for folder in folders:
         for ticket in read_tickets(folder):

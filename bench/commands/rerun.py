@@ -82,7 +82,7 @@ def rerun(
     key = spec.train_key
     if read_result(again.run(key)) is None:
         runner = load_executor(executor)(again, slots=1, debug=debug, job=job)
-        with RunView(Terminal(stderr=quiet), again, {key: spec}, {key: f"{key} once more"}, 1) as view:
+        with RunView(Terminal(stderr=quiet), again, {key: spec}, {key: f"{spec.title} once more"}, 1) as view:
             outcome = runner.run({key: spec}, view)[key]
         if outcome.state != "done":
             raise BenchError(f"rerun of {key} {outcome.state}: {outcome.reason}")

@@ -71,11 +71,11 @@ def run(
     for one in (folder, *map(home.run, spec.needs.values())) if users_files else ():
         write_spec(one.spec, placed(read_spec(one.spec), users_files))
     write_upkeep(folder, upkeep)
-    name, console = f"{spec.label} on {spec.data.name}, seed {spec.seed}", Terminal()
+    console = Terminal()
     for problem in examine(folder).problems:
         say(console, f"damaged: {problem}")
     try:
-        with _term_is_ctrl_c(), RunView(console, home, {key: spec}, {key: name}, 1) as view:
+        with _term_is_ctrl_c(), RunView(console, home, {key: spec}, {key: spec.title}, 1) as view:
             outcome = LocalExecutor(home, slots=1, debug=debug).run({key: spec}, view)[key]
     except Interrupted as stop:
         raise NotNow(str(stop)) from None

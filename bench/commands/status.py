@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.base.errors import BenchError
+from bench.base.errors import BenchError, unknown_name
 from bench.base.home import Home, RunFolder
 from bench.base.many import mapped
 from bench.base.streams import printable
@@ -18,11 +18,14 @@ from bench.base.words import duration, say, shown_path
 from bench.ledger.folders import examine, read_progress
 from bench.run.executors.executor import Outcome, queue_outcomes
 from bench.run.ticket import read_tickets
+from bench.schema.protocol import SCALES
 from bench.schema.records import RunProgress
 from bench.schema.run_spec import RunSpec, read_spec
 
 MOST_FOLDED = 500  # runs that are shown in columns folded to the terminal; of more, each has a line of its own
 _OPEN = ("running", "failed", "not run")  # states of which a scheduler may know more than the run's files
+_FOLDED = ("label", "run", "data", "state")  # columns
+_KNOWN = {"scale": SCALES, "state": ("done", "running", "failed", "not run", "queued", "dead", "damaged", "unreadable")}
 
 
 class RunRow(Strict):
@@ -30,7 +33,9 @@ class RunRow(Strict):
 
     Attributes:
         key: its train key, the name of its folder.
+        name: what people call it, by loss or method and by what is changed.
         method, data, seed: what is trained on what.
+        labels: what commands labelled it with.
         asked_by: protocols and scale that asked for it.
         needs: role -> train key of a run that must be finished first.
         state, reason: how far it is, and why it is not further; `damaged` if a record is not what was written, `queued` if
@@ -43,9 +48,11 @@ class RunRow(Strict):
     """
 
     key: str
+    name: str | None = None
     method: str | None = None
     data: str | None = None
     seed: int | None = None
+    labels: list[str] = []
     asked_by: list[str] = []
     needs: dict[str, str] = {}
     state: str
@@ -69,9 +76,11 @@ def run_row(folder: RunFolder, spec: RunSpec) -> RunRow:
     progress = read_progress(folder) if result is None else RunProgress()
     return RunRow(
         key=folder.key,
+        name=spec.name,
         method=spec.label,
         data=spec.data.name,
         seed=spec.seed,
+        labels=spec.labels,
         asked_by=spec.asked_by,
         needs=spec.needs,
         state=state,
@@ -129,17 +138,57 @@ def _row_of_files(folder: RunFolder) -> RunRow:
         return RunRow(key=folder.key, state="unreadable", reason=str(error), folder=str(folder.path))
 
 
-def print_status(rows: Sequence[RunRow], home: Path) -> None:
-    """Show every run and its state."""
+def chosen_rows(rows: Sequence[RunRow], wanted: Mapping[str, Sequence[str]]) -> list[RunRow]:
+    """The runs that are wanted.
+
+    Args:
+        rows: all of them.
+        wanted: `method`, `protocol`, `scale`, `state`, `label` -> any of these.
+
+    Raises:
+        UsageError: no run has one of these.
+    """
+    traits = {what: [_traits(row)[what] for row in rows] for what in wanted}
+    for what, values in wanted.items():
+        known: set[str] = set().union(*traits[what], _KNOWN.get(what, ()))
+        for value in values:
+            if value not in known:
+                raise unknown_name(f"{what} of a run here", value, known)
+    return [row for i, row in enumerate(rows) if all(traits[what][i] & set(of) for what, of in wanted.items())]
+
+
+def _traits(row: RunRow) -> dict[str, set[str]]:
+    """What a run can be chosen by; a protocol is named with its version or without."""
+    requests = [request.rpartition(" ") for request in row.asked_by]
+    protocols = {protocol for protocol, *_ in requests}
+    return {
+        "method": {name for name in (row.name, row.method) if name},
+        "protocol": protocols | {protocol.partition("@")[0] for protocol in protocols},
+        "scale": {scale for *_, scale in requests},
+        "state": {row.state},
+        "label": set(row.labels),
+    }
+
+
+def print_status(rows: Sequence[RunRow], home: Path, count: int) -> None:
+    """Show runs and their states.
+
+    Args:
+        rows: those to show.
+        home: the results root, as it was given.
+        count: how many runs it holds.
+    """
     console = Terminal()
-    if not rows:
+    if not count:
         say(
             console,
             f"no runs under {shown_path(home)}; start with: contrastbench reproduce src-hdce/main --scale smoke",
         )
         return
-    print_rows(console, [(row, row.train_seconds) for row in rows], "trained")
-    say(console, f"{len(rows)} runs, {runs_left(rows)} not done")
+    if rows:
+        print_rows(console, [(row, row.train_seconds) for row in rows], "trained")
+    of = f" of {count}" if len(rows) < count else ""
+    say(console, f"{len(rows)}{of} runs, {runs_left(rows)} not done")
 
 
 def print_rows(console: Console, rows: Sequence[tuple[RunRow, float | None]], title: str) -> None:
@@ -150,8 +199,11 @@ def print_rows(console: Console, rows: Sequence[tuple[RunRow, float | None]], ti
         rows: each with the seconds of its last column.
         title: of that column.
     """
-    names = ("run", "data", "seed", "state", "steps", title)
+    names: tuple[str, ...] = ("run", "seed", "data", "state", "steps", title, "key")
     lines = [_line(row, seconds) for row, seconds in rows]
+    if any(row.labels for row, _ in rows):
+        names = ("label", *names)
+        lines = [(printable(", ".join(row.labels)), *line) for (row, _), line in zip(rows, lines, strict=True)]
     if len(lines) > MOST_FOLDED:
         widths = [max(map(len, column)) for column in zip(names, *lines, strict=True)]
         for line in (names, *lines):
@@ -159,8 +211,8 @@ def print_rows(console: Console, rows: Sequence[tuple[RunRow, float | None]], ti
         return
     table = Table(box=None, pad_edge=False)
     for name in names:
-        # in a narrow terminal these two are folded, never a run's key, which people copy
-        table.add_column(name, no_wrap=name not in ("data", "state"), overflow="fold")
+        # in a narrow terminal these are folded, never a run's key, which people copy
+        table.add_column(name, no_wrap=name not in _FOLDED, overflow="fold")
     for line in lines:
         table.add_row(*line)
     console.print(table)
@@ -171,11 +223,12 @@ def _line(row: RunRow, seconds: float | None) -> tuple[str, ...]:
     marks = [mark for mark, is_so in (("older code", row.older_code), ("no seal", row.no_seal)) if is_so]
     state = row.state + (f" ({', '.join(marks)})" if marks else "")
     line = (
-        row.key,
-        row.data or "",
+        row.name or "?",
         "" if row.seed is None else str(row.seed),
+        row.data or "",
         f"{state}: {row.reason}" if row.reason else state,
         f"{row.step}/{total}" if total else "",
         duration(seconds) if seconds is not None else "?" if row.data else "",
+        row.key,
     )
     return tuple(map(printable, line))

@@ -8,8 +8,9 @@ from typing import Any
 
 from rich.table import Table
 
-from bench.base.errors import UsageError, unknown_name
+from bench.base.errors import BenchError, UsageError, unknown_name
 from bench.base.home import Home, RunFolder, expanded
+from bench.base.many import mapped
 from bench.base.ranks import ONE
 from bench.base.terminal import Terminal
 from bench.base.validation import Strict
@@ -21,40 +22,81 @@ from bench.schema.run_spec import RunSpec, read_spec
 
 Pair = tuple[Any, Any]
 _MADE_ON = ("device", "card", "driver")
+_MOST_NAMED = 4  # runs, in an error
 
 
 def find_run(home: Home, text: str) -> RunFolder:
-    """Find a run by its key, the beginning of its key or of the key's hexadecimal part, or its folder.
+    """Find one run; see `find_runs`.
 
     Raises:
         UsageError: if no run or more than one fits.
     """
+    fitting = find_runs(home, text)
+    if len(fitting) > 1:
+        names = [_known_as(folder) for folder in fitting[:_MOST_NAMED]]
+        more = f" and {len(fitting) - len(names)} more" if len(fitting) > len(names) else ""
+        raise UsageError(
+            f"'{text}' fits {len(fitting)} runs: {'; '.join(names)}{more}; write a key, or LABEL/NAME/SEED"
+        )
+    return fitting[0]
+
+
+def find_runs(home: Home, text: str) -> list[RunFolder]:
+    """Find runs by a key, the beginning of one key or of its hexadecimal part, a folder, or by what people call them.
+
+    Args:
+        home: the results root.
+        text: one of these; what people call them is a label, a name and a seed, or some of them, with `/` between.
+
+    Raises:
+        UsageError: if no run fits, or a beginning is that of several keys.
+    """
     folder = RunFolder(expanded(Path(text)))
     if folder.spec.is_file():
-        return RunFolder(folder.path.absolute())
+        return [RunFolder(folder.path.absolute())]
     runs = {run.key: run for run in home.runs()}
     if text in runs:
-        return runs[text]
-    fitting = [key for key in runs if key.startswith(text) or key.rpartition("-")[2].startswith(text)]
-    if not fitting or not text:
-        raise unknown_name(f"run under {home.root}", text, runs)
-    if len(fitting) > 1:
-        shown = ", ".join(fitting[:4]) + (f" and {len(fitting) - 4} more" if len(fitting) > 4 else "")
-        raise UsageError(f"'{text}' is the beginning of {len(fitting)} runs: {shown}; write more of it")
-    return runs[fitting[0]]
+        return [runs[text]]
+    beginning = [key for key in runs if text and (key.startswith(text) or key.rpartition("-")[2].startswith(text))]
+    if len(beginning) == 1:
+        return [runs[beginning[0]]]
+    words, asked = dict(mapped(_words, list(runs.values()))), set(text.split("/"))
+    if not text.isdigit() and (called := [runs[key] for key, known in words.items() if asked <= known]):
+        return called  # a seed alone says nothing
+    if not beginning:
+        raise unknown_name(f"run under {home.root}", text, {*runs, *set().union(*words.values())})
+    shown = ", ".join(beginning[:_MOST_NAMED])
+    more = f" and {len(beginning) - _MOST_NAMED} more" if len(beginning) > _MOST_NAMED else ""
+    raise UsageError(f"'{text}' is the beginning of {len(beginning)} runs: {shown}{more}; write more of it")
+
+
+def _words(folder: RunFolder) -> tuple[str, set[str]]:
+    """A run's key, and what people may call it by; nothing where that cannot be read."""
+    try:
+        spec = read_spec(folder.spec)
+    except BenchError:
+        return folder.key, set()
+    return folder.key, {*spec.labels, spec.name, spec.label, str(spec.seed)}
+
+
+def _known_as(folder: RunFolder) -> str:
+    """A run that can be read, with its key."""
+    spec = read_spec(folder.spec)
+    return f"{', '.join([*spec.labels, spec.title])} ({folder.key})"
 
 
 class Difference(Strict):
     """Two runs side by side; a pair is of their values, None where one lacks it.
 
     Attributes:
-        runs, states: the folders, and how far each is.
+        runs, names, states: the folders, what people call each run, and how far it is.
         config, data, code, versions: name -> the two values, only where they differ.
         scores: all of them, by name.
         problems: a line for each record of either that is not what was written, and so left out.
     """
 
     runs: tuple[str, str]
+    names: tuple[str, str]
     states: tuple[State, State]
     config: dict[str, Pair]
     data: dict[str, Pair]
@@ -73,6 +115,7 @@ class Difference(Strict):
 class _Facts:
     """What is compared of one run: a section's values by name."""
 
+    name: str
     state: State
     config: dict[str, Any]
     data: dict[str, Any]
@@ -94,6 +137,7 @@ def difference(first: RunFolder, second: RunFolder) -> Difference:
 
     return Difference(
         runs=(str(first.path), str(second.path)),
+        names=(a.name, b.name),
         states=(a.state, b.state),
         config=differing(a.config, b.config),
         data=differing(a.data, b.data),
@@ -109,6 +153,7 @@ def _facts(folder: RunFolder) -> _Facts:
     result = examined.result
     made_on = {name: getattr(result, name, None) or None for name in _MADE_ON}
     return _Facts(
+        name=spec.title,
         state=run_state(folder)[0],
         config={"method": spec.label}
         | _flat(spec.config)
@@ -145,8 +190,8 @@ def scores_of(folder: RunFolder, spec: RunSpec) -> dict[str, float]:
 def print_difference(compared: Difference) -> None:
     """Show two runs side by side."""
     console = Terminal()
-    for letter, folder, state in zip("AB", compared.runs, compared.states, strict=True):
-        say(console, f"{letter}: {folder} ({state})")
+    for letter, name, folder, state in zip("AB", compared.names, compared.runs, compared.states, strict=True):
+        say(console, f"{letter}: {name} ({state}): {folder}")
     for section, rows in {**compared.sections, "scores": compared.scores}.items():
         if not rows:
             continue

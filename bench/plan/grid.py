@@ -103,6 +103,7 @@ class Grid:
         upkeep: what the command says of the runs' files.
         precision: of every run's steps.
         ranks: the processes of each run that is asked for; runs that those need, and that score them, have one.
+        label: what people will find the runs by; empty: none.
     """
 
     def __init__(
@@ -112,13 +113,14 @@ class Grid:
         upkeep: Upkeep = NOTHING_SAID,
         precision: Precision = "fp32",
         ranks: Ranks = ONE,
+        label: str = "",
     ) -> None:
         self.home, self.device, self.precision, self.ranks = home, device, precision, ranks
         self.runs: dict[str, RunSpec] = {}
         self.names: dict[str, str] = {}
         self.cells: list[PlannedCell] = []
         self.splits: dict[str, tuple[str, ...]] = {}
-        self.upkeep = upkeep
+        self.upkeep, self.labels = upkeep, [label] if label else []
         self._datasets: dict[str, DataSet] = {}
         self._drafts: dict[str, _Draft] = {}  # by what the resolution says of its runs
         self._added: dict[tuple[str, int, Ranks], str] = {}  # the same, seed, ranks -> train key
@@ -185,7 +187,7 @@ class Grid:
         spec = draft.spec.model_copy(update={"seed": seed, "needs": needs, "ranks": together})
         key = spec.train_key
         self.runs[key] = self.runs[key].merged(spec) if key in self.runs else spec
-        self.names[key] = f"{label} on {resolution.ran.name}, seed {seed}"
+        self.names[key] = f"{resolution.called} on {resolution.ran.name}, seed {seed}"
         self.splits[key] = draft.splits
         self._added[same, seed, together] = key
         return key
@@ -236,6 +238,8 @@ class Grid:
             evaluation=resolution.evaluation.model_copy(update={"segmenter": segmenter, "no_segmenter": no_segmenter}),
             asked_by=[f"{resolution.asked.id} {resolution.scale_name}"],
             task=resolution.asked.task,  # which its method is for, or it would have been refused
+            called=resolution.called if resolution.called != resolution.plugin.name else "",
+            labels=self.labels,
         )
 
     def add_segmenter(self, protocol: Protocol, scale: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from bench.plugin.named import is_file_reference, name_file
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale, load_protocol
 from bench.schema.run_spec import ScoringPlan, digest
+from bench.schema.variant import variant_name
 from bench.tasks.task import load_task
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Settled(Strict):
         plugins: config's field -> kind, for every field that names another plugin.
         needs: role -> (method, overrides) of a run that must be finished first.
         weights: official files that training starts from.
+        called: what people call the method, by its loss and by what is changed.
         impossible: why there is no such configuration; empty if there is.
     """
 
@@ -44,6 +47,7 @@ class Settled(Strict):
     plugins: dict[str, str] = {}
     needs: dict[str, tuple[str, dict[str, Any]]] = {}
     weights: list[WeightFile] = []
+    called: str = ""
     impossible: str = ""
 
 
@@ -61,6 +65,7 @@ class Resolution:
         asked, ran: the protocol asked for, and the one whose data and metrics are used (its stand-in, or itself).
         scale, scale_name: of the protocol that runs.
         deviations: every difference from the published setting, one line each.
+        called: what people call it, by loss or method and by what is changed.
     """
 
     plugin: Plugin
@@ -74,6 +79,7 @@ class Resolution:
     scale: Scale
     scale_name: str
     deviations: list[str]
+    called: str
 
     @property
     def method_class(self) -> type[Method]:
@@ -166,7 +172,7 @@ def resolve(
             raise UsageError(f"{ran.file}: scale {scale_name} is itself a stand-in; name the final one")
 
     def ask() -> tuple[Settled, bool]:
-        settled = _settle(load_method(reference), plugin.name, protocol, ran, scale_name, overrides, settings)
+        settled = _settle(load_method(reference), plugin, protocol, ran, scale_name, overrides, settings)
         used = [plugin, *(find_plugin(kind, settled.config[name]) for name, kind in settled.plugins.items())]
         return settled, all(one.is_built_in for one in used)
 
@@ -192,12 +198,13 @@ def resolve(
         scale=scale,
         scale_name=scale_name,
         deviations=[*protocol_deviations(protocol, ran, scale), *settled.deviations],
+        called=settled.called,
     )
 
 
 def _settle(
     method_class: type[Method],
-    name: str,
+    plugin: Plugin,
     protocol: Protocol,
     ran: Protocol,
     scale_name: str,
@@ -210,16 +217,11 @@ def _settle(
         for value in (own, *(given.get(field) for given in (overrides or {}, settings or {}))):
             name_file(str(value))
     require_capability(method_class, protocol)
-    scale, fields = ran.scale(scale_name), method_class.Config.model_fields
+    name, scale, fields = plugin.name, ran.scale(scale_name), method_class.Config.model_fields
     recipe = _published_recipe(method_class, protocol)
     values = _changed(method_class, _changed(method_class, {}, recipe or {}), overrides or {})
     published = _validated(method_class, values, f"method {name}")
-    changed: dict[str, Any] = {k: v for k, v in scale.overrides.items() if k in fields}
-    changed["n_epochs"] = max(1, round(published.n_epochs / scale.epoch_divisor))
-    if published.n_epochs_decay:
-        changed["n_epochs_decay"] = max(1, round(published.n_epochs_decay / scale.epoch_divisor))
-    if scale.images_per_epoch is not None:
-        changed["images_per_epoch"] = scale.images_per_epoch
+    changed = _at_scale(published, scale)
     where = f"method {name} at scale {scale_name}"
     for key in settings or {}:
         if key not in fields:
@@ -236,7 +238,7 @@ def _settle(
         raise UsageError(
             f"{at_fault}: load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size"
         )
-    plugin_fields = method_class.Config.plugin_fields
+    plugin_fields, given = method_class.Config.plugin_fields, {**(overrides or {}), **(settings or {})}
     config = config.model_copy(
         update={name: _absolute(kind, getattr(config, name)) for name, kind in plugin_fields.items()}
     )
@@ -249,7 +251,56 @@ def _settle(
         plugins=plugin_fields,
         needs={role: (one.method, one.overrides) for role, one in method_class.required_runs(config).items()},
         weights=method_class.weight_files(config),
+        called=_called(plugin, method_class, _plain(method_class, recipe, scale, published), config, given),
     )
+
+
+def _at_scale(published: MethodConfig, scale: Scale) -> dict[str, Any]:
+    """What a scale changes of a published configuration."""
+    changed = {name: value for name, value in scale.overrides.items() if name in type(published).model_fields}
+    changed["n_epochs"] = max(1, round(published.n_epochs / scale.epoch_divisor))
+    if published.n_epochs_decay:
+        changed["n_epochs_decay"] = max(1, round(published.n_epochs_decay / scale.epoch_divisor))
+    if scale.images_per_epoch is not None:
+        changed["images_per_epoch"] = scale.images_per_epoch
+    return changed
+
+
+def _plain(
+    method_class: type[Method], recipe: dict[str, Any] | None, scale: Scale, published: MethodConfig
+) -> dict[str, Any]:
+    """The method at a scale without anything that somebody changes, as JSON."""
+    with suppress(ValidationError):  # a recipe that is only valid with a row's variant
+        published = method_class.Config.model_validate(_changed(method_class, {}, recipe or {}))
+    return published.model_dump(mode="json") | _at_scale(published, scale)
+
+
+def _called(
+    plugin: Plugin, method_class: type[Method], plain: dict[str, Any], config: MethodConfig, given: dict[str, Any]
+) -> str:
+    """What people call a method: by its loss, if that is what is tried in it, and by what is changed.
+
+    Args:
+        plugin: the method.
+        method_class: the same, imported.
+        plain: its configuration at this scale without changes, as JSON.
+        config: the configuration with them.
+        given: what somebody changes, by setting.
+    """
+    name, now = plugin.name, config.model_dump(mode="json")
+    changes: dict[str, Any] = {}
+    kinds = method_class.Config.plugin_fields
+    tried = {field for field in kinds if field in given and plain[field] != now[field]}
+    for field in tried:
+        found = find_plugin(kinds[field], now[field]).name
+        name = found if plugin.literals.get("hosts_losses") else f"{found} in {name}"
+    for key in given.keys() - tried:
+        field = key.removesuffix("_options")
+        if field != key and field in kinds and isinstance(given[key], dict):
+            changes |= {k: now[key][k] for k in given[key] if field in tried or plain[key].get(k) != now[key][k]}
+        elif plain[key] != now[key]:
+            changes[key] = now[key]
+    return variant_name(name, dict(sorted(changes.items())))
 
 
 def _stand_in(protocol: Protocol, scale: Scale) -> Protocol:

@@ -263,7 +263,9 @@ class PatchLoss(PairLoss):
         tensor([[3., 3.]])
     """
 
-    def forward(self, query: Tensor, key: Tensor, context: LossContext) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, query: Tensor, key: Tensor, context: LossContext
+    ) -> Tensor | dict[str, Tensor]:
         """One loss per patch.
 
         Args:
@@ -272,20 +274,23 @@ class PatchLoss(PairLoss):
             context: `context.layer` is the layer's index, `context.temperature` nce_T.
 
         Returns:
-            (batch, patches) losses.
+            (batch, patches) losses, logged as `NCE`; or several by name. One without gradient (`.detach()`) is logged and
+            is no part of the objective.
         """
         raise NotImplementedError(f"{type(self).__name__} must define forward(query, key, context)")
 
     def terms(self, pair: Pair, context: LossContext) -> dict[str, Tensor]:
-        """Average `forward` over patches, then over layers (CUT: calculate_NCE_loss)."""
-        means = []
+        """Average what `forward` returns over patches, then over the layers that have it (CUT: calculate_NCE_loss)."""
+        means: dict[str, list[Tensor]] = {}
         for index, layer in enumerate(pair.layers):
-            losses = self(layer.query, layer.key, context.at_layer(index))
-            expected = tuple(layer.query.shape[:2])
-            if not isinstance(losses, Tensor) or tuple(losses.shape) != expected:
-                got = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
-                raise BenchError(
-                    f"loss {type(self).__name__}: forward must return one loss per patch, shape {expected}, got {got}"
-                )
-            means.append(losses.mean())
-        return {"NCE": torch.stack(means).mean()}
+            returned = self(layer.query, layer.key, context.at_layer(index))
+            for name, losses in (returned if isinstance(returned, dict) else {"NCE": returned}).items():
+                expected = tuple(layer.query.shape[:2])
+                if not isinstance(losses, Tensor) or tuple(losses.shape) != expected:
+                    got = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
+                    of = f", got {got} for '{name}'" if isinstance(returned, dict) else f", got {got}"
+                    raise BenchError(
+                        f"loss {type(self).__name__}: forward must return one loss per patch, shape {expected}{of}"
+                    )
+                means.setdefault(name, []).append(losses.mean())
+        return {name: torch.stack(of_layers).mean() for name, of_layers in means.items()}

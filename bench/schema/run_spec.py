@@ -108,6 +108,9 @@ class RunSpec(Strict):
         others: how it is scored for other commands, where that is not within `evaluation`.
         asked_by: protocols and scale that asked for it, for people.
         task: what its method does, so that a record can be shown without the method's file; empty in older records.
+        called: what people call its method where that is not the label: by its loss, and by what is changed,
+            `focal_nce{gamma=1}`; not part of the key, and empty in older records.
+        labels: what commands labelled it with (--label), for people; not part of the key.
     """
 
     format: Literal[1, 2, 3] = FORMAT
@@ -128,6 +131,8 @@ class RunSpec(Strict):
     others: list[ScoringPlan] = []
     asked_by: list[str] = []
     task: str = ""
+    called: str = ""
+    labels: list[str] = []
 
     @property
     def train_key(self) -> str:
@@ -157,6 +162,20 @@ class RunSpec(Strict):
     def _by_content(self, reference: str) -> str:
         """A class in a user's file by the file's content, so that a copy elsewhere is the same run."""
         return content_name(self.plugins[reference], reference) if reference in self.plugins else reference
+
+    @property
+    def name(self) -> str:
+        """What people call its method: by loss or method, and what is changed."""
+        if self.called:
+            return self.called
+        # a run of an earlier version says no more than the class of the user that it is about
+        users = [value for value in self.config.values() if isinstance(value, str) and value in self.plugins]
+        return users[0].rpartition(":")[2] if users else self.label
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"{self.name} on {self.data.name}, seed {self.seed}"
 
     @property
     def total_epochs(self) -> int:
@@ -192,8 +211,15 @@ class RunSpec(Strict):
                 plans.append(plan)
             else:
                 plans[place] = plans[place].with_metrics_of(plan)
-        asked_by = self.asked_by + [name for name in other.asked_by if name not in self.asked_by]
-        return self.model_copy(update={"evaluation": plans[0], "others": plans[1:], "asked_by": asked_by})
+        return self.model_copy(update={"evaluation": plans[0], "others": plans[1:], **self._said_with(other)})
+
+    def _said_with(self, other: RunSpec) -> dict[str, Any]:
+        """What commands say of it for people, of both; a name that it has is kept."""
+        return {
+            "asked_by": list(dict.fromkeys([*self.asked_by, *other.asked_by])),
+            "labels": list(dict.fromkeys([*self.labels, *other.labels])),
+            "called": other.called or self.called,
+        }
 
     @property
     def superseded(self) -> str:
@@ -241,7 +267,7 @@ class RunSpec(Strict):
                         "scored_checkpoints": max(plan.scored_checkpoints, other_plan.scored_checkpoints),
                     }
                 ),
-                "asked_by": self.asked_by + [name for name in other.asked_by if name not in self.asked_by],
+                **self._said_with(other),
             }
         )
 
@@ -332,8 +358,9 @@ def _before(path: Path) -> tuple[RunSpec | None, str]:
 def _on_disk(spec: RunSpec, path: Path) -> dict[str, Any]:
     """What the file holds; a run of format 2 is the same run in the present one, of format 1 it would have another key."""
     present = spec if spec.format == 1 else spec.model_copy(update={"format": FORMAT})
-    # one process is what every record meant before there could be several
+    # one process is what every record meant before there could be several; what nobody says is left out likewise
     unsaid = {"ranks"} if spec.ranks == ONE else set()
+    unsaid |= {name for name in ("called", "labels") if not getattr(spec, name)}
     return sealed(KIND, path.parent.name, present.model_dump(mode="json", exclude=unsaid))
 
 

@@ -110,7 +110,7 @@ class Ledger:
             )
             for row in rows
         ]
-        label = place.standings[0].label if place.standings else spec.label
+        label = place.standings[0].label if place.standings else spec.name
         scales = list(dict.fromkeys(request.rpartition(" ")[2] for request in spec.asked_by))
         tags = {
             "state": state,
@@ -118,6 +118,7 @@ class Ledger:
             "train_key": key,
             "scale": ", ".join(scales),
             "asked_by": ", ".join(spec.asked_by),
+            "label": ", ".join(spec.labels),
             "folder": str(folder.path),
             **_standing_tags(place.standings),
             "mlflow.runColor": _colour(place, label),

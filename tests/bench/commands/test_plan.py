@@ -4,9 +4,10 @@ import shutil
 import pytest
 from written_records import reseal, write_result
 
+from bench.base.errors import UsageError
 from bench.base.storage import write_json
 from bench.commands.plan import plan_rows, print_plan
-from bench.commands.status import is_shown_in_full, print_status, status_rows
+from bench.commands.status import chosen_rows, is_shown_in_full, print_status, status_rows
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.schema.table import load_table
@@ -64,7 +65,7 @@ def test_tables_for_people(toys, grid, capsys):
     first, second, _ = grid.runs
     finish(toys, first, 125.0)
     write_json(toys.home.run(second).error, {"message": "[bold]loss[/] is not finite"})
-    print_status(status_rows(toys.home), toys.home.root)
+    print_status(status_rows(toys.home), toys.home.root, 3)
     shown = capsys.readouterr().out
     assert "2 min 05 s" in shown
     assert "[bold]" in shown  # a message is text, not markup
@@ -82,7 +83,7 @@ def test_a_narrow_terminal_cuts_nothing_off(toys, grid, capsys, monkeypatch):
     print_plan(grid, plan_rows(grid))
     shown = capsys.readouterr().out
     assert all(key in shown for key in keys)
-    assert shown.splitlines()[0].split() == ["run", "data", "seed", "state", "steps", "expected"]
+    assert shown.splitlines()[0].split() == ["run", "seed", "data", "state", "steps", "expected", "key"]
     assert max(map(len, shown.splitlines()[:4])) <= 80
 
 
@@ -103,13 +104,13 @@ def test_a_plan_says_which_cells_would_have_no_score(toys, capsys):
 
 def test_older_code_is_said(toys, grid, capsys):
     write_result(toys.home.run(next(iter(grid.runs))), code="0")
-    print_status(status_rows(toys.home), toys.home.root)
+    print_status(status_rows(toys.home), toys.home.root, 3)
     assert "older" in capsys.readouterr().out
 
 
 def test_an_empty_home_says_how_to_start(toys, capsys):
     assert status_rows(toys.home) == []
-    print_status([], toys.home.root)
+    print_status([], toys.home.root, 0)
     assert "start with: contrastbench reproduce" in " ".join(capsys.readouterr().out.split())
 
 
@@ -129,7 +130,7 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(toys, grid, capsys):
         "use that version, or another --home"
     )
     assert rows[damaged.key].reason.endswith("run the command that started it again, which writes it anew")
-    print_status(list(rows.values()), toys.home.root)
+    print_status(list(rows.values()), toys.home.root, 3)
     assert "3 runs, 3 not done" in capsys.readouterr().out
 
 
@@ -148,7 +149,10 @@ def test_a_record_of_other_types_is_its_runs_alone_and_said(toys, grid):
         assert not is_shown_in_full(rows)
 
 
-KEYS = "key method data seed asked_by needs state reason step total_steps train_seconds older_code no_seal folder"
+KEYS = (
+    "key name method data seed labels asked_by needs state reason step total_steps train_seconds older_code no_seal "
+    "folder"
+)
 COST = "steps seconds_per_step measured expected_seconds peak_bytes disk_bytes kill_costs_seconds state_bytes_an_hour"
 
 
@@ -166,3 +170,49 @@ def test_a_record_that_is_none_is_read_as_missing(toys, grid, content):
         file.write_text(content)
         (row,) = [row for row in status_rows(toys.home) if row.key == folder.key]
         assert row.total_steps is None
+
+
+def test_status_calls_runs_by_what_people_call_them(toys, grid, capsys):
+    rows = status_rows(toys.home)
+    assert {(row.name, row.seed) for row in rows} == {("toy", 0), ("toy", 1), ("toy{lr=0.9}", 0)}
+    print_status(rows, toys.home.root, 3)
+    shown = capsys.readouterr().out
+    assert "toy{lr=0.9}" in shown
+    assert "label" not in shown  # nobody gave one
+
+
+def test_status_shows_what_is_asked_for(toys, grid, capsys):
+    first, _, other = grid.runs
+    finish(toys, first)
+    labelled = Grid(toys.home, label="mine")
+    labelled.add_run(resolve(toys.method, toys.protocol, "smoke", settings={"lr": 0.9}), 0)
+    labelled.write_specs()
+    rows = status_rows(toys.home)
+
+    def keys(**wanted):
+        return {row.key for row in chosen_rows(rows, wanted)}
+
+    assert keys() == keys(method=["toy"], protocol=["toys"], scale=["smoke"]) == set(grid.runs)
+    assert keys(label=["mine"]) == keys(method=["toy{lr=0.9}"]) == {other}
+    assert keys(state=["done", "failed"]) == {first}
+    assert keys(state=["done"], label=["mine"]) == keys(scale=["paper"]) == set()
+    assert keys(protocol=["toys@1"]) == set(grid.runs)
+    print_status(chosen_rows(rows, {"label": ["mine"]}), toys.home.root, len(rows))
+    shown = capsys.readouterr().out
+    assert shown.split()[0] == "label"
+    assert "1 of 3 runs, 1 not done" in shown
+    print_status([], toys.home.root, len(rows))
+    assert capsys.readouterr().out == "0 of 3 runs, 0 not done\n"
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "message"),
+    [
+        ("method", "tyo", "no method of a run here named 'tyo'; did you mean toy"),
+        ("state", "finished", "no state of a run here named 'finished'"),
+        ("label", "mine", "no label of a run here named 'mine'; known: none"),
+    ],
+)
+def test_a_filter_that_no_run_can_fit_names_those_that_it_can(toys, grid, what, value, message):
+    with pytest.raises(UsageError, match=message):
+        chosen_rows(status_rows(toys.home), {what: [value]})

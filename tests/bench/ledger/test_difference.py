@@ -2,7 +2,7 @@ import pytest
 from written_records import write_result, write_score
 
 from bench.base.errors import UsageError
-from bench.ledger.difference import difference, find_run, print_difference
+from bench.ledger.difference import difference, find_run, find_runs, print_difference
 from bench.ledger.scores import wanted
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
@@ -106,8 +106,8 @@ def test_scores_are_shown_with_their_difference(toys, runs, capsys):
     print_difference(found.model_copy(update={"scores": scores}))
     shown = capsys.readouterr().out
     assert [line for line in shown.splitlines() if line.startswith(("A: ", "B: "))] == [
-        f"A: {found.runs[0]} (done)",
-        f"B: {found.runs[1]} (done)",
+        f"A: toy on toys, seed 0 (done): {found.runs[0]}",
+        f"B: toy{{lr=0.9}} on toys, seed 1 (done): {found.runs[1]}",
     ]
     assert row_of(shown, "a ") == ["a", "2.5", "1.25", "-1.25"]
     assert row_of(shown, "b ") == ["b", "0.123457", "0.123457", "same"]
@@ -131,3 +131,24 @@ def test_a_narrow_terminal_cuts_nothing_off(runs, toys, capsys, monkeypatch):
     print_difference(found.model_copy(update={"config": {"x": ("§" * 50, "¤" * 50)}}))
     shown = capsys.readouterr().out
     assert [shown.count(letter) for letter in "§¤"] == [50, 50]
+
+
+def test_runs_by_what_people_call_them(toys, runs):
+    grid = Grid(toys.home, label="first-try")
+    plain, other = (
+        grid.add_run(resolve(toys.method, toys.protocol, "smoke", settings={"lr": lr}), 2) for lr in (0.05, 0.9)
+    )
+    late = Grid(toys.home)
+    late.add_run(resolve(toys.method, toys.protocol, "smoke"), 123456)
+    for one in (grid, late):
+        one.write_specs()
+    assert find_run(toys.home, "first-try/toy{lr=0.9}").key == other
+    assert find_run(toys.home, "toy{lr=0.9}/1").key == runs[1]
+    assert {run.key for run in find_runs(toys.home, "first-try")} == {plain, other}
+    with pytest.raises(
+        UsageError, match=r"'first-try' fits 2 runs: first-try, toy.* seed 2 \(toy-\w+\); .*write a key"
+    ):
+        find_run(toys.home, "first-try")
+    for nobody in ("123456", "first-try/7", "first", ""):  # a seed alone is none, and a part of a label neither
+        with pytest.raises(UsageError, match="no run under"):
+            find_run(toys.home, nobody)

@@ -9,6 +9,9 @@ from bench.plan.resolve import resolve
 from bench.schema.protocol import load_protocol
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
+EXAMPLES = Path(__file__).parents[3] / "examples"
+FOCAL = f"{EXAMPLES / 'focal_nce.py'}:FocalNCE"
+ADVERSARIAL = f"{EXAMPLES / 'adversarial_negatives.py'}:AdversarialNegatives"
 
 METHOD = """
 from typing import Any, ClassVar
@@ -264,3 +267,18 @@ def test_crops_larger_than_images_are_the_protocols_fault(toys):
     toys.edit(scales={"smoke": scale | {"overrides": {"crop_size": 640}}})
     with pytest.raises(UsageError, match=r"^toys\.yaml: method toy at scale smoke: load_size 20 is less than crop"):
         resolve(toys.method, toys.protocol, "smoke")
+
+
+@pytest.mark.parametrize(
+    ("method", "overrides", "settings", "called"),
+    [
+        ("cut", {}, {}, "cut"),
+        ("cut", {}, {"nce_T": 0.07, "lambda_NCE": 2}, "cut{lambda_NCE=2.0}"),  # what is as published is not said
+        ("cut", {"nce_idt": False}, {"lr": 0.1}, "cut{lr=0.1,nce_idt=false}"),
+        ("cut", {"loss": "memory_bank"}, {}, "memory_bank"),
+        ("cut", {"loss": ADVERSARIAL, "loss_options": {"negatives": 7}}, {}, "adversarial_negatives{negatives=7}"),
+        ("fastcut", {"loss": FOCAL}, {}, "focal_nce in fastcut"),
+    ],
+)
+def test_what_people_call_it_says_the_loss_or_method_and_what_is_changed(method, overrides, settings, called):
+    assert resolve(method, load_protocol("earth-land2sat"), "mini", overrides, settings).called == called

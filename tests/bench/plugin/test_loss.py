@@ -152,3 +152,29 @@ def test_what_a_plugin_forgot_is_said() -> None:
 def test_unknown_options_are_errors() -> None:
     with pytest.raises(ValidationError):
         LossConfig(tau=1)  # type: ignore[call-arg]
+
+
+class Named(PatchLoss):
+    def forward(self, query: Tensor, key: Tensor, context: LossContext) -> dict[str, Tensor]:  # type: ignore[override]
+        distance = (query - key).square().sum(2)
+        terms = {"NCE": distance, "near": (distance < 1).double()}
+        return terms | ({"first": distance.detach()} if context.layer == 0 else {})
+
+
+def test_a_patch_loss_may_return_several_by_name() -> None:
+    two = pair()
+    terms = Named().terms(two, context())
+    distances = [(layer.query - layer.key).square().sum(2) for layer in two.layers]
+    torch.testing.assert_close(terms["NCE"], (distances[0].mean() + distances[1].mean()) / 2)
+    torch.testing.assert_close(terms["first"], distances[0].mean().detach())  # over the layers that have it
+    assert {name for name, term in terms.items() if term.requires_grad} == {"NCE"}
+
+
+class NamedWrong(PatchLoss):
+    def forward(self, query: Tensor, key: Tensor, context: LossContext) -> dict[str, Tensor]:  # type: ignore[override]
+        return {"NCE": (query - key).square().sum(2), "near": torch.zeros(())}
+
+
+def test_a_named_one_of_the_wrong_shape_is_named() -> None:
+    with pytest.raises(BenchError, match=r"loss NamedWrong: .* shape \(2, 3\), got \(\) for 'near'"):
+        NamedWrong().terms(pair(), context())

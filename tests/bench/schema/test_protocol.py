@@ -210,3 +210,12 @@ def test_protocols_of_the_user_are_found_where_nothing_else_has_their_name(toys,
         load_protocol("toyz", own)
     with pytest.raises(UsageError, match="no protocol named 'toys'"):
         load_protocol("toys", tmp_path / "gone")
+
+
+def test_all_missing_keys_of_a_file_are_said_at_once(file):
+    content = yaml.safe_load(file.read_text())
+    for key in ("recipe", "title", "select_by"):
+        del content[key]
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(UsageError, match=r"^toys\.yaml: these keys are missing: title, recipe, select_by$"):
+        load_protocol(str(file))

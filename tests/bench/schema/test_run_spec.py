@@ -308,3 +308,24 @@ def test_a_damaged_spec_is_one_line_with_the_way_out(tmp_path, content):
 def test_the_code_hash_is_of_the_installed_source():
     assert len(code_hash()) == 64
     assert code_hash() == code_hash()
+
+
+def test_what_people_call_a_run_and_their_labels_change_no_key_and_no_older_record(toys, tmp_path):
+    spec = spec_of(toys)
+    assert (spec.called, spec.labels, spec.name) == ("", [], "toy")
+    assert spec.title == "toy on toys, seed 0"
+    named = spec.model_copy(update={"called": "toy{lr=1}", "labels": ["first"]})
+    assert named.train_key == spec.train_key
+    assert (named.name, named.title) == ("toy{lr=1}", "toy{lr=1} on toys, seed 0")
+    path = tmp_path / spec.train_key / "spec.json"
+    write_spec(path, spec)
+    assert not {"called", "labels"} & json.loads(path.read_text()).keys()
+    write_spec(path, named)
+    write_spec(path, spec.model_copy(update={"labels": ["second"]}))  # of a command that calls it nothing
+    assert (read_spec(path).called, read_spec(path).labels) == ("toy{lr=1}", ["second", "first"])
+
+
+def test_a_run_of_an_earlier_version_is_called_by_the_users_class_that_it_is_about(toys):
+    spec = spec_of(toys)
+    about = {"config": spec.config | {"loss": "/there/mine.py:Mine"}, "plugins": {"/there/mine.py:Mine": "a" * 64}}
+    assert spec.model_copy(update=about).name == "Mine"
