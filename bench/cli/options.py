@@ -70,7 +70,9 @@ MethodFileOption = Annotated[str | None, typer.Option("--method", help="FILE.py:
 MetricFilesOption = Annotated[
     list[str] | None, typer.Option("--metric", help="FILE.py:Class, the file of a metric that scores; may be repeated")
 ]
-RunArgument = Annotated[str, typer.Argument(help="a finished run: its key, a beginning of it, its folder, or LABEL/NAME/SEED")]
+RunArgument = Annotated[
+    str, typer.Argument(help="a finished run: its key, a beginning of it, its folder, or LABEL/NAME/SEED")
+]
 CheckpointOption = Annotated[
     str,
     typer.Option("--checkpoint", help="last, best-on-validation, best-on-test, or an epoch whose weights were kept"),

@@ -44,9 +44,7 @@ class FolderDataSet(StreamFolders):
         named: tuple[str, ...] = tuple(known.folders) if known else FOLDERS
         if not root.is_dir():
             get = f"run contrastbench data prepare {config.name}, or " if known else ""
-            raise NotAvailable(
-                f"data set {config.name} is not here; {get}put its {' '.join(named)} under {root}{OWN}"
-            )
+            raise NotAvailable(f"data set {config.name} is not here; {get}put its {' '.join(named)} under {root}{OWN}")
         test = "val" if not (root / "testA").is_dir() and (root / "valA").is_dir() else "test"
         prefixes = {"train": "train", "test": test}
         if "testA" not in named and not (root / f"{test}A").is_dir():
