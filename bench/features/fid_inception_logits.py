@@ -23,5 +23,5 @@ class FIDInceptionLogits(FIDInception):
         """See `Extractor.network`."""
         network = build_inception()
         WEIGHTS.load(self.weights, network.load_state_dict)
-        network.fc.register_parameter("bias", None)
+        network.get_submodule("fc").register_parameter("bias", None)
         return network

@@ -54,6 +54,8 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
         (f"bench/metrics/{name}_efflite0.py" for name in ("precision", "recall", "density", "coverage")),
         ("bench/metrics/test_of_neighbours.py", "bench/metrics/test_metric.py"),
     ),
+    "bench/metrics/fid_clean_fid.py": ("bench/features/test_resizing.py", "bench/metrics/test_metric.py"),
+    "bench/metrics/fid_tf1.py": ("bench/features/test_resizing.py", "bench/metrics/test_metric.py"),
     "bench/metrics/kid.py": ("bench/metrics/test_kernel_subsets.py", "bench/metrics/test_metric.py"),
     "bench/metrics/psnr.py": ("bench/metrics/test_metric.py",),
     "bench/metrics/l1.py": ("bench/metrics/test_metric.py",),
