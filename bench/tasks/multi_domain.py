@@ -51,7 +51,7 @@ class MultiDomainTranslation(Task):
 
     def epoch_length(self, dataset: DataSet) -> int:
         """See `Task.epoch_length`: every image of every domain."""
-        return sum(len(dataset.images("train", domain)) for domain in dataset.streams)
+        return sum(dataset.count("train", domain) for domain in dataset.streams)
 
     def groups(self, dataset: DataSet, selection: Selection) -> list[Group]:
         """See `Task.groups`: one for each ordered pair of domains."""
