@@ -69,6 +69,11 @@ class Home:
         return self.root / "cache"
 
     @property
+    def checked(self) -> Path:
+        """Hashes of records that were found whole (bench/base/checked.py); safe to delete."""
+        return self.cache / "checked-records"
+
+    @property
     def weights(self) -> Path:
         """Where official weight files of evaluation networks are looked for first."""
         return self.root / "weights"

@@ -81,7 +81,8 @@ def own_folder() -> Path | None:
 
 def run_names(root: Path) -> list[str]:
     """The names of the run folders of a results root, sorted; none if it is not there."""
-    return sorted(name for name in names_in(root) if Path(root, name, SPEC).exists())
+    top = os.fspath(root)
+    return sorted(name for name in names_in(root) if os.access(f"{top}/{name}/{SPEC}", os.F_OK))
 
 
 def names_in(folder: Path) -> list[str]:

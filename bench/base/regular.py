@@ -26,7 +26,7 @@ def open_regular(path: Path) -> BufferedReader:
     return os.fdopen(_opened(path)[0], "rb")
 
 
-def read_regular(path: Path, most: int) -> bytes:
+def read_regular(path: Path | str, most: int) -> bytes:
     """The content of a regular file.
 
     Args:
@@ -51,7 +51,7 @@ def read_regular(path: Path, most: int) -> bytes:
     return content
 
 
-def _opened(path: Path) -> tuple[int, int]:
+def _opened(path: Path | str) -> tuple[int, int]:
     """A regular file, open for reading, and its size."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     status = os.fstat(handle)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.errors import BenchError
+from bench.base.indented import indented
 from bench.base.leftovers import temporary_of
 from bench.base.regular import read_regular
 
@@ -64,7 +65,7 @@ def write_text(path: Path, text: str, option: str = "--home") -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file atomically."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+    write_text(path, indented(value) + "\n")
 
 
 def read_json(path: Path) -> Any | None:

@@ -61,6 +61,8 @@ def command_line(arguments: Sequence[str]) -> int:
     """
     mend_streams()
     warnings.showwarning = _show_warning
+    # pydantic looks through the metadata of all that is installed for plugins of its own, of which there are none here
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         given = [argument for argument in arguments if argument != "--debug"]
         # whoever names no verb is shown all of them

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bench.base.errors import NotAvailable
-from bench.base.many import mapped
 from bench.base.terminal import Terminal
 from bench.base.words import duration, say, size_text
 from bench.commands.status import RunRow, print_rows, run_row, runs_left
+from bench.ledger.over_runs import over_runs
 from bench.metrics.metric import load_metric
 from bench.plan.cost_of_plan import PlannedRun, WaitingRuns, run_costs, totals
 from bench.plan.cost_of_step import Calibrations
@@ -34,7 +34,7 @@ def plan_rows(
         known: what was measured so far; None: it is read.
     """
     keys = list(grid.runs)
-    rows = mapped(lambda key: run_row(grid.home.run(key), grid.runs[key]), keys)
+    rows = over_runs(grid.home, lambda key, checked: run_row(grid.home.run(key), grid.runs[key], checked), keys)
     by_key = dict(zip(keys, rows, strict=True))
     done = {key for key, row in by_key.items() if row.train_seconds is not None}
     costs = run_costs(grid, calibrate, say, known, done)

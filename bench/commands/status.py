@@ -8,14 +8,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.base.checked import Checked
 from bench.base.errors import BenchError, unknown_name
 from bench.base.home import Home, RunFolder
-from bench.base.many import mapped
 from bench.base.streams import printable
 from bench.base.terminal import Terminal
 from bench.base.validation import Strict
 from bench.base.words import duration, say, shown_path
 from bench.ledger.folders import examine, read_progress
+from bench.ledger.over_runs import over_runs
 from bench.run.executors.executor import Outcome, queue_outcomes
 from bench.run.ticket import read_tickets
 from bench.schema.protocol import SCALES
@@ -65,9 +66,9 @@ class RunRow(Strict):
     folder: str
 
 
-def run_row(folder: RunFolder, spec: RunSpec) -> RunRow:
-    """A run whose specification can be read."""
-    examined = examine(folder)
+def run_row(folder: RunFolder, spec: RunSpec, checked: Checked | None = None) -> RunRow:
+    """A run whose specification can be read; `checked`: see `bench.ledger.folders.examine`."""
+    examined = examine(folder, checked)
     state: str
     state, reason, result = examined.state, examined.reason, examined.result
     if examined.problems and state != "running":
@@ -128,12 +129,12 @@ def _with_queue(row: RunRow, outcome: Outcome) -> RunRow:
 
 
 def _rows_of_files(home: Home) -> list[RunRow]:
-    return list(mapped(_row_of_files, home.runs()))
+    return list(over_runs(home, _row_of_files, home.runs()))
 
 
-def _row_of_files(folder: RunFolder) -> RunRow:
+def _row_of_files(folder: RunFolder, checked: Checked) -> RunRow:
     try:
-        return run_row(folder, read_spec(folder.spec))
+        return run_row(folder, read_spec(folder.spec, checked), checked)
     except BenchError as error:
         return RunRow(key=folder.key, state="unreadable", reason=str(error), folder=str(folder.path))
 

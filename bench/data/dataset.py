@@ -83,6 +83,10 @@ class DataSet(ABC):
             raise BenchError(f"data set {self.name} has no stream '{stream}'; it has {', '.join(self.streams)}")
         return self._images(split, stream)
 
+    def count(self, split: str, stream: str) -> int:
+        """How many images a split and a stream hold; see `images`."""
+        return len(self.images(split, stream))
+
     @abstractmethod
     def _images(self, split: Split, stream: str) -> ImageSet:
         """The images of a split and stream that exist."""

@@ -234,7 +234,12 @@ class EarthDataSet(DataSet):
             return np.array(patch_corners, dtype="<u2").view(np.uint8)
 
         key = self.cache_key("patches", roles, stride)
-        return tuple(Patch(int(x), int(y)) for x, y in self._arrays.get(key, corners).view("<u2"))
+        return tuple(Patch(x, y) for x, y in self._arrays.get(key, corners).view("<u2").tolist())
+
+    def count(self, split: str, stream: str) -> int:
+        """See `DataSet.count`; no patch is cut for it."""
+        known = self._patches.get((cast(Split, split), stream))
+        return super().count(split, stream) if known is None else len(known)
 
     def _images(self, split: Split, stream: str) -> ImageSet:
         layer = self._layers[stream]

@@ -16,6 +16,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from bench.base.errors import BenchError
 from bench.base.home import RunFolder
+from bench.base.indented import indented
 from bench.base.regular import is_regular, read_regular
 from bench.base.storage import write_text
 from bench.base.validation import validation_line
@@ -146,7 +147,7 @@ def write_record(folder: Path, record: StateRecord | WeightsRecord) -> None:
 
 
 def _text(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=1, sort_keys=True) + "\n"
+    return indented(content) + "\n"
 
 
 def _seal(content: dict[str, Any]) -> str:
@@ -199,13 +200,14 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         text = read_regular(path, MAX_BYTES)
         content = json.loads(text)
+        written = _text(content).encode()
     except OSError as error:
         raise BenchError(f"{path}: checkpoint cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise BenchError(f"{path}: checkpoint is damaged (it is no JSON)") from error
     _require(path, isinstance(content, dict), "it is no JSON object")
     # whoever wrote it wrote exactly this: a flipped bit that changes only spaces or spelling is one too
-    _require(path, text == _text(content).encode(), "it is not as it was written")
+    _require(path, text == written, "it is not as it was written")
     return dict(content)
 
 

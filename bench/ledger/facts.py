@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from bench.base.checked import Checked
 from bench.base.home import Home, RunFolder
-from bench.base.many import mapped
 from bench.ledger.folders import ScoreRow, examine, has_all, scores_of
+from bench.ledger.over_runs import over_runs
 from bench.schema.cell import State
 from bench.schema.run_spec import RunSpec
 
@@ -34,18 +35,19 @@ class RunFacts(NamedTuple):
     is_complete: bool
 
 
-def facts_of(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...]) -> RunFacts:
+def facts_of(folder: RunFolder, spec: RunSpec, splits: tuple[str, ...], checked: Checked | None = None) -> RunFacts:
     """Read one run.
 
     Args:
         folder: of the run.
         spec: what it is, and how it is scored.
         splits: of its data set.
+        checked: see `bench.ledger.folders.examine`.
     """
-    examined = examine(folder)
+    examined = examine(folder, checked)
     result = examined.result
     stored = {score.key: score for score in examined.scores}
-    wanted = list(scores_of(folder, spec, splits, lambda key: stored.get(key), examined.damaged))
+    wanted = list(scores_of(folder, spec, splits, stored.get, examined.damaged, folder.key))
     return RunFacts(
         examined.state,
         examined.reason,
@@ -69,5 +71,9 @@ def facts_of_all(
         keys: which of them; None: all.
     """
     chosen = list(runs) if keys is None else list(keys)
-    found = mapped(lambda key: facts_of(home.run(key), runs[key], splits[key]), chosen)
+
+    def facts(key: str, checked: Checked) -> RunFacts:
+        return facts_of(home.run(key), runs[key], splits[key], checked)
+
+    found = over_runs(home, facts, chosen)
     return dict(zip(chosen, found, strict=True))

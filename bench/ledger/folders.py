@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
+from bench.base.checked import Checked
 from bench.base.errors import NotAvailable
 from bench.base.home import RunFolder
-from bench.base.leftovers import names_in
 from bench.base.processes import is_locked
 from bench.base.sealed import Damaged, read_note
 from bench.ledger.checkpoint_files import gone
+from bench.ledger.contents import UNREAD, Contents, read_contents, score_files
 from bench.ledger.heartbeat import is_beating
 from bench.ledger.losses import WAY_OUT, is_whole, read_losses
-from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted
+from bench.ledger.scores import StoredScore, checked_score, read_score, wanted_by_key
 from bench.schema.cell import Checkpoint, Interval, State
 from bench.schema.records import RunError, RunProgress, RunResult
 from bench.schema.run_spec import RunSpec, Split, code_hash
@@ -33,13 +34,17 @@ def is_owned(folder: RunFolder) -> bool:
     return is_locked(folder.lock) or is_beating(folder)
 
 
-def checked_result(folder: RunFolder) -> RunResult | None:
+def checked_result(folder: RunFolder, content: bytes | None = None) -> RunResult | None:
     """What a run wrote when it was done (`bench.run.execute`); None if it is not.
+
+    Args:
+        folder: of the run.
+        content: of the file, where it has been read already.
 
     Raises:
         Damaged: it is not what was written.
     """
-    result = RunResult.read(folder.result, folder.key)
+    result = RunResult.read(folder.result, folder.key, content=content)
     if result is not None and result.key != folder.key:
         raise Damaged(f"{folder.result}: is of run {result.key}; {RunResult.way_out}")
     return result
@@ -123,38 +128,69 @@ class Examined:
         return any(not record.seal for record in (*([self.result] if self.result else []), *self.scores))
 
 
-def examine(folder: RunFolder) -> Examined:
+def examine(folder: RunFolder, checked: Checked | None = None) -> Examined:
     """Check the result, the scores and the loss log of a run; of one that another process does, no log.
 
     Nothing is imported for it: a run of a metric that is not installed here is examined too.
+
+    Args:
+        folder: of the run.
+        checked: what was found whole before is not checked again; a finished run of which all is whole is added to it.
     """
+    if checked is None or (contents := read_contents(folder)) is None:
+        return _examine(folder, UNREAD)
+    seen = contents.stamp(folder.key)
+    if seen in checked and (known := _as_checked(contents)) is not None:
+        return known
+    examined = _examine(folder, contents)
+    if _is_whole(folder, contents, examined):
+        checked.add(seen)
+    return examined
+
+
+def _as_checked(contents: Contents) -> Examined | None:
+    """A finished run whose files have been found whole before; None if these have not."""
+    with suppress(ValidationError):
+        result = RunResult.of_checked(contents.result or b"")
+        scores = [StoredScore.of_checked(one) for one in contents.scores.values()]
+        return Examined("done", "", result, scores, [], {})
+    return None
+
+
+def _is_whole(folder: RunFolder, contents: Contents, examined: Examined) -> bool:
+    """Whether nothing is wrong with any of these contents, so that they give the same when they are not checked."""
+    result = examined.result
+    if examined.problems or result is None or result.losses is None or contents.losses is None:
+        return False
+    if not is_whole(folder.metrics, folder.key, result.losses, result.steps, contents.losses):
+        return False
+    return _as_checked(contents) == examined
+
+
+def _examine(folder: RunFolder, contents: Contents) -> Examined:
+    """Check a run; `contents` are of those of its files that have been read already."""
     result = None
     scores: list[StoredScore] = []
     problems: list[str] = []
     damaged: dict[str, str] = {}
     try:
-        result = checked_result(folder)
+        result = checked_result(folder, contents.result)
     except Damaged as error:
         problems.append(str(error))
     state, reason = _state(folder, result, "".join(problems))
-    for key in _score_files(folder):
+    for key in score_files(folder):
         try:
-            if (score := checked_score(folder, key)) is not None:
+            if (score := checked_score(folder, key, contents.scores.get(key))) is not None:
                 scores.append(score)
         except Damaged as error:
             damaged[key] = str(error)
     problems += damaged.values()
     if result is not None and not is_owned(folder):
         try:
-            require_losses(folder, result)
+            require_losses(folder, result, contents.losses)
         except Damaged as error:
             problems.append(str(error))
     return Examined(state, reason, result, scores, problems, damaged)
-
-
-def _score_files(folder: RunFolder) -> list[str]:
-    """The keys of all scores in a run's folder, sorted."""
-    return sorted(name.removesuffix(".json") for name in names_in(folder.scores) if name.endswith(".json"))
 
 
 def is_older(codes: Iterable[str]) -> bool:
@@ -238,6 +274,7 @@ def scores_of(
     splits: tuple[str, ...],
     stored: Callable[[str], StoredScore | None],
     damaged: Mapping[str, str],
+    run: str = "",
 ) -> Iterator[tuple[ScoreRow, State | None]]:
     """Every score that a run's evaluation wants, and the state of the one that is stored; None where none is.
 
@@ -247,10 +284,9 @@ def scores_of(
         splits: of its data set.
         stored: key -> the score on disk, if it is what was written.
         damaged: key -> what is wrong with one that is not, once it has been asked for.
+        run: its train key, where it is known already.
     """
-    run = spec.train_key
-    for epoch, split, use in wanted(spec, splits):
-        key = score_key(spec, epoch, split, use, run)
+    for key, epoch, split, use in wanted_by_key(spec, splits, run or spec.train_key):
         score = stored(key)
         if score is not None:
             code = sys.intern(score.made.code) if score.made is not None else ""
@@ -304,13 +340,18 @@ def metric_rows(folder: RunFolder) -> list[dict[str, Any]]:
     return read_losses(folder.metrics, folder.key)[0] if result is None else check_losses(folder, result)
 
 
-def require_losses(folder: RunFolder, result: RunResult) -> None:
+def require_losses(folder: RunFolder, result: RunResult, content: bytes | None = None) -> None:
     """Refuse losses of a finished run that are not those of when it was finished.
+
+    Args:
+        folder: of the run.
+        result: of the run.
+        content: of the loss log, where it has been read already.
 
     Raises:
         Damaged: they are not.
     """
-    if result.losses is None or not is_whole(folder.metrics, folder.key, result.losses, result.steps):
+    if result.losses is None or not is_whole(folder.metrics, folder.key, result.losses, result.steps, content):
         check_losses(folder, result)
 
 

@@ -86,7 +86,7 @@ def read_losses(path: Path, key: str, length: int | None = None) -> tuple[list[d
     return rows, chain
 
 
-def is_whole(path: Path, key: str, seal: LossSeal, steps: int) -> bool:
+def is_whole(path: Path, key: str, seal: LossSeal, steps: int, content: bytes | None = None) -> bool:
     """Whether a loss log is to the byte the one that a finished run sealed, and ends with its last step.
 
     A quick look: where it is not so, `read_losses` says what is wrong.
@@ -96,8 +96,9 @@ def is_whole(path: Path, key: str, seal: LossSeal, steps: int) -> bool:
         key: the run's train key.
         seal: from the run's result.
         steps: of the whole training.
+        content: of the file, where it has been read already.
     """
-    lines = _lines(path, None)
+    lines = _lines(path, None) if content is None else _finished(content)
     whole = hashlib.sha256(f"losses of {key}\n".encode())
     whole.update(b"".join(lines))
     last = _row(lines[-1]) if lines else None
@@ -113,6 +114,10 @@ def _lines(path: Path, length: int | None) -> list[bytes]:
         return []
     except OSError as error:
         raise Damaged(f"{path}: cannot be read ({error.strerror}); {WAY_OUT}") from error
+    return _finished(content)
+
+
+def _finished(content: bytes) -> list[bytes]:
     return [line + b"\n" for line in content.split(b"\n")[:-1]]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from bench.base.errors import BenchError
 from bench.base.validation import Strict
-from bench.data.opening import open_dataset
 from bench.ledger.checkpoint_files import KEPT_STATES
 from bench.ledger.folders import read_result
 from bench.plan.cost_of_step import Calibrations, Cost, Workload
@@ -101,19 +100,23 @@ def run_costs(
     known = known or Calibrations(grid.home, grid.device)
     lengths: dict[tuple[str, str], int] = {}  # by data and task
     alike: dict[str, RunCost] = {}  # runs that differ in their seeds cost the same
+    shared: dict[tuple[int, int, str, int, str, int], RunCost] = {}  # and share what the grid made once for all of them
     costs = {}
     for key, spec in grid.runs.items():
+        same_objects = id(spec.config), id(spec.data), spec.label, spec.threads, spec.task, len(spec.scored_epochs)
+        if same_objects in shared and not calibrate:
+            costs[key] = shared[same_objects]
+            continue
         name = spec.data.model_dump_json(), spec.task
         if name not in lengths:
-            dataset = open_dataset(spec.data, grid.home.datasets, grid.home.cache)
-            lengths[name] = task_of(spec).epoch_length(dataset)
+            lengths[name] = task_of(spec).epoch_length(grid.dataset_of(spec))
         workload = Workload.of_spec(spec, grid.runs)
         same = digest([workload.key, spec.config, name, len(spec.scored_epochs)])
         if same not in alike or calibrate:
             is_done = key in done if done is not None else read_result(grid.home.run(key)) is not None
             cost = _cost(known, workload, calibrate and not is_done, say)
             alike[same] = _figures(cost, spec.config, lengths[name], len(spec.scored_epochs), grid.upkeep)
-        costs[key] = alike[same]
+        costs[key] = shared[same_objects] = alike[same]
     return costs
 
 

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bench.base.checked import Checked
 from bench.base.device import DeviceType, require
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.many import mapped
 from bench.base.memory import count_anew, most_memory
 from bench.base.storage import read_object, write_json
 from bench.base.validation import Strict
 from bench.ledger.folders import read_result
+from bench.ledger.over_runs import over_runs
 from bench.plan.memory import remembered
 from bench.plan.resolve import Resolution, resolve
 from bench.plugin.config import LENGTH_FIELDS
@@ -156,18 +157,18 @@ class Calibrations:
         self._stored = {name: entry for name, entry in (read_object(self.path) or {}).items() if _is_entry(entry)}
         self._runs: dict[str, list[float]] = {}
         self._memory: dict[str, int] = {}
-        for key, seconds, memory in filter(None, mapped(self._measured, home.runs())):
+        for key, seconds, memory in filter(None, over_runs(home, self._measured, home.runs())):
             self._runs.setdefault(key, []).append(seconds)
             if memory is not None:
                 self._memory[key] = max(memory, self._memory.get(key, 0))
 
-    def _measured(self, folder: RunFolder) -> tuple[str, float, int | None] | None:
+    def _measured(self, folder: RunFolder, checked: Checked) -> tuple[str, float, int | None] | None:
         """The workload of a finished run, how long a step of it took and the memory that it held."""
         result = read_result(folder)
         if not result or not result.train_seconds or result.device not in ("", self.device):
             return None
         try:
-            key = Workload.of_spec(read_spec(folder.spec), {}).key
+            key = Workload.of_spec(read_spec(folder.spec, checked), {}).key
         except BenchError:  # `status` says what is wrong with it
             return None
         return key, result.train_seconds / result.steps, result.memory_bytes

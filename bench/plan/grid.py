@@ -124,6 +124,7 @@ class Grid:
         self._datasets: dict[str, DataSet] = {}
         self._drafts: dict[str, _Draft] = {}  # by what the resolution says of its runs
         self._added: dict[tuple[str, int, Ranks], str] = {}  # the same, seed, ranks -> train key
+        self._segmenters: dict[str, str] = {}  # whose images and at which scale -> train key
 
     @property
     def deviations(self) -> list[str]:
@@ -258,8 +259,12 @@ class Grid:
         use = protocol.segmenter
         if use is None:
             return None
-        self._open(protocol.data).labels("test")
-        return self.add_run(resolve(use.method, load_protocol(use.protocol), scale), seed=0, ranks=ONE)
+        same = f"{use.model_dump_json()} {protocol.data.model_dump_json()} {scale}"
+        if same not in self._segmenters:
+            self._open(protocol.data).labels("test")
+            resolution = resolve(use.method, load_protocol(use.protocol), scale)
+            self._segmenters[same] = self.add_run(resolution, seed=0, ranks=ONE)
+        return self._segmenters[same]
 
     def add_table(
         self,
@@ -281,8 +286,11 @@ class Grid:
         chosen = list(seeds) if seeds is not None else None
         methods = {row.method for row in table.rows if row.method is not None and _exists("method", row.method)}
         entries = table.cells()
-        for name in dict.fromkeys(entry.protocol for entry in entries if entry.counted is None):
-            check_protocol(load_protocol(name), scale, methods)
+        names = dict.fromkeys(entry.protocol for entry in entries if entry.counted is None)
+        protocols = {name: load_protocol(name) for name in names}
+        for protocol in protocols.values():
+            check_protocol(protocol, scale, methods)
+        resolved: dict[str, Resolution] = {}  # columns of one protocol ask for the same
         for entry in entries:
             cell = PlannedCell(entry, table, scale)
             self.cells.append(cell)
@@ -295,12 +303,14 @@ class Grid:
             if entry.method is None or not _exists("method", entry.method):
                 cell.blocked = ("not implemented", f"method {entry.row} does not exist yet")
                 continue
-            protocol = load_protocol(entry.protocol)
             left_out = only_methods is not None and entry.method not in only_methods
+            same = json.dumps([entry.method, entry.protocol, entry.overrides, left_out])
             try:
-                cell.resolution = resolve(
-                    entry.method, protocol, scale, entry.overrides, None if left_out else settings
-                )
+                if same not in resolved:
+                    resolved[same] = resolve(
+                        entry.method, protocols[entry.protocol], scale, entry.overrides, None if left_out else settings
+                    )
+                cell.resolution = resolved[same]
             except NotAvailable as error:
                 cell.blocked = ("not available", str(error))
                 continue

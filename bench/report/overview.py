@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+from bench.base.checked import Checked
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
-from bench.base.many import mapped
 from bench.base.words import duration
 from bench.ledger.folders import Examined, examine, read_progress
+from bench.ledger.over_runs import over_runs
 from bench.report.anchors import Anchors
 from bench.report.contents import Contents, TableResult
 from bench.report.wording import VERDICT_WORDS
@@ -87,7 +88,7 @@ def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors
     """
     there = {folder.key: folder for folder in home.runs()}
     wanted = list(there) if keys is None else sorted(there.keys() & set(keys))
-    found = list(mapped(_read, [there[key] for key in wanted]))
+    found = list(over_runs(home, _read, [there[key] for key in wanted]))
     runs = [replace(line, anchor=anchors.of("run", line.key)) for line, _ in found]
     runs += [_missing_run(key, anchors) for key in keys or [] if key not in there]
     counts = Counter(run.state for run in runs)
@@ -120,11 +121,11 @@ class Made:
     no_seal: bool
 
 
-def _read(folder: RunFolder) -> tuple[RunLine, Made]:
+def _read(folder: RunFolder, checked: Checked) -> tuple[RunLine, Made]:
     """One run; its anchor is given later."""
-    examined = examine(folder)
+    examined = examine(folder, checked)
     result = examined.result
-    line = _run(folder, examined)
+    line = _run(folder, examined, checked)
     return line, Made(
         is_done=result is not None,
         time=result.time if result else None,
@@ -138,14 +139,14 @@ def _read(folder: RunFolder) -> tuple[RunLine, Made]:
     )
 
 
-def _run(folder: RunFolder, examined: Examined) -> RunLine:
+def _run(folder: RunFolder, examined: Examined, checked: Checked) -> RunLine:
     result = examined.result
     progress = read_progress(folder) if result is None else RunProgress()
     state: str
     state, reason = examined.state, examined.reason
     identity = ("?", "?", "?")
     try:
-        spec = read_spec(folder.spec)
+        spec = read_spec(folder.spec, checked)
         identity = spec.label, spec.data.name, str(spec.seed)
         if examined.problems and state != "running":
             state, reason = "damaged", "; ".join(examined.problems)

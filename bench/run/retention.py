@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from bench.base.checked import Checked
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.base.leftovers import is_left_over, names_in
@@ -18,6 +19,7 @@ from bench.base.many import mapped
 from bench.ledger.checkpoint_files import STATE, WEIGHTS, drop_weights, read_weights, tensors_of, weights_name
 from bench.ledger.folders import chosen_epochs, run_scores
 from bench.ledger.heartbeat import is_beating
+from bench.ledger.over_runs import over_runs
 from bench.metrics.metric import load_metric
 from bench.schema.run_spec import RunSpec, read_spec
 from bench.schema.upkeep import Upkeep, read_upkeep
@@ -43,13 +45,13 @@ def _later(home: Home, key: str) -> Iterator[RunSpec]:
 def needed_runs(home: Home) -> frozenset[str]:
     """The train keys of all runs of a home that others come after."""
 
-    def needs(folder: RunFolder) -> list[str]:
+    def needs(folder: RunFolder, checked: Checked) -> list[str]:
         try:
-            return read_spec(folder.spec).comes_after
+            return read_spec(folder.spec, checked).comes_after
         except BenchError:  # `status` says what is wrong with it
             return []
 
-    return frozenset(key for keys in mapped(needs, home.runs()) for key in keys)
+    return frozenset(key for keys in over_runs(home, needs, home.runs()) for key in keys)
 
 
 def retire(

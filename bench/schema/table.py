@@ -286,6 +286,9 @@ def load_table(name: str) -> Table:
     Raises:
         UsageError: for an unknown name (the message names the nearest ones) or an invalid file.
     """
+    path = table_files().get(name.replace("/", "-"))
+    if path is not None and (table := read_table(path)).name == name:  # the others are not read for it
+        return table
     known = _files_by_name()
     if name not in known:
         raise unknown_name("table", name, known)

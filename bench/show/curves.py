@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.base.home import Home
-from bench.ledger.folders import read_metrics, scores_frame
+from bench.ledger.folders import metric_rows, read_metrics, run_scores
 from bench.schema.run_spec import read_spec
 from bench.show.drawing import colours, dash, marker, new_figure
 
@@ -136,15 +136,18 @@ def loss_curves(home: Home, train_keys: Mapping[int, str], batch_size: int, poin
         frame = read_metrics(folder)
         if frame.empty:
             continue
-        width = max(1, len(frame) // points)
-        frame = (
-            frame.drop(columns="epoch")
-            .groupby(frame.index // width)
-            .agg({name: "max" if name == "step" else "mean" for name in frame.columns if name != "epoch"})
-        )
+        frame = _averaged(frame.drop(columns="epoch"), max(1, len(frame) // points))
         frame["images"] = frame.pop("step") * batch_size
         frames.append(frame.assign(seed=seed))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _averaged(frame: pd.DataFrame, width: int) -> pd.DataFrame:
+    """The mean of each so many rows, of steps the last; grouping single rows takes as long as drawing them."""
+    means = {name: "max" if name == "step" else "mean" for name in frame.columns}
+    if width == 1:
+        return frame.astype({name: float for name, how in means.items() if how == "mean"})
+    return frame.groupby(frame.index // width).agg(means)
 
 
 def score_curves(home: Home, train_keys: Mapping[int, str], batch_size: int) -> pd.DataFrame:
@@ -163,17 +166,13 @@ def score_curves(home: Home, train_keys: Mapping[int, str], batch_size: int) -> 
     rows: list[dict[str, Any]] = []
     for seed, key in train_keys.items():
         folder = home.run(key)
-        logged = read_metrics(folder)
-        if logged.empty:
+        images_at = {int(row["epoch"]): int(row["step"]) * batch_size for row in metric_rows(folder)}
+        if not images_at:
             continue
-        images_at = {
-            int(epoch): int(step) * batch_size for epoch, step in zip(logged["epoch"], logged["step"], strict=True)
-        }
-        scores = scores_frame(folder, read_spec(folder.spec), ("test",))
-        done = scores[(scores["split"] == "test") & (scores["state"] == "done") & scores["epoch"].isin(list(images_at))]
         rows += [
-            {"seed": seed, "images": images_at[epoch], "epoch": epoch, metric: value}
-            for epoch, metric, value in zip(done["epoch"], done["metric"], done["value"], strict=True)
+            {"seed": seed, "images": images_at[score.epoch], "epoch": score.epoch, score.metric: score.value}
+            for score in run_scores(folder, read_spec(folder.spec), ("test",))
+            if score.split == "test" and score.state == "done" and score.epoch in images_at
         ]
     if not rows:
         return pd.DataFrame()

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from bench.base.errors import BenchError
+from bench.base.hashing import file_sha256
 from bench.base.home import Home
+from bench.base.regular import read_regular
 from bench.base.storage import write_atomically
+from bench.base.validation import Strict
 from bench.data.contact_sheet import contact_sheet
 from bench.data.dataset import DataSet
 from bench.data.images import FileImages, evenly_spaced
 from bench.ledger.folders import read_result
 from bench.plan.grid import Grid, PlannedCell
+from bench.plan.memory import remembered
 from bench.plan.resolve import Resolution
+from bench.plugin.discovery import find_plugin
 from bench.schema.run_spec import RunSpec
 from bench.schema.table import Table
-from bench.tasks.sheet import Column, sheet_columns
+from bench.tasks.sheet import Column, sheet_columns, sheet_files
 from bench.tasks.task import Selection, task_of
 
 COLUMNS = 8  # images per row: enough to judge, few enough to see
+MAX_BYTES = 1 << 28  # of an image
 
 
 @dataclass(frozen=True)
@@ -96,14 +104,81 @@ def sample_sheet(grid: Grid, resolution: Resolution, keys: dict[str, str], path:
         The path, None if no run is finished.
     """
     runs = {label: grid.runs[key] for label, key in keys.items()}
-    samples = collect_samples(grid.home, grid.dataset(resolution), runs)
-    if not samples.has_outputs:
-        return None
     seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs.values()}))
     title = f"{resolution.ran.id}, scale {resolution.scale_name}, seed {seeds}, last checkpoint"
-    sheet = contact_sheet([(row.label, row.images) for row in samples.rows], title)
-    write_atomically(path, lambda temporary: sheet.save(temporary, format="PNG"))
-    return path
+    return write_sheet(grid.home, grid.dataset(resolution), runs, title, path)
+
+
+class Drawn(Strict):
+    """A sheet that was drawn: the sha256 of its file; empty where no run had anything to show."""
+
+    sha256: str
+
+
+def write_sheet(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec], title: str, path: Path) -> Path | None:
+    """Write the sheet of some runs; it is drawn anew only if what it shows has changed, or its file is not what was drawn.
+
+    That is told by a hash of all that it shows, remembered with the hash of its file (bench/plan/memory.py).
+
+    Args:
+        home: whose run folders hold the samples.
+        dataset: of all the runs.
+        runs: label -> run, in the order shown.
+        title: above the sheet.
+        path: the PNG file.
+
+    Returns:
+        The path, None if no run is finished.
+    """
+    is_ours = find_plugin("task", task_of(next(iter(runs.values()))).name).is_built_in
+
+    def draw() -> tuple[Drawn, bool]:
+        samples = collect_samples(home, dataset, runs)
+        if not samples.has_outputs:
+            return Drawn(sha256=""), is_ours
+        sheet = contact_sheet([(row.label, row.images) for row in samples.rows], title)
+        write_atomically(path, lambda temporary: sheet.save(temporary, format="PNG"))
+        return Drawn(sha256=file_sha256(path)), is_ours
+
+    drawn = remembered({"sheet": title, "shows": _shown(home, dataset, runs)}, Drawn, draw)
+    if drawn.sha256 and not _is_there(path, drawn.sha256):
+        drawn, _ = draw()
+    return path if drawn.sha256 else None
+
+
+def _shown(home: Home, dataset: DataSet, runs: Mapping[str, RunSpec]) -> Any:
+    """Everything that decides what a sheet looks like, as JSON."""
+    first = next(iter(runs.values()))
+    task, selection = task_of(first), Selection.of_run(first, "test")
+    files = sheet_files(task.groups(dataset, selection), COLUMNS)
+    return {
+        "data": [dataset.cache_key("sheet"), dataset.fingerprint()],
+        "task": [task.name, asdict(selection)],
+        "files": files,
+        "runs": [[label, _images_stamp(home, run, files)] for label, run in runs.items()],
+    }
+
+
+def _images_stamp(home: Home, run: RunSpec, files: Sequence[str]) -> str:
+    """Changes with the images that a sheet shows of a run, to the byte; empty where it shows none."""
+    folder = home.run(run.train_key)
+    if read_result(folder) is None:
+        return ""
+    total = hashlib.sha256()
+    for file in files:
+        try:
+            content = read_regular(folder.samples("test", run.total_epochs) / file, MAX_BYTES)
+        except OSError:
+            return ""
+        total.update(f"{len(content)}\n".encode() + content)
+    return total.hexdigest()
+
+
+def _is_there(path: Path, sha256: str) -> bool:
+    """Whether a file has this content."""
+    with suppress(OSError):
+        return file_sha256(path) == sha256
+    return False
 
 
 def shown_columns(dataset: DataSet, spec: RunSpec) -> list[Column]:

@@ -53,7 +53,7 @@ class MultiDomainTranslation(Task):
 
     def epoch_length(self, dataset: DataSet) -> int:
         """See `Task.epoch_length`: every image of every domain."""
-        return sum(len(dataset.images("train", domain)) for domain in dataset.streams)
+        return sum(dataset.count("train", domain) for domain in dataset.streams)
 
     def settings_of(self, dataset: DataSet) -> dict[str, Any]:
         """See `Task.settings_of`."""

@@ -32,8 +32,17 @@ class Column:
 
 def sheet_columns(groups: Sequence[Group], count: int) -> list[Column]:
     """Columns of a sheet: at most `count` outputs, evenly spaced over all groups."""
+    return [_column(*output) for output in _shown(groups, count)]
+
+
+def sheet_files(groups: Sequence[Group], count: int) -> list[str]:
+    """The files of those outputs, below the folder of samples; no picture is read for it."""
+    return [group.files[output] for group, output in _shown(groups, count)]
+
+
+def _shown(groups: Sequence[Group], count: int) -> list[tuple[Group, int]]:
     outputs = [(group, i) for group in groups for i in range(len(group.files))]
-    return [_column(*outputs[place]) for place in evenly_spaced(len(outputs), count)]
+    return [outputs[place] for place in evenly_spaced(len(outputs), count)]
 
 
 def _column(group: Group, output: int) -> Column:

@@ -160,7 +160,7 @@ class Task(ABC):
 
     def epoch_length(self, dataset: DataSet) -> int:
         """Items in an epoch, where the method's configuration does not say."""
-        return max(len(dataset.images("train", stream)) for stream in dataset.streams)
+        return max(dataset.count("train", stream) for stream in dataset.streams)
 
     def settings_of(self, dataset: DataSet) -> dict[str, Any]:
         """Settings of methods that follow from the images: the number of domains, say; at every scale."""

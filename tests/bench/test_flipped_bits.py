@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from bench.base.checked import Checked
 from bench.base.errors import BenchError
 from bench.base.home import Home, RunFolder
 from bench.commands.status import run_row
 from bench.compare.findings import Findings
+from bench.ledger.facts import facts_of
 from bench.ledger.folders import metric_rows, run_scores
 from bench.report.contents import read_table
 from bench.run.loss_log import LossLog
@@ -45,10 +47,13 @@ def records(home: Home) -> list[Path]:
     return sorted(of_runs + home.table_cells() + home.comparisons())
 
 
-def of_run(folder: RunFolder) -> Iterator[Callable[[], Any]]:
-    """Everything that is made from a run's records."""
-    spec = read_spec(folder.spec)
+def of_run(folder: RunFolder, checked: Checked) -> Iterator[Callable[[], Any]]:
+    """Everything that is made from a run's records, also by commands that remember what was whole."""
+    spec = read_spec(folder.spec, checked)
     yield lambda: spec.model_dump()
+    yield lambda: read_spec(folder.spec).model_dump()
+    yield lambda: run_row(folder, spec, checked).model_dump()
+    yield lambda: facts_of(folder, spec, SPLITS, checked)
     yield lambda: [row._replace(reason="") for row in run_scores(folder, spec, SPLITS)]
     yield lambda: metric_rows(folder)
     yield lambda: LossLog(folder.metrics).truncate(folder.metrics.stat().st_size)  # what a resumed run does first
@@ -56,7 +61,7 @@ def of_run(folder: RunFolder) -> Iterator[Callable[[], Any]]:
     yield lambda: len(read_tickets(folder)) >= 0
 
 
-def shown(home: Home, path: Path) -> tuple[list[Any], list[str]]:
+def shown(home: Home, path: Path, checked: Checked) -> tuple[list[Any], list[str]]:
     """What is shown of the place where a record stands, and what is said to be wrong there."""
     values, said = [], []
     try:
@@ -65,7 +70,7 @@ def shown(home: Home, path: Path) -> tuple[list[Any], list[str]]:
         elif path.name == "comparison.json":
             makers = iter([lambda: Findings.of_folder(path)])
         else:
-            makers = of_run(RunFolder(home.root / path.relative_to(home.root).parts[0]))
+            makers = of_run(RunFolder(home.root / path.relative_to(home.root).parts[0]), checked)
         for make in makers:
             try:
                 values.append(make())
@@ -81,7 +86,9 @@ def test_no_flipped_bit_changes_what_is_shown_without_a_word(home: Home, request
     rng = random.Random(0)
     paths = records(home)
     assert {"spec.json", "metrics.jsonl", "result.json", "cells.json", "comparison.json"} <= {p.name for p in paths}
-    whole = {path: shown(home, path) for path in paths}
+    checked = Checked()
+    whole = {path: shown(home, path, checked) for path in paths}
+    assert len(checked.take_new()) == 2 * len(home.runs())  # so that none is checked again below
     assert not [said for _, said in whole.values() if said]
     silent = []
     for _ in range(request.config.getoption("flips")):
@@ -91,7 +98,7 @@ def test_no_flipped_bit_changes_what_is_shown_without_a_word(home: Home, request
         spoiled = bytearray(content)
         spoiled[bit // 8] ^= 1 << bit % 8
         path.write_bytes(spoiled)
-        values, said = shown(home, path)
+        values, said = shown(home, path, checked)
         path.write_bytes(content)
         if not said and values != whole[path][0]:
             silent.append(f"{path}, bit {bit}")
@@ -114,7 +121,7 @@ def test_no_other_value_is_taken_for_a_number(home: Home, value: object) -> None
             ("seal", "format", "made", "checkpoint", "parts", "losses", "time"),
         ):
             path.write_text(json.dumps({key: kept for key, kept in content.items() if key not in removed}))
-            _, said = shown(home, path)
+            _, said = shown(home, path, Checked())
             assert said, (path, removed)
             assert str(path) in said[0]
         path.write_text(whole)
@@ -123,7 +130,7 @@ def test_no_other_value_is_taken_for_a_number(home: Home, value: object) -> None
 def test_another_ones_record_is_refused(home: Home) -> None:
     first, second = home.runs()[:2]
     shutil.copy(first.result, second.result)
-    assert any(str(second.result) in line for line in shown(home, second.result)[1])
+    assert any(str(second.result) in line for line in shown(home, second.result, Checked())[1])
     one, other = sorted(first.scores.iterdir())[:2]
     shutil.copy(one, other)
-    assert any(str(other) in line for line in shown(home, other)[1])
+    assert any(str(other) in line for line in shown(home, other, Checked())[1])

@@ -10,6 +10,7 @@ import pytest
 
 from bench.base.home import Home
 from tests.benchmarks.made_up_runs import TABLE, write_home
+from tests.benchmarks.many_runs import growth, timed
 
 HEAVY = ("torch", "torchvision", "mlflow", "pandas", "scipy", "matplotlib", "seaborn")
 SCRIPT = """
@@ -57,3 +58,18 @@ def test_what_is_finished_is_shown_without_what_trains_scores_or_draws(home: Pat
     assert run(commands, cache) == [[0, []]] * len(commands)
     assert (home / "report.html").read_bytes() == page
     assert {path.name: path.read_bytes() for path in (home / "tables").glob("*/*")} == cells
+
+
+def test_how_seconds_grow_is_said_of_second_commands_that_ended():
+    def row(runs: int, processor: float, which: str = "again", verb: str = "status", **more: str) -> dict:
+        return {"runs": runs, "verb": verb, "which": which, "processor": processor} | more
+
+    rows = [
+        row(1000, 2.5), row(100, 0.7), row(100, 9.0, "first"), row(10_000, 11.5), row(100_000, 5.0, ended="after 5 s"),
+        row(100, 1.0, verb="plan"),
+    ]  # fmt: skip
+    assert growth(rows) == ["status: milliseconds a run: 2.00 from 100 to 1000, 1.00 from 1000 to 10000"]
+
+
+def test_a_command_that_takes_too_long_is_ended_and_its_row_says_so(tmp_path: Path) -> None:
+    assert timed(["--help"], tmp_path / "runs", limit=0.0)["ended"] == "after 0 s"

@@ -45,6 +45,17 @@ def test_counts(earth: Open, size: int, counts: dict[str, int]) -> None:
         assert len(dataset.images(split, "A")) == len(dataset.images(split, "B")) == counts[split]
 
 
+def test_images_are_counted_as_they_are_without_cutting_any(earth: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = earth(A="relief", size=128, train_one_in=2)
+    there = {(split, stream): len(dataset.images(split, stream)) for split in dataset.splits for stream in "AB"}
+    with pytest.raises(BenchError, match="has no stream 'C'"):
+        dataset.count("train", "C")
+    with pytest.raises(BenchError, match="has no split 'all'"):
+        dataset.count("all", "A")
+    monkeypatch.setattr(EarthDataSet, "_cut", None)
+    assert {place: dataset.count(*place) for place in there} == there
+
+
 @pytest.mark.parametrize("size", [64, 128])
 def test_no_longitude_is_shared_between_splits_or_between_training_a_and_b(earth: Open, size: int) -> None:
     dataset = earth(A="relief", size=size)

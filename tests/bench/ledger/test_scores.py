@@ -5,10 +5,12 @@ from pydantic import ValidationError
 from written_records import reseal, write_score
 
 from bench.base.sealed import Damaged
-from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted
+from bench.ledger.scores import StoredScore, checked_score, read_score, score_key, wanted, wanted_by_key
+from bench.metrics.metric import load_metric
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.schema.protocol import MetricUse
+from bench.schema.run_spec import digest
 
 
 @pytest.fixture
@@ -107,3 +109,38 @@ def test_a_score_has_a_value_if_and_only_if_it_is_done():
         StoredScore.model_validate(content | {"state": "done", "value": None})
     with pytest.raises(ValidationError, match="a score that is failed has a value"):
         StoredScore.model_validate(content | {"state": "failed", "value": 1.0})
+
+
+def test_a_scores_key_is_the_hash_of_its_parts_in_canonical_form(spec):
+    """As every key on disk was made, whichever way it is computed."""
+    for use in (MetricUse(metric="L1"), MetricUse(metric="FD-EffLite0", settings={"run": "", "a": [1.0, {"run": ""}]})):
+        for outputs, run in ((1, ""), (3, 'a "run":"" of its own, ü')):
+            asked = with_evaluation(spec, outputs_per_input=outputs, test_images=7)
+            metric = load_metric(use.metric)
+            parts = {
+                "run": run or spec.train_key, "epoch": 4, "split": "test", "images": 7, "metric": use.metric,
+                "revision": metric.revision, "extractor": metric.extractor.id if metric.extractor else None,
+                "settings": use.settings,
+            } | ({"outputs per input": outputs} if outputs > 1 else {})  # fmt: skip
+            assert score_key(asked, 4, "test", use, run) == digest(parts)[:24]
+    segmented = with_evaluation(spec, segmenter="drn-0123")
+    parts = {
+        "run": spec.train_key, "epoch": 4, "split": "test", "images": None, "metric": "land-mIoU", "extractor": None,
+        "revision": load_metric("land-mIoU").revision, "settings": {}, "segmenter": "drn-0123",
+    }  # fmt: skip
+    assert score_key(segmented, 4, "test", MetricUse(metric="land-mIoU")) == digest(parts)[:24]
+
+
+def test_keys_of_all_scores_are_those_of_each(spec):
+    colour, l1 = spec.evaluation.metrics
+    kept = MetricUse(metric="FD-EffLite0", settings={"window": [1.0, 2]})
+    for uses in ([colour, l1, kept], [l1, kept]):
+        for seed in (0, 1):
+            asked = with_evaluation(spec, metrics=uses, select_by=uses[0].metric, test_images=2).model_copy(
+                update={"seed": seed}
+            )
+            for splits in (("validation", "test"), ("train", "test")):
+                expected = [(score_key(asked, *score), *score) for score in wanted(asked, splits)]
+                assert wanted_by_key(asked, splits, asked.train_key) == expected
+    fewer = with_evaluation(spec, scored_checkpoints=1)
+    assert len(wanted_by_key(fewer, ("test",), "x")) < len(wanted_by_key(spec, ("test",), "x"))

@@ -150,3 +150,15 @@ def test_trained_parameters_count_three_times_in_a_state(toys):
 
 def test_sizes_for_people():
     assert [size_text(n) for n in (1500, 12_345_678, 4_700_000_000, 5e12)] == ["1.5 kB", "12.3 MB", "4.7 GB", "5 TB"]
+
+
+def test_costs_are_the_same_where_runs_share_nothing_in_memory(toys):
+    grid = Grid(toys.home)
+    for settings in ({}, {"n_epochs": 9}):
+        resolution = resolve(toys.method, toys.protocol, "smoke", settings=settings)
+        for seed in (0, 1, 2):
+            grid.add_run(resolution, seed)
+    together = run_costs(grid, False, print)
+    grid.runs = {key: spec.model_copy(deep=True) for key, spec in grid.runs.items()}
+    assert run_costs(grid, False, print) == together
+    assert len({cost.model_dump_json() for cost in together.values()}) == 2

@@ -114,3 +114,15 @@ def test_names_are_listed_without_heavy_imports() -> None:
     code = "import sys, bench.schema.table as t; t.table_names(); print([m for m in ('torch','pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_table_is_loaded_though_another_file_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a-broken.yaml").write_text("name: [")
+    known = table_files() | {"a-broken": tmp_path / "a-broken.yaml"}
+    monkeypatch.setattr("bench.schema.table.table_files", lambda: known)
+    assert load_table("src-hdce/main").name == "src-hdce/main"
+
+
+def test_every_table_is_found_by_its_name_alone() -> None:
+    for name in table_names():
+        assert load_table(name).name == name

@@ -1,8 +1,11 @@
 import json
 
+import pandas as pd
 import pytest
 
-from bench.show.curves import Series, _legend_columns, curves_figure, loss_curves, score_curves
+from bench.ledger.folders import read_metrics, scores_frame
+from bench.schema.run_spec import read_spec
+from bench.show.curves import Series, _averaged, _legend_columns, curves_figure, loss_curves, score_curves
 from bench.show.drawing import style
 
 
@@ -58,3 +61,27 @@ def test_a_legend_of_long_names_has_fewer_columns():
     assert _legend_columns(["CUT"] * 8) == 6
     assert _legend_columns(["ResNet50 / bidirectional / no GAN / pretrained / frozen"] * 8) == 1
     assert _legend_columns(["CUT ConvEncoder / standard / GAN"] * 8) == 2
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_what_is_averaged_is_what_grouping_gives(width):
+    frame = pd.DataFrame([{"step": 4, "G": 1, "D": 0.1}, {"step": 8, "G": 2}, {"step": 9, "G": 4, "D": 1e-9}])
+    grouped = frame.groupby(frame.index // width).agg({"step": "max", "G": "mean", "D": "mean"})
+    pd.testing.assert_frame_equal(_averaged(frame, width), grouped, check_exact=True)
+
+
+def test_score_curves_are_those_of_the_frames_of_scores_and_losses(trained):
+    keys = trained.keys["toy"]
+    rows = []
+    for seed, key in keys.items():
+        folder = trained.home.run(key)
+        logged, scores = read_metrics(folder), scores_frame(folder, read_spec(folder.spec), ("test",))
+        images = dict(zip(logged["epoch"], logged["step"] * 3, strict=True))
+        done = scores[(scores["split"] == "test") & (scores["state"] == "done") & scores["epoch"].isin(list(images))]
+        for _, score in done.iterrows():
+            at = images[score["epoch"]]
+            rows.append({"seed": seed, "images": at, "epoch": score["epoch"], score["metric"]: score["value"]})
+    expected = pd.DataFrame(rows).groupby(["seed", "images", "epoch"], as_index=False).first()
+    assert len(expected) > 1
+    found = score_curves(trained.home, keys, 3)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True, check_dtype=False)

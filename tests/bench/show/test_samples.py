@@ -3,10 +3,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from bench.data.contact_sheet import contact_sheet
 from bench.data.opening import open_dataset
 from bench.schema.run_spec import read_spec
-from bench.show.samples import collect_samples, samples_without_inputs
-from bench.tasks.sheet import sheet_columns
+from bench.show.samples import collect_samples, samples_without_inputs, write_sheet
+from bench.tasks.sheet import sheet_columns, sheet_files
+from bench.tasks.task import Selection, task_of
 
 
 def specs(trained):
@@ -74,3 +76,66 @@ def test_a_damaged_picture_leaves_its_method_out_and_is_said(trained, tmp_path):
     assert [row.label for row in samples.rows] == ["input A", "needs-teacher"]
     assert samples.missing["toy"].startswith(f"{picture}: cannot be read as an image")
     assert [row.label for row in samples_without_inputs(home, runs).rows] == ["needs-teacher"]
+
+
+def test_a_sheet_is_drawn_again_only_if_what_it_shows_has_changed(trained, tmp_path, monkeypatch):
+    runs = specs(trained)
+    first = next(iter(runs.values()))
+    shutil.copytree(trained.home.root, tmp_path / "runs")
+    home, path = type(trained.home)(tmp_path / "runs", trained.home.datasets), tmp_path / "sheet.png"
+    dataset = open_dataset(first.data, home.datasets, home.cache)
+    drawn = []
+
+    def counted(rows, title):
+        drawn.append(title)
+        return contact_sheet(rows, title)
+
+    monkeypatch.setattr("bench.show.samples.contact_sheet", counted)
+    folder = home.run(first.train_key).samples("test", first.total_epochs)
+    second = sorted(folder.glob("*.png"))[1]
+
+    def as_drawn(title, runs=runs):
+        """The sheet, whether it was drawn for it, and that it is what drawing gives."""
+        before = len(drawn)
+        assert write_sheet(home, dataset, runs, title, path) == path
+        rows = [(row.label, row.images) for row in collect_samples(home, dataset, runs).rows]
+        contact_sheet(rows, title).save(tmp_path / "again.png")
+        assert path.read_bytes() == (tmp_path / "again.png").read_bytes()
+        return len(drawn) > before
+
+    assert as_drawn("A sheet of its own")
+    assert not as_drawn("A sheet of its own")
+    assert as_drawn("A sheet, renamed")
+    assert as_drawn("A sheet of its own")  # its file shows something else by now
+    path.write_bytes(path.read_bytes()[:-1])
+    assert as_drawn("A sheet of its own")
+    path.unlink()
+    assert as_drawn("A sheet of its own")
+    assert as_drawn("A sheet of its own", {"renamed": first})
+    assert as_drawn("A sheet of its own", dict(reversed(runs.items())))
+    assert as_drawn("A sheet of its own")
+    shutil.copy(sorted(folder.glob("*.png"))[0], second)  # as large as before, perhaps as old
+    assert as_drawn("A sheet of its own")
+    assert not as_drawn("A sheet of its own")
+    home.run(first.train_key).result.unlink()
+    assert as_drawn("A sheet of its own")
+    second.unlink()
+    assert not as_drawn("A sheet of its own")
+
+
+def test_no_sheet_without_a_finished_run(trained, tmp_path):
+    runs = specs(trained)
+    first = next(iter(runs.values()))
+    dataset = open_dataset(first.data, trained.home.datasets, trained.home.cache)
+    elsewhere = type(trained.home)(tmp_path, trained.home.datasets)
+    for _ in range(2):
+        assert write_sheet(elsewhere, dataset, runs, "Nothing yet", tmp_path / "sheet.png") is None
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_the_files_of_a_sheet_are_known_without_reading_a_picture(trained):
+    first = next(iter(specs(trained).values()))
+    dataset = open_dataset(first.data, trained.home.datasets, trained.home.cache)
+    groups = task_of(first).groups(dataset, Selection.of_run(first, "test"))
+    for count in (1, 2, 8):
+        assert sheet_files(groups, count) == [column.file for column in sheet_columns(groups, count)]
