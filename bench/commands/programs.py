@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,14 +68,8 @@ def write_onnx(method: Method, task: Task, path: Path) -> str:
             "--format onnx: needs the package onnx, which contrastbench does not: pip install onnx; or --format torchscript"
         )
     function, inputs = task.as_function(method)
-    names = list(inputs)
-    with warnings.catch_warnings(), _explained("ONNX"):
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            as_module(method, function), tuple(inputs.values()), str(path), input_names=names, output_names=["made"],
-            opset_version=OPSET, dynamo=False,
-            dynamic_axes={name: {2: "height", 3: "width"} for name in _sized(inputs)},
-        )  # fmt: skip
+    with _explained("ONNX"):
+        _export_onnx(as_module(method, function), inputs, path)
         run = _onnx_program(path)
     largest = 0.0
     for given in (inputs, _other(inputs)):
@@ -84,6 +80,37 @@ def write_onnx(method: Method, task: Task, path: Path) -> str:
     if not largest < HALF_A_LEVEL:
         raise _differs("ONNX", largest)
     return f"read back, it makes the same images of two inputs but for {largest:.1g}, where half a grey level is 4e-3"
+
+
+def _export_onnx(module: nn.Module, inputs: Mapping[str, Tensor], path: Path) -> None:
+    """Write a network, which takes the inputs in their order, as ONNX; heights and widths are left open."""
+    names = [*_sized(inputs), "made"] if _sized(inputs) else []
+    axes = {name: {2: "height", 3: "width"} for name in names}
+    with warnings.catch_warnings(), _silence():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module, tuple(inputs.values()), str(path), input_names=list(inputs), output_names=["made"],
+            opset_version=OPSET, dynamo=False, dynamic_axes=axes,
+        )  # fmt: skip
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing is printed, by libraries' native code either: an exporter shows whole graphs of what it refuses."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(stream) for stream in (1, 2)]
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            for stream in (1, 2):
+                os.dup2(nothing.fileno(), stream)
+            yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, stream)
+            os.close(copy)
 
 
 def as_module(method: Method, function: Callable[..., Tensor]) -> nn.Module:
@@ -109,7 +136,7 @@ def _explained(what: str) -> Iterator[None]:
     except BenchError:
         raise
     except Exception as error:
-        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise BenchError(
             f"{what} cannot hold how this method makes images ({why}); --format safetensors keeps its weights"
         ) from error
@@ -123,8 +150,8 @@ def _differs(what: str, largest: float) -> BenchError:
 
 
 def _other(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Inputs with other values where those are real numbers."""
-    return {name: tensor.flip(-1) * -0.5 if tensor.is_floating_point() else tensor for name, tensor in inputs.items()}
+    """Other inputs, of values that are as possible: what has places or numbers in a row is turned round."""
+    return {name: tensor.flip((2, 3) if tensor.ndim == 4 else -1) for name, tensor in inputs.items()}
 
 
 def _sized(inputs: Mapping[str, Tensor]) -> list[str]:

@@ -107,6 +107,7 @@ def score_weights(
     home: Home,
     progress: Progress,
     device: DeviceType = "cpu",
+    overrides: dict[str, Any] | None = None,
 ) -> Scored:
     """Translate a protocol's whole test set with an official checkpoint as the original does, and score that.
 
@@ -118,6 +119,7 @@ def score_weights(
         home: where data and caches are; images and result go to `scored/KEY/`.
         progress: called with (images done, images in all).
         device: the device for translation and scoring.
+        overrides: what a table's row changes of the method's recipe; part of what is published.
 
     Raises:
         UsageError: if the weights are of another network; the message names keys and shapes.
@@ -128,7 +130,7 @@ def score_weights(
 
     threads = _pin(protocol)
     check_protocol(protocol, SCALE, [method])
-    resolution = resolve(method, protocol, SCALE, settings=settings)
+    resolution = resolve(method, protocol, SCALE, overrides, settings)
     translator = resolution.method_class(resolution.config, Draws(0))
     load_official(generator_of(translator), weights, resolution.plugin.name)
     translator.eval().to(require(device))
