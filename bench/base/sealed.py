@@ -37,7 +37,7 @@ class Record(Strict):
         kind: what it is, in one word; part of the seal.
         way_out: what to do about a damaged one.
         new: the keys that records of the earlier format do not have.
-        format: of the file.
+        format: of the file; 3 where a record has a newer one of its own.
         seal: the one that it was read with; empty: it is of the earlier format, or not written yet.
     """
 
@@ -45,8 +45,13 @@ class Record(Strict):
     way_out: ClassVar[str]
     new: ClassVar[frozenset[str]]
 
-    format: Literal[2] = 2
+    format: Literal[2, 3] = 2
     seal: str = Field(default="", exclude=True, repr=False)
+
+    @classmethod
+    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The content of an earlier format as it is written now; any other content itself."""
+        return values
 
     def write(self, path: Path, identity: str) -> None:
         """Write the record, sealed, as what it is of."""
@@ -70,7 +75,9 @@ class Record(Strict):
         found = read_sealed(path, cls.kind, identity, way_out, lambda values: not values.keys() & new, content)
         if found is None:
             return None
-        record = validated(cls, found, path, way_out)
+        values = cls.upgraded(found.values)
+        present = found if values is found.values else found._replace(values=values, text=_canonical(values))
+        record = validated(cls, present, path, way_out)
         if found.seal is not NO_SEAL:
             record.__dict__["seal"] = found.seal  # what `model_copy` does, for a fifth of its time
         return record

@@ -19,6 +19,7 @@ from bench.cli.options import (
     JobOption,
     JsonOption,
     KeepOption,
+    LabelOption,
     LayoutOption,
     PerDeviceOption,
     PerRankOption,
@@ -30,6 +31,7 @@ from bench.cli.options import (
     SlotsOption,
     TrackingOption,
     WaitOption,
+    checked_label,
     debug,
     example,
     read_settings,
@@ -44,12 +46,20 @@ app = typer.Typer()
     )
 )
 def compare(
-    against: Annotated[str, typer.Option("--against", help="methods to compare with: NAME[,NAME...]")],
+    against: Annotated[
+        str,
+        typer.Option("--against", help="methods to compare with: NAME[,NAME...], each with {KEY=VALUE,...} if need be"),
+    ],
     protocol: ProtocolOption = None,
     images: ImagesOption = None,
     layout: LayoutOption = None,
     domains: DomainsOption = None,
-    loss: Annotated[str | None, typer.Option("--loss", help="a patch-wise loss: a name, or FILE.py:Class")] = None,
+    losses: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--loss", help="a patch-wise loss: a name, FILE.py:Class, or FILE.py:Class{KEY=VALUE,...}; repeat"
+        ),
+    ] = None,
     method: Annotated[str | None, typer.Option("--method", help="or a whole method: a name, or FILE.py:Class")] = None,
     loss_options: Annotated[
         list[str] | None, typer.Option("--loss-option", help="KEY=VALUE, an option of the loss; may be repeated")
@@ -62,6 +72,12 @@ def compare(
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="seeds of every contender; 5 or more show something")
     ] = 3,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            "--within", help="instead of --seeds: as many as fit into this time by measured speed, such as 8h"
+        ),
+    ] = None,
     budget: Annotated[
         str, typer.Option("--budget", help="equal: all train as long as the first; as-published: each its own recipe")
     ] = "equal",
@@ -69,7 +85,18 @@ def compare(
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE, changes a setting of every contender that has it")
     ] = None,
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep", help="KEY=VALUE,VALUE,...: every contender tries each, the best on validation images is compared"
+        ),
+    ] = None,
+    difference: Annotated[
+        float | None,
+        typer.Option("--difference", help="the smallest difference that matters: how many seeds would show it"),
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="folder below HOME/comparisons")] = None,
+    label: LabelOption = "",
     home: HomeOption = HOME,
     data: DataOption = DATA,
     device: DeviceOption = None,
@@ -89,36 +116,44 @@ def compare(
 ) -> None:
     """Compare one loss or method with others: same data, same draws, paired by seed."""
     from bench.base.device import chosen_device
+    from bench.base.errors import UsageError
     from bench.base.home import Home
     from bench.base.precision import chosen_precision
     from bench.base.ranks import chosen_ranks
     from bench.base.terminal import Terminal
     from bench.base.words import say
-    from bench.commands.compare import Comparison, default_name, plan_comparison, settle_name
+    from bench.commands.compare import Comparison, default_name, plan_comparison, seeds_that_fit, settle_name
     from bench.commands.compare import compare as work
     from bench.commands.own_images import OwnImages, asked_protocol
     from bench.compare.contenders import choose, enter
+    from bench.compare.sweep import read_sweep
+    from bench.compare.within import read_duration
     from bench.plan.grid import Grid
     from bench.plugin.named import name_file
     from bench.run.executors.executor import load_executor
     from bench.schema.upkeep import Upkeep
+    from bench.schema.variant import split_outside
     from bench.tracking.address import tracking_uri
 
     for metric in metrics or []:
         name_file(metric)
+    if difference is not None and not difference > 0:
+        raise UsageError(f"--difference {difference}: must be above 0, in the unit of the protocol's selecting metric")
     place, own = load_executor(executor), OwnImages.of_options(images, layout, domains)
-    rivals = [rival.strip() for rival in against.split(",") if rival.strip()]
-    contenders = choose(loss, method, read_settings(loss_options, "--loss-option"), framework, rivals)
+    contenders = choose(losses, method, read_settings(loss_options, "--loss-option"), framework, split_outside(against))
     kind, upkeep = chosen_device(device), Upkeep.of_options(keep, save_every)
     console, first = Terminal(stderr=as_json), contenders[0].method
     asked = asked_protocol(Home.at(home, data), protocol, own, first, scale, kind, lambda line: say(console, line))
-    entrants = enter(contenders, asked, scale, budget, read_settings(sets))
+    entrants = enter(contenders, asked, scale, budget, read_settings(sets), read_sweep(sweeps))
     arithmetic, together = chosen_precision(precision, kind), chosen_ranks(ranks, per_rank or ())
-    grid = Grid(Home.open(home, data), kind, upkeep, arithmetic, together)
+    grid = Grid(Home.open(home, data), kind, upkeep, arithmetic, together, checked_label(label))
+    runner = place(grid.home, slots, per_device, debug(), read_settings(job, "--job"))
     folder = name or default_name(entrants, asked.name, scale, budget)
-    comparison = plan_comparison(Comparison(folder, scale, budget, entrants, grid, metrics or []), seeds)
+    comparison = Comparison(folder, scale, budget, entrants, grid, metrics or [], difference)
+    if within is not None:
+        seeds = seeds_that_fit(comparison, read_duration(within), runner)
+    plan_comparison(comparison, seeds)
     settle_name(comparison, chosen=name is not None)
     mlflow = tracking_uri(grid.home, tracking) if use_mlflow else None
-    runner = place(grid.home, slots, per_device, debug(), read_settings(job, "--job"))
     if work(comparison, runner, as_json=as_json, mlflow=mlflow, wait=wait):
         raise typer.Exit(1)

@@ -17,10 +17,14 @@ from bench.base.storage import write_text
 from bench.base.terminal import Terminal
 from bench.base.words import say, shown_path
 from bench.commands.execution import Execution
+from bench.compare.collect import collect
 from bench.compare.contenders import Entrant
 from bench.compare.document import lay_out
 from bench.compare.figures import write_figures
-from bench.compare.findings import Findings, collect
+from bench.compare.findings import Findings
+from bench.compare.paper import bibliography, paragraph
+from bench.compare.within import seeds_within
+from bench.plan.cost_of_plan import run_costs
 from bench.plan.grid import Grid
 from bench.run.executors.executor import Executor, Outcome
 from bench.schema.run_spec import digest
@@ -28,6 +32,8 @@ from bench.show.samples import sample_sheet
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LONGEST_NAME = 100  # of a folder that the user does not name
 
 
 @dataclass
@@ -37,10 +43,12 @@ class Comparison:
     Attributes:
         name: of the folder below `comparisons/`.
         scale, budget: as asked for.
-        entrants: the candidate first.
+        entrants: the candidates first.
         grid: the runs of all of them.
         metrics: compare by these only; none: by all of the protocol's.
-        keys: label -> seed -> train key.
+        difference: the smallest by the selecting metric that matters; None: nobody said.
+        rule: by which the number of seeds was chosen; empty: the user said it.
+        keys: label of a try -> seed -> train key; a contender that is not swept has one try, of its own label.
     """
 
     name: str
@@ -49,6 +57,8 @@ class Comparison:
     entrants: Sequence[Entrant]
     grid: Grid
     metrics: Sequence[str] = ()
+    difference: float | None = None
+    rule: str = ""
     keys: dict[str, dict[int, str]] = field(default_factory=dict)
 
     @property
@@ -58,14 +68,24 @@ class Comparison:
 
     def findings(self) -> Findings:
         """What is known now."""
-        return collect(self.name, self.scale, self.budget, self.entrants, self.keys, self.grid, self.metrics)
+        found = collect(
+            self.name, self.scale, self.budget, self.entrants, self.keys, self.grid, self.metrics, self.difference
+        )
+        return found.model_copy(update={"rule": self.rule})
 
 
 def default_name(entrants: Sequence[Entrant], protocol: str, scale: str, budget: str) -> str:
     """A folder name that says what was compared."""
     labels = [entrant.label for entrant in entrants]
-    parts = [labels[0], "vs", *labels[1:], protocol, scale] + (["as-published"] if budget != "equal" else [])
-    return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", part) for part in parts)
+    candidates = sum(entrant.is_candidate for entrant in entrants)
+    parts = [*labels[:candidates], "vs", *labels[candidates:], protocol, scale]
+    parts += [one for one, is_so in (("as-published", budget != "equal"), ("sweep", _is_swept(entrants))) if is_so]
+    name = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", part).strip("_") for part in parts)
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{digest(name)[:8]}"
+
+
+def _is_swept(entrants: Sequence[Entrant]) -> bool:
+    return any(len(entrant.tries) > 1 for entrant in entrants)
 
 
 def plan_comparison(comparison: Comparison, seeds: int) -> Comparison:
@@ -73,8 +93,8 @@ def plan_comparison(comparison: Comparison, seeds: int) -> Comparison:
 
     Raises:
         NotAvailable: if data or weights are not on this machine.
-        UsageError: if two contenders are the same run, for a metric that the protocol lacks, or for a name that is no
-            folder's.
+        UsageError: if two tries are the same run, for a metric that the protocol lacks, for a name that is no folder's, or
+            if a sweep has no validation images to choose by.
     """
     if not re.fullmatch(r"\w[\w.-]*", comparison.name):  # it becomes a folder's name
         raise UsageError(f"--name {comparison.name}: may only hold letters, digits and ._-; choose another name")
@@ -83,15 +103,55 @@ def plan_comparison(comparison: Comparison, seeds: int) -> Comparison:
         if metric not in known:
             raise unknown_name(f"metric of {comparison.entrants[0].resolution.ran.id}", metric, known)
     owner: dict[str, str] = {}
-    for entrant in comparison.entrants:
+    for one in (one for entrant in comparison.entrants for one in entrant.tries):
         for seed in range(seeds):
-            key = comparison.grid.add_run(entrant.resolution, seed)
-            other = owner.setdefault(key, entrant.label)
-            if other != entrant.label:
-                raise UsageError(f"{entrant.label} and {other} are the same run ({key}): nothing differs; change one")
-            comparison.grid.names[key] = f"{entrant.label} on {entrant.resolution.ran.name}, seed {seed}"
-            comparison.keys.setdefault(entrant.label, {})[seed] = key
+            key = comparison.grid.add_run(one.resolution, seed)
+            other = owner.setdefault(key, one.label)
+            if other != one.label:
+                raise UsageError(f"{one.label} and {other} are the same run ({key}): nothing differs; change one")
+            comparison.grid.names[key] = f"{one.label} on {one.resolution.ran.name}, seed {seed}"
+            comparison.keys.setdefault(one.label, {})[seed] = key
+    if _is_swept(comparison.entrants) and "validation" not in comparison.grid.splits[next(iter(owner))]:
+        ran = comparison.entrants[0].resolution.ran
+        raise UsageError(
+            f"--sweep: {ran.id} has no validation images, and test images must not choose; leave --sweep out, or give the "
+            "protocol a validation split"
+        )
     return comparison
+
+
+def seeds_that_fit(comparison: Comparison, seconds: float, executor: Executor) -> int:
+    """How many seeds of every contender fit into a time by measured speed; the rule is noted in the comparison.
+
+    The same command again keeps to what its first one chose: the speed that is known by then would choose another number.
+
+    Args:
+        comparison: not planned yet.
+        seconds: that may be spent.
+        executor: where the runs are done.
+
+    Raises:
+        UsageError: two seeds do not fit, or the time of a run cannot be told.
+    """
+    console = Terminal(stderr=True)
+    plan_comparison(comparison, seeds=1)
+    earlier = _findings_in(comparison.folder)
+    if (
+        earlier is not None
+        and earlier.rule
+        and {key for one in comparison.keys.values() for key in one.values()} <= _held(comparison.folder)
+    ):
+        comparison.rule = earlier.rule
+        return len(earlier.seeds)
+    grid = comparison.grid
+    costs = run_costs(grid, calibrate=True, say=lambda line: say(console, line))
+    expected = [cost.expected_seconds for cost in costs.values()]
+    spread = comparison.findings().spread
+    count, comparison.rule = seeds_within(
+        seconds, expected, executor.at_once(grid.runs.values()), spread, comparison.difference
+    )
+    say(console, comparison.rule)
+    return count
 
 
 def settle_name(comparison: Comparison, chosen: bool) -> None:
@@ -120,11 +180,15 @@ def settle_name(comparison: Comparison, chosen: bool) -> None:
 
 def _held(folder: Path) -> set[str]:
     """The runs of the comparison in a folder, as far as its record can be read."""
+    findings = _findings_in(folder)
+    return {key for contender in (findings.contenders if findings else []) for key in contender.runs}
+
+
+def _findings_in(folder: Path) -> Findings | None:
     try:
-        findings = Findings.read(folder / "comparison.json", folder.name)
+        return Findings.read(folder / "comparison.json", folder.name)
     except Damaged:  # it is written anew
-        return set()
-    return {key for contender in (findings.contenders if findings else []) for key in contender.train_keys.values()}
+        return None
 
 
 def compare(
@@ -174,12 +238,15 @@ class _Watch:
         self.comparison = comparison
 
     def __call__(self, active: Mapping[str, str], outcomes: dict[str, Outcome]) -> None:
-        label = self.comparison.entrants[0].label
-        mine = self.comparison.keys[label].values()
-        failed = [outcomes[key].reason for key in mine if key in outcomes and outcomes[key].state == "failed"]
-        metrics = [self.comparison.grid.home.run(key).metrics for key in mine]
-        if failed and not any(path.exists() and path.stat().st_size for path in metrics):
-            raise BenchError(f"{label} fails from the start, so nothing else is run: {failed[0]}")
+        entrant = self.comparison.entrants[0]
+        tries = [list(self.comparison.keys[one.label].values()) for one in entrant.tries]
+        # one try of a sweep may fail, all of them are the loss itself
+        failed = [
+            [outcomes[k].reason for k in keys if k in outcomes and outcomes[k].state == "failed"] for keys in tries
+        ]
+        metrics = [self.comparison.grid.home.run(key).metrics for keys in tries for key in keys]
+        if all(failed) and not any(path.exists() and path.stat().st_size for path in metrics):
+            raise BenchError(f"{entrant.label} fails from the start, so nothing else is run: {failed[0][0]}")
 
 
 def write(comparison: Comparison, findings: Findings) -> list[Path]:
@@ -187,7 +254,7 @@ def write(comparison: Comparison, findings: Findings) -> list[Path]:
 
     Returns:
         The files: comparison.json, table.md, table.tex, scores.csv (a line per seed, metric and checkpoint rule),
-        differences.csv, the figures and the sample sheet.
+        differences.csv, paper.tex and paper.bib (a paragraph and what it cites), the figures and the sample sheet.
     """
     from results.tables.writers.latex import latex
     from results.tables.writers.markdown import markdown
@@ -199,12 +266,14 @@ def write(comparison: Comparison, findings: Findings) -> list[Path]:
         "table.tex": latex(document),
         "scores.csv": scores_table(findings).to_csv(index=False, lineterminator="\n"),
         "differences.csv": differences_table(findings).to_csv(index=False, lineterminator="\n"),
+        "paper.tex": paragraph(findings),
+        "paper.bib": bibliography(findings),
     }
     findings.write(folder / "comparison.json", comparison.name)
     for name, text in texts.items():
         write_text(folder / name, text)
     paths = [folder / name for name in ("comparison.json", *texts)] + write_figures(findings, grid.home, folder)
-    first = {entrant.label: min(comparison.keys[entrant.label].items())[1] for entrant in comparison.entrants}
+    first = {one.label: one.train_keys[min(one.train_keys)] for one in findings.contenders}
     sheet = sample_sheet(grid, comparison.entrants[0].resolution, first, folder / "samples.png")
     return [*paths, sheet] if sheet is not None else paths
 
@@ -242,11 +311,13 @@ def differences_table(findings: Findings) -> pd.DataFrame:
     rows = []
     for duel in findings.duels:
         paired = duel.paired
-        row = {"candidate": findings.candidate.label, "minus": duel.rival, "metric": duel.metric,
+        row = {"candidate": duel.candidate, "minus": duel.rival, "metric": duel.metric,
                "higher_is_better": duel.higher_is_better, "judgement": duel.judgement}  # fmt: skip
         if paired is not None:
             row |= {"n_seeds": len(paired.seeds), "difference": paired.difference, "interval_low": paired.interval.low,
                     "interval_high": paired.interval.high, "effect_size": paired.effect_size, "p": paired.p_value,
+                    "corrected_low": duel.corrected.low if duel.corrected else None,
+                    "corrected_high": duel.corrected.high if duel.corrected else None,
                     "p_holm": duel.p_holm, "detectable": paired.detectable}  # fmt: skip
         rows.append(row)
     return pd.DataFrame(rows)

@@ -17,6 +17,7 @@ from bench.base.regular import read_regular
 from bench.base.storage import write_atomically, write_text
 from bench.base.validation import Strict
 from bench.compare.findings import ContenderFindings, Duel, Findings
+from bench.compare.headlines import short
 from bench.ledger.folders import metric_rows
 from bench.schema.run_spec import code_hash, digest
 from bench.show.curves import Series, loss_curves, score_curves
@@ -92,6 +93,9 @@ def _source(findings: Findings, home: Home) -> str:
 def _draw(findings: Findings, home: Home, folder: Path) -> list[Path]:
     paths: list[Path] = []
     with style():
+        forest = forest_figure(findings)
+        if forest is not None:
+            paths += _save(forest, folder / "forest")
         if findings.metrics:
             paths += _save(intervals_figure(findings), folder / "intervals")
         curves = curves_figure(findings, home)
@@ -112,6 +116,59 @@ def _save(figure: Figure, stem: Path) -> list[Path]:
     return paths
 
 
+def forest_figure(findings: Findings) -> Figure | None:
+    """By the metric that selects: every paired difference with its interval, its seeds, and the corrected interval.
+
+    Returns:
+        The figure; None if no two contenders have two seeds in common.
+    """
+    metric = findings.main_metric
+    tested = [duel for duel in findings.duels if duel.metric == metric and duel.paired is not None]
+    if metric is None or not tested:
+        return None
+    figure, axes = new_figure(WIDTH, 1.5 + 0.42 * len(tested))
+    axis = axes[0][0]
+    axis.axvline(0, color="0.2", linewidth=1)
+    places = {contender.label: place for place, contender in enumerate(findings.contenders)}
+    palette = colours(len(places))
+    for row, duel in enumerate(tested):
+        assert duel.paired is not None  # chosen so
+        paired, place = duel.paired, places[duel.rival]
+        if duel.corrected is not None and findings.corrected_for > 1:
+            axis.plot([duel.corrected.low, duel.corrected.high], [row, row], "-", color="0.65", linewidth=1)
+        axis.plot([paired.interval.low, paired.interval.high], [row, row], "-", color=palette[place], linewidth=3)
+        seeds = list(paired.differences)
+        axis.plot(seeds, [row] * len(seeds), "|", color="0.35", markersize=7)
+        axis.plot(paired.difference, row, marker(place), color=palette[place], markersize=8)
+    name_rows(axis, [f"{duel.candidate} − {duel.rival}" for duel in tested])
+    _between(axis, [limit for duel in tested for limit in _shown_range(duel)])
+    better = "right" if findings.metrics[metric] else "left"
+    axis.set_title(f"{short(metric)}: difference, better to the {better}", loc="left", fontweight="bold")
+    corrected = (
+        f", thin line: the interval that holds together with those of all {findings.corrected_for} comparisons"
+        if findings.corrected_for > 1
+        else ""
+    )
+    figure.supxlabel(
+        f"mark: mean of the paired differences, thick line: its 95 % interval{corrected}\nupright strokes: seeds",
+        fontsize="small",
+        color="0.3",
+    )
+    return figure
+
+
+def _shown_range(duel: Duel) -> tuple[float, ...]:
+    """What has to be in the picture of a duel; its corrected interval may lead out of it."""
+    assert duel.paired is not None  # the caller has looked
+    return 0.0, duel.paired.interval.low, duel.paired.interval.high, *duel.paired.differences
+
+
+def _between(axis: Axes, values: Sequence[float]) -> None:
+    low, high = min(values), max(values)
+    margin = 0.06 * (high - low) or 1.0
+    axis.set_xlim(low - margin, high + margin)
+
+
 def intervals_figure(findings: Findings) -> Figure:
     """Per metric, left the scores of every seed with mean and interval, right candidate minus each other one."""
     contenders = findings.contenders
@@ -121,7 +178,7 @@ def intervals_figure(findings: Findings) -> Figure:
         direction = "higher is better" if higher else "lower is better"
         _draw_scores(axes[row][0], findings, metric)
         axes[row][0].set_title(f"{metric} ({direction})", loc="left", fontweight="bold")
-        _draw_differences(axes[row][1], [duel for duel in findings.duels if duel.metric == metric], len(contenders))
+        _draw_differences(axes[row][1], findings, metric)
     axes[0][1].set_title(f"{findings.candidate.label} minus the other", loc="left", fontweight="bold")
     figure.supxlabel(
         "left: one mark a seed, upright bar: mean, line: its 95 % interval\n"
@@ -150,19 +207,25 @@ def _draw_scores(axis: Axes, findings: Findings, metric: str) -> None:
     name_rows(axis, [contender.label for contender in findings.contenders])
 
 
-def _draw_differences(axis: Axes, duels: Sequence[Duel], lines: int) -> None:
-    """On the same lines as the scores to the left, so that each difference stands beside its contender."""
-    palette = colours(lines)
+def _draw_differences(axis: Axes, findings: Findings, metric: str) -> None:
+    """The first candidate's, on the same lines as the scores to the left: each difference stands beside its contender."""
+    palette = colours(len(findings.contenders))
+    names = {contender.label: "" for contender in findings.contenders}
+    places = {label: place for place, label in enumerate(names)}
+    duels = [d for d in findings.duels if (d.metric, d.candidate) == (metric, findings.candidate.label)]
     axis.axvline(0, color="0.2", linewidth=1)
     axis.use_sticky_edges = False  # grey bars keep away from the frame
-    for place, duel in enumerate(duels, start=1):
+    for duel in duels:
+        place = places[duel.rival]
+        names[duel.rival] = f"− {duel.rival}"
         if duel.paired is None:
             continue
         paired, colour = duel.paired, palette[place]
-        axis.barh(place, 2 * paired.detectable, left=-paired.detectable, height=0.62, color="0.9", zorder=0)
+        if paired.detectable is not None:
+            axis.barh(place, 2 * paired.detectable, left=-paired.detectable, height=0.62, color="0.9", zorder=0)
         axis.plot([paired.interval.low, paired.interval.high], [place, place], "-", color=colour, linewidth=2)
         axis.plot(paired.difference, place, marker(place), color=colour, markersize=7)
-    name_rows(axis, ["", *(f"− {duel.rival}" for duel in duels)])
+    name_rows(axis, list(names.values()))
 
 
 def curves_figure(findings: Findings, home: Home) -> Figure | None:

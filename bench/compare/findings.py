@@ -1,20 +1,19 @@
-"""What a comparison found: every contender's scores, and the candidate against each of the others, paired by seed."""
+"""What a comparison found: every contender's scores, and the candidates against each of the others, paired by seed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 from bench.base.sealed import Record
-from bench.compare.contenders import Entrant
-from bench.ledger.folders import chosen_epochs, examine, run_scores, run_state
-from bench.plan.grid import Grid
-from bench.plugin.discovery import find_plugin
-from bench.schema.cell import CHECKPOINTS, Checkpoint, Measured
-from bench.verdict.cells import over_seeds
-from bench.verdict.stats import LEVEL, PairedComparison, holm, paired_comparison
+from bench.compare.contenders import Difference
+from bench.compare.earlier import of_format_2
+from bench.compare.rankings import ScaleRanking
+from bench.compare.spread import Spread
+from bench.schema.cell import Checkpoint, Interval, Measured
+from bench.verdict.stats import LEVEL, PairedComparison, corrected_interval, holm, paired_comparison
 
 Judgement = Literal["better", "worse", "not shown", "too few seeds"]
 
@@ -23,44 +22,83 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class TriedFindings(_Record):
+    """One try of a contender's sweep.
+
+    Attributes:
+        label: with what is tried.
+        train_keys: seed -> run.
+        values: seed -> score on validation images, by which one try is chosen.
+        is_chosen: whether it is this one.
+    """
+
+    label: str
+    train_keys: dict[int, str]
+    values: dict[int, float]
+    is_chosen: bool
+
+
 class ContenderFindings(_Record):
-    """One contender.
+    """One contender, as the try that was chosen.
 
     Attributes:
         label, method, config: what it is.
-        differences: from the candidate, one line each.
+        is_candidate: whether it is compared, and not what others are compared with.
+        differences: of its configuration from the first contender's.
         deviations: from what was published, one line each.
         train_keys: seed -> run.
         problems: what is not done, one line each.
         scores: metric -> checkpoint rule -> measurement over the seeds.
+        tries: of a sweep; empty where nothing is swept.
     """
 
     label: str
     method: str
     config: dict[str, Any]
-    differences: list[str]
+    is_candidate: bool
+    differences: list[Difference]
     deviations: list[str]
     train_keys: dict[int, str]
     problems: list[str]
     scores: dict[str, dict[Checkpoint, Measured]]
+    tries: list[TriedFindings] = []
+
+    @property
+    def chosen(self) -> str:
+        """Its label, with what its sweep chose."""
+        return next((one.label for one in self.tries if one.is_chosen), self.label)
+
+    @property
+    def runs(self) -> list[str]:
+        """The train keys of all its runs, those of every try among them."""
+        tried = [key for one in self.tries for key in one.train_keys.values()]
+        return list(dict.fromkeys([*self.train_keys.values(), *tried]))
 
 
 class Duel(_Record):
-    """The candidate against one other contender by one metric, at the checkpoint that counts.
+    """A candidate against one other contender by one metric, at the checkpoint that counts.
 
     Attributes:
-        metric, higher_is_better, rival: what is compared with whom.
+        metric, higher_is_better, candidate, rival: who is compared with whom by what.
         paired: candidate minus rival over their common seeds; None below two.
+        corrected: the interval of that difference that holds together with those of all other duels.
         p_holm: the p value, corrected for all duels of the comparison.
         judgement: of the candidate; `better` and `worse` only where `p_holm` is below 5 %.
     """
 
     metric: str
     higher_is_better: bool
+    candidate: str
     rival: str
     paired: PairedComparison | None
+    corrected: Interval | None = None
     p_holm: float | None
     judgement: Judgement
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether a difference is shown."""
+        return self.judgement in ("better", "worse")
 
 
 class Findings(Record):
@@ -68,16 +106,23 @@ class Findings(Record):
 
     Attributes:
         name, protocol, ran_as, scale, budget, counts: what was compared and how.
-        metrics: metric -> whether higher is better, in the protocol's order; those that could be measured.
+        order: the protocol's metrics in its order, since a record's own keys are sorted.
+        metrics: metric -> whether higher is better, in that order; those that could be measured.
         missing: metric -> why it could not be.
-        contenders: the candidate first.
-        duels: in the order of metrics, then of contenders.
+        select_by: the protocol's metric that chooses checkpoints and tries; empty in records of earlier versions.
+        contenders: the candidates first.
+        duels: in the order of metrics, then of candidates and of the others.
+        spread: how much paired differences by `select_by` scatter, as finished runs of this protocol say.
+        difference: the smallest difference by `select_by` that matters to whoever compares; None: nobody said.
+        rule: by which the number of seeds was chosen, before the first result; empty: the user said it.
+        rankings: how well this scale ordered the methods of published tables so far.
     """
 
     kind: ClassVar[str] = "comparison"
     way_out: ClassVar[str] = "run its compare command again, or remove its folder to go on without it"
-    new: ClassVar[frozenset[str]] = frozenset()
+    new: ClassVar[frozenset[str]] = frozenset({"order"})
 
+    format: Literal[2, 3] = 3
     name: str
     protocol: str
     ran_as: str
@@ -85,110 +130,73 @@ class Findings(Record):
     budget: str
     seeds: list[int]
     counts: Checkpoint
+    order: list[str]
     metrics: dict[str, bool]
     missing: dict[str, str]
+    select_by: str
     contenders: list[ContenderFindings]
     duels: list[Duel]
+    spread: Spread | None = None
+    difference: float | None = None
+    rule: str = ""
+    rankings: list[ScaleRanking] = []
+
+    @classmethod
+    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """A comparison of format 2, or of the one before without seals, as one of format 3."""
+        return of_format_2(values) if values.get("format", 2) == 2 else values
+
+    @field_validator("metrics", "missing")
+    @classmethod
+    def _in_order(cls, found: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        order = [name for name in info.data.get("order", []) if name in found]
+        return {name: found[name] for name in [*order, *found]}
+
+    @model_validator(mode="after")
+    def _is_of_its_contenders(self) -> Findings:
+        labels = {contender.label for contender in self.contenders}
+        if not labels:
+            raise ValueError("contenders: there are none")
+        if unknown := [name for duel in self.duels for name in (duel.candidate, duel.rival) if name not in labels]:
+            raise ValueError(f"duels: {unknown[0]} is no contender")
+        return self
 
     @property
     def candidate(self) -> ContenderFindings:
-        """The one that is compared with the others."""
+        """The first one that is compared with the others."""
         return self.contenders[0]
+
+    @property
+    def candidates(self) -> list[ContenderFindings]:
+        """Those that are compared with the others."""
+        return [contender for contender in self.contenders if contender.is_candidate]
+
+    @property
+    def rivals(self) -> list[ContenderFindings]:
+        """Those that the candidates are compared with."""
+        return [contender for contender in self.contenders if not contender.is_candidate]
+
+    @property
+    def main_metric(self) -> str | None:
+        """The metric of the headlines: the one that selects, or the first that was measured."""
+        return self.select_by if self.select_by in self.metrics else next(iter(self.metrics), None)
 
     @property
     def is_stand_in(self) -> bool:
         """Whether other data than asked for was used."""
         return self.protocol != self.ran_as
 
-
-def collect(
-    name: str,
-    scale: str,
-    budget: str,
-    entrants: Sequence[Entrant],
-    keys: dict[str, dict[int, str]],
-    grid: Grid,
-    only_metrics: Sequence[str] = (),
-) -> Findings:
-    """Read everything that is known now from the run folders.
-
-    Args:
-        name: of the comparison.
-        scale: of its runs.
-        budget: `equal` or `as-published`.
-        entrants: the candidate first.
-        keys: label -> seed -> train key.
-        grid: the runs.
-        only_metrics: compare by these; none: by all of the protocol's.
-    """
-    candidate = entrants[0].resolution
-    uses = [use.metric for use in candidate.ran.metrics if not only_metrics or use.metric in only_metrics]
-    counts = candidate.asked.counts
-    contenders, missing = [], {}
-    for entrant in entrants:
-        train_keys = keys[entrant.label]
-        select = entrant.resolution.ran.select_by
-        higher = bool(find_plugin("metric", select).literals["higher_is_better"])
-        known = {key: run_scores(grid.home.run(key), grid.runs[key], grid.splits[key]) for key in train_keys.values()}
-        chosen = {seed: chosen_epochs(known[key], select, higher) for seed, key in train_keys.items()}
-        scores: dict[str, dict[Checkpoint, Measured]] = {}
-        for metric in uses:
-            by_rule = {rule: over_seeds(train_keys, known, chosen, metric, rule) for rule in CHECKPOINTS}
-            scores[metric] = {rule: value for rule, value in by_rule.items() if value is not None}
-            for row in (row for rows in known.values() for row in rows):
-                if (row.metric, row.state) == (metric, "not available"):
-                    missing[metric] = row.reason
-        states = {seed: run_state(grid.home.run(key)) for seed, key in train_keys.items()}
-        damaged = [
-            f"seed {seed}: {line}"
-            for seed, key in train_keys.items()
-            if states[seed][0] == "done"
-            for line in examine(grid.home.run(key)).problems
-        ]
-        contenders.append(
-            ContenderFindings(
-                label=entrant.label,
-                method=entrant.resolution.reference,
-                config=entrant.resolution.values,
-                differences=entrant.differences,
-                deviations=entrant.resolution.deviations + grid.deviations,
-                train_keys=train_keys,
-                problems=[
-                    f"seed {seed} {state}{f': {reason}' if reason else ''}"
-                    for seed, (state, reason) in states.items()
-                    if state != "done"
-                ]
-                + damaged,
-                scores={metric: by_rule for metric, by_rule in scores.items() if by_rule},
-            )
-        )
-    metrics = {
-        metric: higher
-        for metric in uses
-        # a metric without a direction says of nobody that it is better
-        if (higher := find_plugin("metric", metric).literals["higher_is_better"]) is not None
-        and any(metric in contender.scores for contender in contenders)
-    }
-    return Findings(
-        name=name,
-        protocol=candidate.asked.id,
-        ran_as=candidate.ran.id,
-        scale=scale,
-        budget=budget,
-        seeds=sorted({seed for train_keys in keys.values() for seed in train_keys}),
-        counts=counts,
-        metrics=metrics,
-        missing={metric: reason for metric, reason in missing.items() if metric not in metrics},
-        contenders=contenders,
-        duels=duels(contenders, metrics, counts),
-    )
+    @property
+    def corrected_for(self) -> int:
+        """How many duels the p values are corrected for."""
+        return sum(duel.paired is not None for duel in self.duels)
 
 
 def duels(contenders: Sequence[ContenderFindings], metrics: dict[str, bool], counts: Checkpoint) -> list[Duel]:
-    """The first contender against each other one by every metric; Holm over all of them together.
+    """Every candidate against each other contender by every metric; Holm over all of them together.
 
     Args:
-        contenders: the candidate first.
+        contenders: the candidates first.
         metrics: metric -> whether higher is better.
         counts: the checkpoint whose scores are compared.
     """
@@ -197,22 +205,27 @@ def duels(contenders: Sequence[ContenderFindings], metrics: dict[str, bool], cou
         measured = contender.scores.get(metric, {}).get(counts)
         return measured.values if measured else {}
 
-    candidate, *rivals = contenders
+    candidates = [contender for contender in contenders if contender.is_candidate]
+    rivals = [contender for contender in contenders if not contender.is_candidate]
     comparisons = [
-        (metric, higher, rival.label, paired_comparison(values(candidate, metric), values(rival, metric)))
+        (metric, higher, one.label, rival.label, paired_comparison(values(one, metric), values(rival, metric)))
         for metric, higher in metrics.items()
+        for one in candidates
         for rival in rivals
     ]
-    adjusted = iter(holm([paired.p_value for *_, paired in comparisons if paired is not None]))
+    p_values = [paired.p_value for *_, paired in comparisons if paired is not None]
+    adjusted = iter(holm(p_values))
     result = []
-    for metric, higher, rival_label, paired in comparisons:
+    for metric, higher, candidate, rival_label, paired in comparisons:
         p = next(adjusted) if paired is not None else None
         result.append(
             Duel(
                 metric=metric,
                 higher_is_better=higher,
+                candidate=candidate,
                 rival=rival_label,
                 paired=paired,
+                corrected=corrected_interval(paired, len(p_values)) if paired is not None else None,
                 p_holm=p,
                 judgement=_judgement(paired, p, higher),
             )

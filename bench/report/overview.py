@@ -147,7 +147,7 @@ def _run(folder: RunFolder, examined: Examined, checked: Checked) -> RunLine:
     identity = ("?", "?", "?")
     try:
         spec = read_spec(folder.spec, checked)
-        identity = spec.label, spec.data.name, str(spec.seed)
+        identity = spec.name, spec.data.name, str(spec.seed)
         if examined.problems and state != "running":
             state, reason = "damaged", "; ".join(examined.problems)
     except BenchError as error:
@@ -316,12 +316,7 @@ def _title(protocol: str) -> str:
 def shown_runs(contents: Contents) -> list[str]:
     """The train keys that anything on the page refers to."""
     keys = [key for result in contents.tables for cell in result.cells for key in cell.train_keys.values()]
-    keys += [
-        key
-        for findings in contents.comparisons
-        for contender in findings.contenders
-        for key in contender.train_keys.values()
-    ]
+    keys += [key for findings in contents.comparisons for contender in findings.contenders for key in contender.runs]
     return sorted(set(keys))
 
 

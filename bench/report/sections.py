@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.compare.document import lay_out as lay_out_comparison
-from bench.compare.figures import curves_figure, intervals_figure
+from bench.compare.figures import curves_figure, forest_figure, intervals_figure
 from bench.compare.findings import ContenderFindings, Findings
 from bench.report.anchors import Anchors
 from bench.report.contents import TableResult
@@ -19,6 +19,7 @@ from bench.report.run_material import RunMaterial, SampleGrid
 from bench.report.wording import number
 from bench.schema.cell import Cell
 from results.tables.comparable import decimals_for
+from results.tables.document import Block
 from results.tables.layout import lay_out
 
 if TYPE_CHECKING:
@@ -165,8 +166,11 @@ class ComparisonSection:
     scale: str
     title: str
     source: str
+    headlines: tuple[str, ...]
     grids: list[TableGrid]
+    details: list[TableGrid]
     paragraphs: tuple[str, ...]
+    forest: Plot | None
     plots: list[Plot]
     samples: SampleGrid
     missing: list[str]
@@ -187,9 +191,13 @@ def comparison_section(
     say(f"comparison {findings.name}")
     document = lay_out_comparison(findings)
     labels = ", ".join(contender.label for contender in findings.contenders)
-    plots = []
+    forest, plots = None, []
     if findings.metrics:
         shows = findings.model_dump(mode="json")
+        answer = f"Paired differences of {labels} by {findings.main_metric}"
+        found = material.figures.add(("forest", findings.name), shows, lambda: (forest_figure(findings), answer))
+        if isinstance(found, StoredFigure):  # two contenders have two seeds in common
+            forest = Plot(found, "Differences", "With their 95 % intervals, by the metric that selects.")
         about = f"Scores and paired differences of {labels}"
         drawn = material.figures.add(("comparison", findings.name), shows, lambda: (intervals_figure(findings), about))
         assert not isinstance(drawn, str)  # there are metrics
@@ -217,8 +225,11 @@ def comparison_section(
         scale=findings.scale,
         title=document.title,
         source=document.source,
-        grids=[grid(block, lambda _: "", lambda _: "", lambda _: "") for block in document.blocks],
+        headlines=document.lead,
+        grids=[_grid(block) for block in document.blocks if not block.is_detail],
+        details=[_grid(block) for block in document.blocks if block.is_detail],
         paragraphs=document.paragraphs,
+        forest=forest,
         plots=plots,
         samples=material.samples(findings.ran_as, first),
         missing=missing,
@@ -226,20 +237,25 @@ def comparison_section(
     )
 
 
+def _grid(block: Block) -> TableGrid:
+    """A block without links."""
+    return grid(block, lambda _: "", lambda _: "", lambda _: "")
+
+
 def _contender(
     contender: ContenderFindings, findings: Findings, anchors: Anchors, material: RunMaterial
 ) -> ContenderRow:
     scores = []
-    for metric, rules in contender.scores.items():
-        if (measured := rules.get(findings.counts)) is not None:
+    for metric in findings.order:  # a record's own keys are sorted
+        if (measured := contender.scores.get(metric, {}).get(findings.counts)) is not None:
             decimals = decimals_for(measured.values.values())
             scores.append(
                 SeedScores(metric, [(seed, number(value, decimals)) for seed, value in sorted(measured.values.items())])
             )
     return ContenderRow(
-        label=contender.label,
+        label=contender.chosen,
         method=contender.method,
-        differences=contender.differences,
+        differences=[one.line for one in contender.differences],
         deviations=contender.deviations,
         problems=contender.problems,
         scores=scores,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -90,8 +90,14 @@ def read_table(path: Path) -> Group:
 
 class _Duel(BaseModel):
     metric: str
+    candidate: str = ""  # in records of format 2 the first contender
     rival: str
     judgement: str
+
+
+class _Try(BaseModel):
+    label: str
+    train_keys: dict[str, str]
 
 
 class _Contender(BaseModel):
@@ -99,6 +105,7 @@ class _Contender(BaseModel):
     deviations: list[str]
     train_keys: dict[str, str]
     problems: list[str]
+    tries: list[_Try] = []
 
 
 class _Comparison(Record):
@@ -120,25 +127,37 @@ class _Comparison(Record):
     counts: Any = None
     metrics: Any = None
     missing: Any = None
+    order: Any = None
+    select_by: Any = None
+    spread: Any = None
+    difference: Any = None
+    rule: Any = None
+    rankings: Any = None
 
 
 def read_comparison(path: Path) -> Group:
     """A comparison from its `comparison.json`."""
     comparison = _Comparison.of_folder(path)
     is_stand_in = comparison.protocol != comparison.ran_as
-    judgements = [f"{duel.metric} against {duel.rival}: {duel.judgement}" for duel in comparison.duels]
+    first = comparison.contenders[0].label
     standings: dict[str, list[Standing]] = {}
-    for i, contender in enumerate(comparison.contenders):
+    for contender in comparison.contenders:
+        duels = [duel for duel in comparison.duels if (duel.candidate or first) == contender.label]
         standing = Standing(
             contender.label,
             comparison.ran_as,
             f"comparison {comparison.name}, as {contender.label}",
             "stand-in" if is_stand_in else "deviating" if contender.deviations else "as published",
-            "; ".join(judgements) if i == 0 else "",  # the first is the candidate
+            "; ".join(f"{duel.metric} against {duel.rival}: {duel.judgement}" for duel in duels),
             tuple(contender.deviations),
         )
         for key in contender.train_keys.values():
             standings.setdefault(key, []).append(standing)
+        for one in contender.tries:
+            place = f"comparison {comparison.name}, a try of {contender.label}"
+            tried = replace(standing, label=one.label, place=place, verdict="")
+            for key in one.train_keys.values():
+                standings.setdefault(key, [tried])
     labels = [contender.label for contender in comparison.contenders]
     problems = sum(bool(contender.problems) for contender in comparison.contenders)
     state = f"{len(labels)} contenders" + (f", {problems} not done" if problems else "")

@@ -18,6 +18,9 @@ from bench.schema.cell import Interval, Verdict
 LEVEL = 0.95
 POWER = 0.80
 SEEDS_FOR_A_VERDICT = 3
+SEEDS_FOR_AN_EFFECT = 3  # of two, the scatter says next to nothing, and nothing is divided by it
+ROWS_FOR_AN_INTERVAL = 5  # of a rank correlation: its variance needs more than four
+NORMAL_QUANTILE = 1.959963984540054  # at (1 + LEVEL) / 2
 # Student's t at (1 + LEVEL) / 2 for 1, 2, ... degrees of freedom, as scipy gives it: importing scipy takes longer than
 # a table of a hundred runs
 T_QUANTILES = (
@@ -35,21 +38,25 @@ class PairedComparison(BaseModel):
 
     Attributes:
         seeds: the seeds that both have, sorted; other seeds are left out.
-        difference: mean of a - b.
+        differences: a - b of each seed; empty in records of earlier versions.
+        difference: their mean.
         interval: Student's interval of the mean difference.
-        effect_size: Cohen's d_z, mean over standard deviation of the differences; None if they are all equal.
+        effect_size: Cohen's d_z, mean over standard deviation of the differences; None below three seeds, or if all are
+            equal.
         p_value: two-sided paired t test, not corrected for the number of comparisons (see `holm`).
-        detectable: smallest true mean difference that this many seeds, scattering like this, show with 80 % power.
+        detectable: smallest true mean difference that this many seeds, scattering like this, show with 80 % power; None
+            below three seeds.
     """
 
     model_config = ConfigDict(frozen=True)
 
     seeds: tuple[int, ...]
+    differences: tuple[float, ...] = ()
     difference: float
     interval: Interval
     effect_size: float | None
     p_value: float
-    detectable: float
+    detectable: float | None
 
 
 def seed_interval(values: Sequence[float]) -> Interval | None:
@@ -138,6 +145,25 @@ def kendall_tau(published: Sequence[float], reproduced: Sequence[float]) -> floa
     return float(order_x @ order_y / untied) if untied else None
 
 
+def tau_interval(tau: float, rows: int) -> Interval | None:
+    """The 95 % interval of Kendall's tau over other draws of rows, by Fisher's transformation (Bonett and Wright 2000).
+
+    Args:
+        tau: from -1 to 1; at its ends it is taken for one that a single pair of rows would make less.
+        rows: that were ranked.
+
+    Returns:
+        The interval, None below five rows.
+    """
+    if rows < ROWS_FOR_AN_INTERVAL:
+        return None
+    most = 1 - 4 / (rows * (rows - 1))
+    half = NORMAL_QUANTILE * np.sqrt(0.437 / (rows - 4))
+    centre = np.arctanh(np.clip(tau, -most, most))
+    low, high = float(np.tanh(centre - half)), float(np.tanh(centre + half))
+    return Interval(low=min(low, tau), high=max(high, tau), level=LEVEL, kind="evaluation", method="tau over rows")
+
+
 def paired_comparison(a: Mapping[int, float], b: Mapping[int, float]) -> PairedComparison | None:
     """Compare two methods over the seeds that both were run with.
 
@@ -159,14 +185,60 @@ def paired_comparison(a: Mapping[int, float], b: Mapping[int, float]) -> PairedC
     if interval is None:
         return None
     n, mean, deviation = len(seeds), float(differences.mean()), float(differences.std(ddof=1))
+    is_enough = n >= SEEDS_FOR_AN_EFFECT
     return PairedComparison(
         seeds=seeds,
+        differences=tuple(differences.tolist()),
         difference=mean,
         interval=interval,
-        effect_size=mean / deviation if deviation > 0 else None,
+        effect_size=mean / deviation if deviation > 0 and is_enough else None,
         p_value=_two_sided_p(mean, deviation, n),
-        detectable=detectable_effect(n) * deviation,
+        detectable=detectable_effect(n) * deviation if is_enough else None,
     )
+
+
+def corrected_interval(paired: PairedComparison, count: int) -> Interval:
+    """The interval of a paired difference that holds together with those of other comparisons (Bonferroni).
+
+    Holm's test corrects step by step and may show a difference whose interval of this kind still holds 0; never the other
+    way around.
+
+    Args:
+        paired: one of the comparisons.
+        count: how many there are.
+
+    Returns:
+        The interval of level 1 - 5 % / count: all of them hold the true differences in 95 of 100 cases.
+    """
+    from scipy.special import stdtrit
+
+    level = 1 - (1 - LEVEL) / count
+    wider = float(stdtrit(len(paired.seeds) - 1, (1 + level) / 2)) / t_quantile(len(paired.seeds) - 1)
+    half = wider * (paired.interval.high - paired.interval.low) / 2
+    low, high = paired.difference - half, paired.difference + half
+    return Interval(
+        low=low, high=high, level=level, kind="seeds", method=f"paired t, one of {count} that hold together"
+    )
+
+
+def seeds_needed(difference: float, deviation: float, most: int = 1000) -> int | None:
+    """How many seeds show a true difference with 80 % power in a paired t test at 5 %.
+
+    Args:
+        difference: above 0, in the unit of the score.
+        deviation: standard deviation of paired differences, at least 0.
+        most: seeds to consider.
+
+    Returns:
+        The number, at least 2; None if `most` are not enough.
+    """
+    low, high = 2, most
+    if detectable_effect(most) * deviation > difference:
+        return None
+    while low < high:  # what can be detected falls with every seed
+        middle = (low + high) // 2
+        low, high = (low, middle) if detectable_effect(middle) * deviation <= difference else (middle + 1, high)
+    return low
 
 
 def detectable_effect(n: int) -> float:

@@ -87,6 +87,7 @@ class Document:
         blocks: first the published numbers, then, apart from them, what was measured on stand-ins.
         paragraphs: the legend and remarks.
         notes: (mark, text).
+        lead: what it answers, before all else.
     """
 
     name: str
@@ -96,3 +97,4 @@ class Document:
     blocks: tuple[Block, ...]
     paragraphs: tuple[str, ...]
     notes: tuple[tuple[str, str], ...]
+    lead: tuple[str, ...] = ()

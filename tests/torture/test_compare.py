@@ -14,16 +14,16 @@ from bench.compare.findings import Findings
 
 CONTENDER = {
     "label": "mine", "method": "cut", "config": {"lr": 0.1}, "differences": [], "deviations": [], "train_keys": {"0": KEY},
-    "problems": [], "scores": {"FD-EffLite0": CELLS[0]["measured"]},
+    "is_candidate": True, "problems": [], "scores": {"FD-EffLite0": CELLS[0]["measured"]},
 }  # fmt: skip
 FINDINGS = {
-    "format": 2, "name": "mine-vs-cut", "protocol": "toys@1", "ran_as": "toys@1", "scale": "mini", "budget": "equal",
+    "format": 3, "name": "mine-vs-cut", "protocol": "toys@1", "ran_as": "toys@1", "scale": "mini", "budget": "equal",
     "seeds": [0],
-    "counts": "last", "metrics": {"FD-EffLite0": False}, "missing": {}, "contenders": [CONTENDER,
-    CONTENDER | {"label": "cut"}],
+    "counts": "last", "order": ["FD-EffLite0"], "metrics": {"FD-EffLite0": False}, "missing": {},
+    "select_by": "FD-EffLite0", "contenders": [CONTENDER, CONTENDER | {"label": "cut", "is_candidate": False}],
     "duels": [
-        {"metric": "FD-EffLite0", "higher_is_better": False, "rival": "cut", "paired": None, "p_holm": None,
-        "judgement": "too few seeds"}
+        {"metric": "FD-EffLite0", "higher_is_better": False, "candidate": "mine", "rival": "cut", "paired": None,
+        "p_holm": None, "judgement": "too few seeds"}
     ],
 }  # fmt: skip
 
@@ -34,6 +34,8 @@ def test_comparisons(trials: Trials) -> None:
 
     name = "mine-vs-cut/comparison.json"
     trials.withstands(Reader(Findings.of_folder, forge(FINDINGS), name, forge=forge, names_file=True))
+    earlier = {name: value for name, value in FINDINGS.items() if name not in ("order", "select_by")} | {"format": 2}
+    trials.withstands(Reader(Findings.of_folder, forge(earlier), name, forge=forge, names_file=True))
 
 
 def test_notes_of_figures(trials: Trials) -> None:

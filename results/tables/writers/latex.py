@@ -141,7 +141,7 @@ def _row(cells: Iterable[str]) -> str:
 
 def _below(document: Document) -> list[str]:
     notes = [rf"\textsuperscript{{{escape(mark)}}}\,{escape(note)}" for mark, note in document.notes]
-    text = [*map(escape, document.paragraphs), *notes]
+    text = [*map(escape, (*document.lead, *document.paragraphs)), *notes]
     if not text:
         return []
     body = " \\par\n".join(text)

@@ -22,6 +22,7 @@ def markdown(document: Document) -> str:
     parts = [
         f"# {escape(document.title)}",
         f"{escape(document.source)} Table `{document.name}`, scale {document.scale}.",
+        *(f"**{escape(text)}**" for text in document.lead),
     ]
     for block in document.blocks:
         parts += [f"## {escape(block.title)}", escape(block.intro), _grid(block)]

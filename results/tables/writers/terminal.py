@@ -28,6 +28,8 @@ def terminal(document: Document) -> Iterator[RenderableType]:
     """
     yield RichText(f"\n{printable(document.title)}", style="bold")
     yield RichText(f"{document.source} Table {document.name}, scale {document.scale}.")
+    for text in document.lead:
+        yield RichText(_flat(text), style="bold")
     for block in document.blocks:
         yield RichText(f"\n{block.title}", style="bold")
         yield RichText(block.intro)

@@ -101,6 +101,7 @@ def test_a_status_of_its_own_for_the_shell(tmp_path):
     )
 
 
+COMPARE = ["compare", "--method", "fastcut", "--against", "cut", "--protocol", "earth-land2sat"]
 WRONG = {
     "unknown verb": (["reprduce"], "reprduce"),
     "unknown option": (["list", "--jsn"], "--jsn"),
@@ -130,6 +131,14 @@ WRONG = {
         "no protocol named 'earth-relif2sat'; did you mean earth",
     ),
     "missing protocol file": (["data", "verify", "gone.yaml"], "gone.yaml: no such protocol file"),
+    "label that is a seed": (["reproduce", TABLE, "--label", "7"], "--label 7: may only hold letters, digits and ._-"),
+    "label with a path": (["reproduce", TABLE, "--label", "a/b"], "--label a/b: may only hold letters"),
+    "state that no run has": (
+        ["status", "--state", "finished"],
+        "no state of a run here named 'finished'",
+    ),
+    "sweep of one value": ([*COMPARE, "--sweep", "lr=1"], "--sweep lr=1: give at least two values, each once"),
+    "no difference": ([*COMPARE, "--difference", "0"], "--difference 0.0: must be above 0"),
 }
 
 

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+from bench.base.sealed import write_sealed
 from bench.schema.cell import Measured
+from bench.schema.run_spec import read_spec, write_spec
 from bench.tracking.ledger_view import COLOURS, Ledger
 
 
@@ -109,3 +111,36 @@ def test_a_needed_run_stands_beside_the_run_that_needs_it(board, toys, cell, wri
     (teacher,) = grid.runs[key].needs.values()
     parent = board.mlflow_run("table:toys/main:smoke:toys@1")
     assert board.mlflow_run(teacher).data.tags["mlflow.parentRunId"] == parent.info.run_id
+
+
+def test_a_run_in_no_group_is_called_by_what_people_call_it_and_has_its_label(board):
+    key = board.train(0, lr=0.1)
+    path = board.home.run(key).spec
+    write_spec(path, read_spec(path).model_copy(update={"labels": ["first-try"]}))
+    board.project()
+    run = board.mlflow_run(key)
+    assert run.info.run_name == "toy{lr=0.1}, seed 0"
+    assert run.data.tags["label"] == "first-try"
+
+
+def test_the_tries_of_a_sweep_stand_below_their_comparison(board):
+    keys = [board.train(0), board.train(0, lr=0.1), board.train(0, lr=0.2)]
+    folder = board.home.root / "comparisons" / "mine-vs-cut"
+    folder.mkdir(parents=True)
+    content = {"deviations": [], "problems": []}
+    tries = [{"label": f"mine{{lr={i}}}", "train_keys": {"0": key}} for i, key in enumerate(keys[:2])]
+    contenders = [
+        content | {"label": "mine", "train_keys": {"0": keys[0]}, "tries": tries},
+        content | {"label": "cut", "train_keys": {"0": keys[2]}},
+    ]
+    duel = {"metric": "MeanColour", "candidate": "mine", "rival": "cut", "judgement": "better"}
+    found = {"name": "mine-vs-cut", "protocol": "toys@1", "ran_as": "toys@1", "scale": "smoke", "format": 3}
+    write_sealed(
+        folder / "comparison.json", "comparison", folder.name, found | {"contenders": contenders, "duels": [duel]}
+    )
+    board.project()
+    chosen, tried, cut = (board.mlflow_run(key) for key in keys)
+    assert [run.info.run_name for run in (chosen, tried, cut)] == ["mine, seed 0", "mine{lr=1}, seed 0", "cut, seed 0"]
+    assert chosen.data.tags["verdict"] == "MeanColour against cut: better"
+    assert "verdict" not in tried.data.tags
+    assert tried.data.tags["part_of"] == "comparison mine-vs-cut, a try of mine"

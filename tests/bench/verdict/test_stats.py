@@ -8,13 +8,16 @@ from scipy.special import stdtrit
 from bench.base.errors import BenchError
 from bench.verdict.stats import (
     T_QUANTILES,
+    corrected_interval,
     detectable_effect,
     holm,
     kendall_tau,
     paired_comparison,
     prediction_interval,
     seed_interval,
+    seeds_needed,
     t_quantile,
+    tau_interval,
     verdict,
 )
 
@@ -118,9 +121,14 @@ def test_paired_comparison_of_few_or_equal_seeds():
     assert paired_comparison({0: 1.0}, {0: 2.0}) is None
     assert paired_comparison({0: 1.0, 1: 2.0}, {2: 1.0, 3: 2.0}) is None
     same = paired_comparison({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0})
-    assert (same.difference, same.p_value, same.effect_size, same.detectable) == (0, 1, None, 0)
+    # of two seeds nothing is divided by their scatter, and nothing told from it
+    assert (same.difference, same.p_value, same.effect_size, same.detectable) == (0, 1, None, None)
+    assert paired_comparison({0: 1.0, 1: 3.0}, {0: 2.0, 1: 2.5}).effect_size is None
+    three = dict.fromkeys(range(3), 1.0)
+    same = paired_comparison(three, three)
+    assert (same.effect_size, same.detectable) == (None, 0)
     shifted = paired_comparison({0: 2.0, 1: 3.0}, {0: 1.0, 1: 2.0})
-    assert (shifted.difference, shifted.p_value, shifted.effect_size) == (1, 0, None)
+    assert (shifted.difference, shifted.differences, shifted.p_value) == (1, (1, 1), 0)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 10, 30])
@@ -158,3 +166,45 @@ def test_without_a_direction_and_an_aim_nothing_is_judged():
     assert verdict(1000.0, VALUES, None) == "underpowered"
     assert verdict(1000.0, VALUES, None, aim=VALUES[0]) == "better"
     assert verdict(1000.0, VALUES, None, aim=999.0) == "worse"
+
+
+def test_a_corrected_interval_is_students_at_a_share_of_the_level():
+    a, b = dict(enumerate(VALUES)), {0: 42.0, 1: 43.5, 2: 42.2, 3: 46.0, 4: 43.1}
+    paired = paired_comparison(a, b)
+    expected = reference.ttest_rel([a[i] for i in range(5)], [b[i] for i in range(5)])
+    for count in (1, 3, 40):
+        found = corrected_interval(paired, count)
+        interval = expected.confidence_interval(1 - 0.05 / count)
+        assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+        assert found.level == pytest.approx(1 - 0.05 / count)
+
+
+def test_the_seeds_needed_are_the_fewest_that_can_detect_it():
+    for difference in (0.3, 1.0, 4.0):
+        seeds = seeds_needed(difference, 1.5)
+        assert detectable_effect(seeds) * 1.5 <= difference
+        assert seeds == 2 or detectable_effect(seeds - 1) * 1.5 > difference
+    assert seeds_needed(1000.0, 1.0) == 2
+    assert seeds_needed(1e-6, 1.0) is None
+
+
+def test_the_interval_of_tau_covers_what_rankings_were_drawn_with():
+    rng = np.random.default_rng(1)
+    rho = 0.6
+    true = 2 / np.pi * np.arcsin(rho)  # of a bivariate normal
+    held = 0
+    for _ in range(600):
+        x = rng.normal(size=12)
+        y = rho * x + np.sqrt(1 - rho**2) * rng.normal(size=12)
+        interval = tau_interval(kendall_tau(x, y), 12)
+        held += interval.low <= true <= interval.high
+    assert 0.92 <= held / 600 <= 0.98
+
+
+@pytest.mark.parametrize("tau", [-1.0, 0.0, 0.4, 1.0])
+def test_the_interval_of_tau_holds_it_and_stays_between_its_ends(tau):
+    assert tau_interval(tau, 4) is None
+    for rows in (5, 12):
+        interval = tau_interval(tau, rows)
+        assert -1 <= interval.low <= tau <= interval.high <= 1
+        assert interval.low < interval.high
