@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 # published networks at batch 1; applied where a method has the field
 SETTINGS = {"ngf": 64, "ndf": 64, "batch_size": 1, "aspect_ratio": 1.0, "n_epochs": 1}
+LEAST_PUBLISHED = 212  # side of the images that DRIT's content discriminator needs for its three strided layers
 # size -> (steps before, steps measured); a step at 256 pixels takes up to half a minute on one core
 STEPS = {64: (1, 5), 256: (0, 1)}
 
@@ -53,7 +54,8 @@ def measure(method: str, size: int, warm_up: int, steps: int) -> Row:
     from bench.plugin.method import StepContext
 
     method_class = load_method(method)
-    wanted = SETTINGS | {"load_size": size, "crop_size": size}
+    wanted: dict[str, float] = SETTINGS | {"load_size": size, "crop_size": size}
+    wanted |= {"n_layers_content": 1} if size < LEAST_PUBLISHED else {}
     config = method_class.Config(**{n: v for n, v in wanted.items() if n in method_class.Config.model_fields})
     subject, built, draws = Subject(method_class, config), method_class(config, Draws(0)), Draws(0)
     seconds = []
