@@ -14,7 +14,7 @@ from bench.base.precision import Precision, prepare
 from bench.plugin.method import Method
 from bench.run.captured_step import CapturedStep, Recorder
 from tests.gpu.setting import Checks, Setting, Values
-from tests.gpu.workload import METHODS, batch, difference, moment, state, tiny
+from tests.gpu.workload import METHODS, RIVALS, batch, difference, moment, state, tiny
 
 STEPS = 14  # enough that every phase is met often enough to be recorded, and an epoch ends
 PER_EPOCH = 8
@@ -42,7 +42,7 @@ class Pretended:
 
 def checks(setting: Setting) -> Checks:
     """See the module."""
-    methods = ("fastcut",) if setting.small else METHODS
+    methods = ("fastcut", "sincut, cycle") if setting.small else METHODS + RIVALS
     for method in methods:
         yield f"{method}: recorded equals eager", partial(_equal, setting, method, "fp32")
     for precision in () if setting.small else ("tf32", "bf16"):
