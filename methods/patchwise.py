@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
-from bench.base.validation import validation_line
 from bench.loss import LayerPair, LayerShape, LossContext, Pair, PairLoss
 from bench.method import Method, MethodConfig, StepContext
-from bench.plugin.discovery import load_loss
+from methods.hosted_loss import build_loss, whole_options
 from methods.key_paths.encoder_only import EncoderOnly
 from methods.key_paths.key_path import KeyPath
 from methods.key_paths.momentum import MomentumKeys
@@ -83,10 +82,7 @@ class PatchwiseConfig(MethodConfig):
         """Check the options now, and write the loss's defaults out: they are part of the recipe."""
         if "loss" not in info.data:
             return options  # `loss` itself is wrong, which pydantic reports
-        try:
-            return load_loss(info.data["loss"]).Config(**options).model_dump(mode="json")
-        except ValidationError as error:
-            raise ValueError(validation_line(f"loss {info.data['loss']}", error)) from error
+        return whole_options(info.data["loss"], options)
 
 
 class PatchwiseTranslation(Method):
@@ -136,18 +132,13 @@ class PatchwiseTranslation(Method):
             initialise(network, "xavier", draws.generator(f"init.{name}"))
 
     def _build_loss(self, channels: list[int], draws: Draws) -> PairLoss:
-        """Make the loss and its sub-networks; whatever it draws from torch's global generator is keyed too."""
+        """Make the loss and its sub-networks."""
 
         def make_head() -> nn.Module:
             head = ProjectionHead(channels, self.config.netF_nc)
             return initialise(head, "xavier", draws.generator("init.loss.head"))
 
-        loss_class = load_loss(self.config.loss)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(draws.generator("init.loss").initial_seed())
-            loss = loss_class(loss_class.Config(**self.config.loss_options))
-            loss.build(channels, make_head)
-        return loss
+        return build_loss(self.config.loss, self.config.loss_options, channels, make_head, draws)
 
     def networks(self) -> dict[str, nn.Module]:
         """G, D, F, the key path's own (G_key, F_key), and the loss's (N, F_)."""

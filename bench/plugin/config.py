@@ -21,7 +21,7 @@ class MethodConfig(Strict):
     Subclasses add their own fields and override these defaults; a comment at each value says where it comes from.
     """
 
-    # fields that name another plugin (field -> kind): that plugin's revision and file hash join the train key
+    # fields that name another plugin, or None (field -> kind): that plugin's revision and file hash join the train key
     plugin_fields: ClassVar[dict[str, str]] = {}
 
     n_epochs: int = Field(ge=1, description="epochs at the initial learning rate")
@@ -70,6 +70,13 @@ class MultiDomainConfig(MethodConfig):
     """
 
     num_domains: int = Field(2, ge=2, description="domains of the data set, by its streams' order 0..num_domains-1")
+    randcrop_prob: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="StarGAN v2's way to cut training images, bilinear: so often a part that is enlarged to crop_size, or "
+        "else the whole image at that size; None: crops of load_size",
+    )
 
 
 class SingleImageConfig(MethodConfig):

@@ -93,6 +93,7 @@ class Method(nn.Module):
         streams: the batch entries `step` reads; its task says which there are.
         optional_streams: batch entries that records of the original hold and `step` makes itself where it is not given
             them, from what `draw` then draws (augmented images).
+        recorded_streams: batch entry -> its name in the original's records (`stepS/input_NAME`), where they differ.
         eager_phases: phases within which shapes change, so that no graph of their steps can be kept.
         across_ranks: whether a step may be made by several processes, each with a part of the batch
             (docs/several-devices.md): everything it computes over its batch then goes through bench.base.collective.
@@ -112,6 +113,7 @@ class Method(nn.Module):
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
     streams: ClassVar[tuple[str, ...]] = ("A", "B")
     optional_streams: ClassVar[tuple[str, ...]] = ()
+    recorded_streams: ClassVar[dict[str, str]] = {}
     eager_phases: ClassVar[frozenset[str]] = frozenset()
     across_ranks: ClassVar[bool] = False
     kept_networks: ClassVar[tuple[str, ...] | None] = None
@@ -277,6 +279,24 @@ class Method(nn.Module):
         Override where the original logs something else than it optimises; `step` returns what is optimised.
         """
         return losses
+
+    def record_images(self, batch: Mapping[str, Tensor], drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Images, and what else the original's records hold of a step; by default what there is to show.
+
+        Override where the original computes something after the step; nobody asks for it in training.
+
+        Args:
+            batch: of the step.
+            drawn: for the step.
+        """
+        return self.visuals()
+
+    def update_gradients(self) -> dict[str, dict[nn.Parameter, Tensor]]:
+        """Gradients of the last step's updates by the updates' names, for records (`grad_stepS_NAME/...`).
+
+        Of a method that updates networks several times in a step.
+        """
+        return {}
 
     def later_gradients(self) -> dict[str, dict[nn.Parameter, Tensor]]:
         """Gradients of updates that the last step made after the one whose gradients are in `.grad`, by their names.

@@ -175,6 +175,7 @@ def _write_result(
 
 def _packages(spec: RunSpec, method: Method) -> dict[str, str]:
     """Versions of the packages that the run's plugins came with."""
-    plugins = [(kind, str(spec.config[name])) for name, kind in type(method).Config.plugin_fields.items()]
+    fields = type(method).Config.plugin_fields
+    plugins = [(kind, str(spec.config[name])) for name, kind in fields.items() if spec.config[name]]
     metrics = [("metric", use.metric) for use in spec.evaluation.metrics]
     return package_versions([("method", spec.method), *plugins, *metrics])

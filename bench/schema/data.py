@@ -139,6 +139,35 @@ class DomainFolderData(Strict):
         return self
 
 
+Biome = Literal["forest", "shrubland", "savanna", "grassland", "cropland", "desert"]
+
+
+class EarthBiomeData(Strict):
+    """Satellite patches in several domains, by what mostly grows there (bench/data/earth_biomes.py).
+
+    Attributes:
+        biomes: the domains; each one's place is its label.
+        size: side of a patch in pixels of 1/15 degree.
+        stride: distance of neighbouring patches in pixels; less than `size` overlaps, within a split.
+    """
+
+    family: Literal["earth_biomes"] = "earth_biomes"
+    biomes: list[Biome] = Field(min_length=2)
+    size: int = Field(64, ge=16, le=256)
+    stride: int = Field(32, ge=4, le=256)
+
+    @property
+    def name(self) -> str:
+        """The data set's name for people: `earth-biomes`."""
+        return "earth-biomes"
+
+    @model_validator(mode="after")
+    def _biomes_are_named_once(self) -> EarthBiomeData:
+        if twice := {biome for biome in self.biomes if self.biomes.count(biome) > 1}:
+            raise ValueError(f"biomes: {min(twice)} is named twice")
+        return self
+
+
 class PictureData(Strict):
     """Two pictures, one in `NAME/trainA` and one in `NAME/trainB`, as CUT's single images lie (bench/data/pictures.py).
 
@@ -304,6 +333,7 @@ DataConfig = Annotated[
     | DomainFolderData
     | PictureData
     | EarthPictureData
-    | OwnImagesData,
+    | OwnImagesData
+    | EarthBiomeData,
     Field(discriminator="family"),
 ]

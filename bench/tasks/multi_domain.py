@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.data.dataset import DataSet
+from bench.data.enlarged_crops import enlarged
 from bench.data.images import ImageSet, evenly_spaced
-from bench.data.transforms import quantise
+from bench.data.transforms import quantise, to_tensor
 from bench.metrics.scored_images import GeneratorView
 from bench.plugin.capabilities import MultiDomainTranslator
 from bench.tasks.task import EXAMPLES, Function, Group, Selection, Task, output_files
@@ -83,11 +84,8 @@ class MultiDomainTranslation(Task):
         """See `Task.make`."""
         import torch
 
-        from bench.data.training_images import evaluation_images
-
         device = next(method.parameters()).device
-        inputs = evaluation_images(group.inputs(outputs), method.config.crop_size)
-        images = torch.stack([image for _, image in inputs]).to(device)
+        images = _inputs(group.inputs(outputs), method.config.crop_size).to(device)
         domain = _target(dataset, group, len(outputs), device)
         latents = torch.cat([method.latents(1, _style_stream(group, i)) for i in outputs])
         made = method.translate(images, domain, method.styles(latents, domain))
@@ -146,6 +144,11 @@ class MultiDomainTranslation(Task):
         return method.translate(self.example_input(method.config, "x_src"), domain, styles)
 
 
+def _inputs(images: ImageSet, side: int) -> Tensor:
+    """Inputs (batch, 3, side, side) in [-1, 1]: resized by the bilinear filter, as StarGAN v2's evaluation does."""
+    return to_tensor(np.stack([enlarged(images.image(i), None, side) for i in range(len(images))]))
+
+
 def _target(dataset: DataSet, group: Group, count: int, device: torch.device) -> Tensor:
     """The target domain's label for each of so many images."""
     import torch
@@ -178,10 +181,7 @@ class _Styles(GeneratorView):
     def images(self, codes: Tensor, noise: torch.Generator, index: int = 0) -> Tensor:
         import torch
 
-        from bench.data.training_images import evaluation_images
-
-        given = self._group.given.subset([index])
-        ((_, image),) = evaluation_images(given, self._method.config.crop_size)
+        (image,) = _inputs(self._group.given.subset([index]), self._method.config.crop_size)
         images = image.expand(len(codes), *image.shape).to(self._device)
         domain = _target(self._dataset, self._group, len(codes), self._device)
         with torch.no_grad():

@@ -12,6 +12,7 @@ ON_THE_HOST = {
     "unpaired/lr_schedule.npz": "a schedule",
     "unpaired/preprocess.npz": "images, in PIL",
     "unpaired/tensor2im.npz": "rounding, in numpy",
+    "multidomain/stargan_v2_data_eval.npz": "images, in PIL",
 }
 # replayed as whole steps (tests/gpu/steps.py), and what belongs to them
 STEPS = {
@@ -26,6 +27,8 @@ STEPS = {
     "rivals/trainstep_fsesim.npz": "fsesim",
     "rivals/trainstep_lsesim.npz": "lsesim",
     "rivals/trainstep_sincut.npz": "sincut",
+    "multidomain/trainstep_stargan_v2.npz": "stargan_v2",
+    "multidomain/trainstep_stargan_src_released.npz": "stargan_v2, released",
 }
 PARTS = {
     "stylegan2/traj_init.safetensors": "stylegan2/traj_logistic_ns.npz",

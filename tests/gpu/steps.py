@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -57,6 +58,20 @@ def _independent(name: str, **options: Any) -> Callable[[], dict[str, Tensor]]:
     return made
 
 
+def _stargan(name: str) -> Recorded:
+    def config() -> dict[str, Any]:
+        from stargan_steps import RECORDED as SETTINGS
+
+        return SETTINGS[name]
+
+    def record() -> dict[str, Tensor]:
+        from stargan_steps import stargan_steps
+
+        return stargan_steps(name)
+
+    return Recorded("stargan_v2", config, record)
+
+
 def _contrastive_config() -> Any:
     from reference_contrastive_feature import TINY
 
@@ -103,6 +118,8 @@ RECORDED = {
     "fsesim": Recorded("fsesim", _SPATIAL, _rival("fsesim")),
     "lsesim": Recorded("lsesim", _SPATIAL | {"patch_size": 8}, _rival("lsesim")),
     "sincut": Recorded("sincut", {"ngf": 0.5, "ndf": 0.25, "netF_nc": 16, "batch_size": 4}, _rival("sincut")),
+    "stargan_v2": _stargan("stargan_v2"),
+    "stargan_v2, released": _stargan("stargan_src_released"),
     "fastcut": Recorded("fastcut", SMALL, _independent("record_fastcut")),
     "negcut": Recorded("negcut", SMALL, _independent("record_negcut", fast=False)),
     "fastnegcut": Recorded("fastnegcut", SMALL, _independent("record_negcut", fast=True)),
@@ -133,18 +150,20 @@ def compare(name: str, device: str, dtype: torch.dtype) -> dict[str, Any]:
     if images := [f"step0/{name}" for name in found.method.visuals() if f"step0/{name}" in recorded]:
         values["images"] = _worst(found, images, recorded)
     ok = all(values[kind] <= TOLERANCE[dtype] for kind in values)
-    networks = sorted({key.split("/")[1].split(".")[0] for key in recorded if key.startswith("grad_step0/")})
-    for network in networks:
-        prefix = f"grad_step0/{network}."
+    # grad_step0/NETWORK, or grad_step0_UPDATE/NETWORK of one that is updated several times
+    parts = sorted({key.split(".")[0] for key in recorded if re.match(r"grad_step0[_/]", key)})
+    for part in parts:
+        prefix, label = f"{part}.", part.removeprefix("grad_step0").lstrip("_/")
+        network = part.partition("/")[2]
         gradients = {key: value.double() for key, value in recorded.items() if key.startswith(prefix)}
         if dtype == torch.float32 and network in given.by_angle:
             cosine = _cosine(found.tensors, gradients)
-            values[f"cosine of gradient {network}"] = cosine
+            values[f"cosine of gradient {label}"] = cosine
             ok = ok and (cosine > 0.9999 or not given.by_angle[network])
             continue
         largest = torch.stack([gradient.abs().max() for gradient in gradients.values()]).max()
-        values[f"gradient {network}"] = max(error(found.tensors[k], g, largest) for k, g in gradients.items())
-        ok = ok and values[f"gradient {network}"] <= TOLERANCE[dtype]
+        values[f"gradient {label}"] = max(error(found.tensors[k], g, largest) for k, g in gradients.items())
+        ok = ok and values[f"gradient {label}"] <= TOLERANCE[dtype]
     return values | {"ok": ok}
 
 

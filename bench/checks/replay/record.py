@@ -49,13 +49,18 @@ def record(
         recorded |= {f"step{step}/input_{stream}": _copy(tensor) for stream, tensor in batch.items()}
         recorded |= {f"step{step}/drawn/{name}": _copy(tensor) for name, tensor in drawn.items()}
         device = next(iter(batch.values())).device
-        losses = method.step(batch, on_device(drawn, device), method.phase(context, drawn))
-        recorded |= results(method, networks, step, losses)
+        given = on_device(drawn, device)
+        losses = method.step(batch, given, method.phase(context, drawn))
+        recorded |= results(method, networks, step, losses, method.record_images(batch, given))
     return recorded
 
 
 def results(
-    method: Method, networks: Mapping[str, nn.Module], step: int, losses: dict[str, Tensor]
+    method: Method,
+    networks: Mapping[str, nn.Module],
+    step: int,
+    losses: dict[str, Tensor],
+    images: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:
     """What a step made, under the keys of a record: losses as the original reports them, images, gradients, weights.
 
@@ -64,10 +69,12 @@ def results(
         networks: the method's.
         step: its number in the record.
         losses: what `step` returned.
+        images: what `Method.record_images` returned.
     """
     reported = method.record_losses(losses)
     tensors = {f"step{step}/loss_{name}": loss.reshape(1) for name, loss in reported.items()}
-    tensors |= {f"step{step}/{name}": image for name, image in method.visuals().items()}
+    tensors |= {f"step{step}/{name}": image for name, image in images.items()}
+    updates = method.update_gradients()
     for network, module in networks.items():
         for place, parameter in places(network, module):
             gradient = parameter.new_zeros(parameter.shape) if parameter.grad is None else parameter.grad
@@ -76,6 +83,11 @@ def results(
             for update, gradients in method.later_gradients().items():
                 if parameter in gradients:
                     tensors[f"grad_{update}_step{step}/{place}"] = gradients[parameter]
+        for update, gradients in updates.items():
+            if any(parameter in gradients for parameter in module.parameters()):
+                for place, parameter in places(network, module):
+                    gradient = gradients.get(parameter, parameter.new_zeros(parameter.shape))
+                    tensors[f"grad_step{step}_{update}/{place}"] = gradient
         for name, buffer in module.named_buffers():
             tensors[f"after_step{step}/{network}.buffer.{name}"] = buffer
     return {key: _copy(tensor) for key, tensor in tensors.items()}

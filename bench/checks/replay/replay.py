@@ -8,7 +8,7 @@ in definition order, `kind` is the last part of the parameter's name (`weight`, 
 Single numbers may be arrays of one element. What a record must hold:
 
     init/NET.NNN.kind         every parameter before the first step; whole networks may be missing, of steps without them
-    stepS/input_STREAM        the batch
+    stepS/input_STREAM        the batch, by the streams' names or those of `Method.recorded_streams`
     stepS/patch_ids_JJ        results of `draw.permutation`, in the order of the calls
     stepS/noise_JJ            of `draw.normal`; a leading 1 stands for every image of a batch
     stepS/uniform_JJ, index_JJ, flipped   of `draw.uniform`, `draw.integer`, `draw.bernoulli`
@@ -25,10 +25,11 @@ and what it may hold:
     stepS/draw_PURPOSE        of `draw.normal` for that purpose, which takes the first rows; need not be used
     init_buffers/NET.buffer.NAME          buffers before the first step; as many as wanted
     init_state/NAME           parameters and buffers that belong to no network, likewise
-    stepS/loss_NAME           losses (`Method.record_losses`); stepS/NAME: images (`Method.visuals`)
+    stepS/loss_NAME           losses (`Method.record_losses`); stepS/NAME: images (`Method.record_images`)
     stepS/NAME_mean_std, stepS/NAME_rows_I_to_J   of an image, instead of all of it
     grad_stepS/NET.NNN.kind   the gradient that the step's update used
     grad_NAME_stepS/NET.NNN.kind          that of another update of the step (`Method.later_gradients`)
+    grad_stepS_NAME/NET.NNN.kind          that of one of several updates of the step (`Method.update_gradients`)
     after_stepS/NET.NNN.kind, after_stepS/NET.buffer.NAME   every parameter, and buffers, after the step
 
 Keys of any other form are listed by `Replay.unknown` and change nothing. Records of another format, trajectories
@@ -170,7 +171,7 @@ class Replay:
 
 
 def _place(key: str) -> re.Match[str] | None:
-    return re.match(r"(?:grad_(?:[a-z]+_)?|after_)?step(\d+)/", key)
+    return re.match(r"(?:grad_(?:[a-z]+_)?|after_)?step(\d+)(?:_[a-z_]+)?/", key)
 
 
 def _is_given(key: str) -> bool:
@@ -234,23 +235,20 @@ def replay(
     all_steps = total_steps or _number(recorded, "total_steps") or count
     for step in range(count):
         draws = RecordedDraws(recorded, step, dtype)
-        context = StepContext(step, epoch or _epoch(trained, recorded, step), all_steps, total, draws)
         batch = {stream: images.to(device) for stream, images in _batch(trained, recorded, step, dtype).items()}
-        drawn = drawn_in(recorded, step, dtype)
-        losses = _given_step(trained, batch, context, drawn) if drawn else trained.training_step(batch, context)
-        if not drawn:
+        context = StepContext(step, epoch or _epoch(trained, recorded, step), all_steps, total, draws).with_shapes(
+            batch
+        )
+        if drawn := drawn_in(recorded, step, dtype):
+            expected = trained.draw(replace(context, draw=Draws(seed=0).at(step)))
+            require_drawn(drawn, expected, step)
+        else:
+            drawn = trained.draw(context)
             draws.finish()
-        tensors |= results(trained, networks, step, losses)
+        given = on_device(drawn, next(iter(batch.values())).device)
+        losses = trained.step(batch, given, trained.phase(context, drawn))
+        tensors |= results(trained, networks, step, losses, trained.record_images(batch, given))
     return Replay(tensors, trained, count)
-
-
-def _given_step(
-    method: Method, batch: dict[str, Tensor], context: StepContext, drawn: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """Make a step from what was drawn for it before."""
-    context = replace(context, draw=Draws(seed=0).at(context.step)).with_shapes(batch)
-    require_drawn(drawn, method.draw(context), context.step)
-    return method.step(batch, on_device(drawn, next(iter(batch.values())).device), method.phase(context, drawn))
 
 
 def _resolve(method_class: type[Method], config: MethodConfig | dict[str, Any]) -> MethodConfig:
@@ -287,12 +285,11 @@ def _epoch(method: Method, record: Recording, step: int) -> int:
 
 def _batch(method: Method, record: Recording, step: int, dtype: torch.dtype) -> dict[str, Tensor]:
     batch = {}
-    for stream in method.streams:
-        key = f"step{step}/input_{stream}"
-        if key not in record:
-            raise BenchError(f"record: {key} is missing, which {method.name} reads")
-        batch[stream] = record[key].to(dtype)
-    for stream in method.optional_streams:
-        if (key := f"step{step}/input_{stream}") in record:
-            batch[stream] = record[key].to(dtype)
+    for stream in (*method.streams, *method.optional_streams):
+        keys = [f"step{step}/input_{name}" for name in (stream, method.recorded_streams.get(stream, stream))]
+        if (key := next((key for key in keys if key in record), None)) is not None:
+            # domains are numbers of heads, not values
+            batch[stream] = record[key] if stream.startswith("y_") else record[key].to(dtype)
+        elif stream in method.streams:
+            raise BenchError(f"record: {keys[-1]} is missing, which {method.name} reads")
     return batch

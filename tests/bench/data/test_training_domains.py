@@ -90,6 +90,14 @@ def test_an_epoch_is_every_image_of_every_domain(load: Loader) -> None:
     assert load(images_per_epoch=8).total_steps == 4
 
 
+def test_images_are_cut_as_in_the_originals_program_where_that_is_asked_for(load: Loader) -> None:
+    loader = load(randcrop_prob=0.5, crop_size=4)
+    batch = loader.batch(0)
+    assert batch["x_src"].shape == (4, 3, 4, 4)
+    assert numbers(batch["x_src"]) == numbers(load(crop_size=4).batch(0)["x_src"])  # the same images
+    assert torch.equal(batch["x_src"], load(randcrop_prob=0.5, crop_size=4, entries=("x_src",)).batch(0)["x_src"])
+
+
 def test_what_does_not_fit_is_named(load: Loader, animals: DataSet, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no batch entry 'B' of several domains; there are x_src, "):
         load(entries=("x_src", "B"))

@@ -19,6 +19,8 @@ from bench.base.errors import UsageError
 from bench.base.home import Home
 from bench.checks.conformance import method_checks
 from bench.commands.score import score_images
+from bench.data.images import ArrayImages
+from bench.data.transforms import quantise
 from bench.ledger.folders import read_result
 from bench.plan.check_protocol import check_protocol
 from bench.plan.grid import Grid
@@ -28,10 +30,11 @@ from bench.run.process import ProgressFile
 from bench.run.restore import restore_method
 from bench.schema.protocol import load_protocol
 from bench.show.samples import collect_samples, sample_sheet, samples_without_inputs
-from bench.tasks.multi_domain import MultiDomainTranslation
+from bench.tasks.multi_domain import MultiDomainTranslation, _inputs
 from bench.tasks.task import Selection
 from bench.tracking.sheet import sample_sheet as tracked_sheet
 
+RECORD = Path(__file__).parents[2] / "golden" / "multidomain" / "stargan_v2_data_eval.npz"
 PLUGINS = Path(__file__).parents[2] / "plugins"
 METHOD = f"{PLUGINS / 'multi_domain_toy.py'}:MultiDomainToy"
 METRIC = f"{PLUGINS / 'colour.py'}:MeanColour"
@@ -173,6 +176,16 @@ def test_a_metric_may_choose_the_styles(trained: Trained) -> None:
     assert torch.equal(images, view.images(codes, torch.Generator(), index=1))
     assert not torch.equal(images, view.images(codes, torch.Generator(), index=2))
     assert not torch.equal(images[0], images[1])
+
+
+def test_inputs_are_resized_as_in_the_originals_evaluation() -> None:
+    """A recorded input, and the recorded way from values to bytes."""
+    with np.load(RECORD) as record:
+        image = record["image_00"]
+        found = _inputs(ArrayImages(["image"], image[None]), 24)
+        torch.testing.assert_close(found[0].numpy(), record["eval_gen_first_of_a"], rtol=0, atol=6e-8)
+        values = torch.from_numpy(record["save_image_in"])[None, None, :, None].expand(1, 3, -1, 1)
+        assert np.array_equal(quantise(values, nearest=True)[0, :, 0, 1], record["save_image_out"])
 
 
 def test_sheets_show_pairs_side_by_side(trained: Trained, tmp_path: Path) -> None:
