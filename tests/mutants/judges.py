@@ -18,7 +18,11 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
     "bench/run/led_step.py": ("bench/run/test_other_ranks.py",),
     "bench/run/prepared.py": ("bench/run/test_bad_input.py", "bench/run/test_execute.py"),
     "bench/run/preload.py": ("bench/run/test_train.py",),
-    "bench/run/process.py": ("bench/run/test_execute.py", "bench/run/executors/test_local.py"),
+    "bench/run/process.py": (
+        "bench/run/test_execute.py",
+        "bench/run/executors/test_local.py",
+        "bench/run/test_other_ranks.py",
+    ),
     "bench/run/restore.py": (
         "bench/run/test_retention.py",
         "bench/run/test_score_checkpoint.py",

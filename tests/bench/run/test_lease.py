@@ -97,3 +97,9 @@ def test_a_process_belongs_to_a_job_where_the_job_says_so(monkeypatch):
     assert job_here() == ""
     monkeypatch.setenv(JOB, "12_3")
     assert job_here() == "12_3"
+
+
+def test_a_job_says_how_often_its_runs_give_a_sign_of_life(folder, monkeypatch):
+    assert Lease(folder, "12", lambda: None).every == 0.05
+    monkeypatch.delenv(EVERY)
+    assert Lease(folder, "12", lambda: None).every == 15

@@ -19,6 +19,7 @@ from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.run.execute import execute
 from bench.run.executors.local import LocalExecutor
+from bench.run.other_ranks import OtherRanks
 from bench.run.process import ProgressFile
 from bench.schema.run_spec import read_spec
 from bench.schema.upkeep import Upkeep
@@ -137,3 +138,14 @@ def test_a_rank_that_fails_alone_says_why(toys):
     assert outcome.state == "failed"
     assert outcome.reason == f"rank 1 of run {key} failed: RuntimeError: this rank explodes"
     assert "rank 1: Traceback" in folder.log.read_text()
+
+
+def test_where_ranks_meet_is_named_after_this_program_and_goes_with_them(toys, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.run.other_ranks.own_folder", lambda: None)  # there is no room for a socket's path
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(OtherRanks, "_follow", lambda self, rank: None)
+    with OtherRanks(toys.home, "toy-1", 2, pytest.fail) as others:
+        folder = others.meeting.parent
+        assert folder.is_dir()
+        assert (folder.parent, folder.name.partition("-")[0]) == (tmp_path, "contrastbench")
+    assert not folder.exists()

@@ -34,7 +34,11 @@ class Recorder(Method):
     def own_draws(self, drawn, own):
         return {name: own(tensor) if name == "each" else tensor for name, tensor in drawn.items()}
 
+    def phase(self, context, drawn):
+        return "first"
+
     def step(self, batch, drawn, phase):
+        assert phase == "first"
         return {
             "A": batch["A"].sum(),
             "all": drawn["all"].sum(),

@@ -243,6 +243,9 @@ def test_a_command_tidies_its_finished_runs_and_drops_weights_only_if_it_says_so
     assert all(path.exists() for path in living)
     assert len(tensors(folder)) == 2
     later, _ = planned(toys.home, toys, toys.method, Upkeep(keep="last"))
+    leave(folder)
+    tidy_all(toys.home, grid.runs, {key: SPLITS}, NOTHING_SAID)  # what an earlier command said and did not come to
+    assert len(tensors(folder)) == 2
     tidy_all(toys.home, later.runs, {key: SPLITS}, later.upkeep)
     assert tensors(folder) == ["epoch-000004.safetensors"]
 

@@ -7,6 +7,7 @@ import pytest
 from bench.base.errors import UsageError
 from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
+from bench.run.executors import commands
 from bench.run.executors.commands import CommandsExecutor
 
 
@@ -75,3 +76,10 @@ def test_the_job_template_does_its_line_and_passes_its_status_on(grid, tmp_path,
     )
     assert done.returncode == status
     assert Path(tmp_path / "done").exists()
+
+
+def test_a_line_starts_this_installation_also_where_its_program_is_not_on_disk(monkeypatch):
+    monkeypatch.setattr(commands, "PROGRAM", "no such program")
+    done = subprocess.run([*commands._program(), "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage" in done.stdout

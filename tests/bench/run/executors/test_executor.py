@@ -124,6 +124,7 @@ def test_a_run_in_the_queue_of_an_executor_is_not_started_by_another(grid, monke
         has_queue = True
 
         def poll(self, tickets):
+            assert self.home == grid.home
             return dict.fromkeys(tickets, Outcome(next(states)))
 
     plugin = plugins("executor")["local"]
@@ -232,3 +233,13 @@ def test_a_run_is_not_offered_where_the_run_that_it_needs_is_not_done(lesson, mo
     outcomes = executor.run(grid.runs, lambda *_: None)
     assert outcomes[student] == Outcome("failed", f"needs run {teacher}, which stopped")
     assert executor.taken == [teacher]
+
+
+def test_a_queue_is_given_everything_at_once_and_only_once(lesson):
+    grid, teacher, student = lesson
+    Queue.ended = set()
+    executor, later = Queue(grid.home), Queue(grid.home)
+    assert executor.hand_over(grid.runs).keys() == {teacher, student}
+    assert executor.taken == [teacher, student]
+    assert later.hand_over(grid.runs).keys() == {teacher, student}
+    assert later.taken == []

@@ -323,6 +323,14 @@ def test_a_killed_fork_server_costs_no_run(toys):
     assert outcomes[key].state == "done", outcomes[key].reason
 
 
+def test_nobody_waits_for_runs_that_have_ended(toys, monkeypatch):
+    monkeypatch.setattr("bench.run.executors.local.time.sleep", lambda seconds: pytest.fail("waits"))
+    executor = LocalExecutor(toys.home)
+    executor.jobs["toy-1"] = Job(SimpleNamespace(pid=1, exitcode=0, join=lambda: None), "")
+    executor.cancel({"toy-1": process_ticket("toy-1", 1)})
+    assert executor.jobs == {}
+
+
 def test_as_many_runs_at_once_as_the_cores_allow_or_as_is_asked(toys, monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
     grid, (key,) = grid_of(toys, ("Toy", {}))
@@ -332,6 +340,7 @@ def test_as_many_runs_at_once_as_the_cores_allow_or_as_is_asked(toys, monkeypatc
     assert LocalExecutor(toys.home).at_once([spec.model_copy(update={"threads": 16})]) == 1
     assert LocalExecutor(toys.home).at_once([spec.model_copy(update={"ranks": Ranks(count=2)})]) == 4
     assert LocalExecutor(toys.home, slots=3).at_once([spec]) == 3
+    assert LocalExecutor(toys.home).at_once([]) == 1
 
 
 class _Started(LocalExecutor):

@@ -145,7 +145,7 @@ def test_a_failure_counts_if_it_is_of_this_job(grid):
 
 def test_everything_is_handed_over_at_once_in_the_order_of_dependency(grid, submitted):
     executor = SlurmExecutor(
-        grid.home, slots=3, job={"partition": "gpu", "requeue": False, "sbatch": {"mail-type": "END"}}
+        grid.home, slots=3, job={"partition": "gpu", "account": "us", "requeue": False, "sbatch": {"mail-type": "END"}}
     )
     executor.queue = Jobs(QueuedJob("1", "PENDING", "", "None"), QueuedJob("2", "PENDING", "", "Dependency"))
     tickets = executor.hand_over(grid.runs)
@@ -155,7 +155,9 @@ def test_everything_is_handed_over_at_once_in_the_order_of_dependency(grid, subm
     assert [pack.keys for pack in packs] == [[teacher]]
     assert "dependency" not in first
     assert second["dependency"] == "afterany:1"
-    assert (first["partition"], first["array_parallelism"], first["time"]) == ("gpu", 3, 24 * 60)
+    assert (first["partition"], first["account"], first["array_parallelism"]) == ("gpu", "us", 3)
+    assert (first["time"], first["setup"]) == (24 * 60, ["export PYTHONSAFEPATH=1"])
+    assert not first.keys() & {"qos", "constraint", "gres", "gpus_per_node"}  # Slurm's own defaults
     assert first["additional_parameters"] == {"mail-type": "END", "no-requeue": True}
     # the same command again finds them in the queue, and submits nothing
     assert executor.hand_over(grid.runs).keys() == grid.runs.keys()

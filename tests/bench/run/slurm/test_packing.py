@@ -94,3 +94,8 @@ def test_memory_grows_with_the_batch_and_the_width():
 def test_short_runs_fill_their_job_to_the_minute():
     (array,) = laid_out({name: run() for name in "abc"}, dict.fromkeys("abc", 900.0), pack_minutes=30)
     assert array.packs == [["a", "b"], ["c"]]
+
+
+def test_a_run_as_long_as_a_shared_job_has_its_own():
+    (array,) = laid_out({"a": run()}, {"a": 1800.0}, pack_minutes=30)
+    assert array.request.name == "contrastbench-cut"
