@@ -146,7 +146,8 @@ def _print(training: Training, runs: list[TrainedRun], console: Console) -> None
     asked = training.resolution
     metrics = [use.metric for use in asked.ran.metrics if any(use.metric in run.scores for run in runs)]
     title = f"{asked.plugin.name} on {asked.ran.id}, scale {asked.scale_name}, checkpoint {asked.asked.counts}"
-    table = Grille(title=title, title_justify="left", box=None)
+    say(console, f"\n{title}")
+    table = Grille(box=None)
     for column in ("seed", "state", *metrics, "folder"):
         table.add_column(column, overflow="fold")
     for run in runs:

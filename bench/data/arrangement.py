@@ -2,6 +2,7 @@
 
 Splits are known by their names: `train`, `training`, `val`, `valid`, `validation`, `test`, `testing`, in capitals or not.
 They may be joined to the domain (`trainA`), above it (`train/A`) or below it (`A/train`); all other folders are domains.
+Where no folder is for tests, the one for validation is, as in the field's own data sets.
 """
 
 from __future__ import annotations
@@ -76,9 +77,17 @@ def arrangement(folder: Path, names: Sequence[str] = ()) -> Arrangement:
         found = Arrangement(folder, _domains(tops, inside), {"train": "."})
     else:
         found = _by_names(folder, inside, tops)
-    whole = {split: str(base / below) for split, below in found.whole.items()}
-    domains = {name: {split: str(base / below) for split, below in one.items()} for name, one in found.domains.items()}
+    whole = _placed(base, found.whole)
+    domains = {name: _placed(base, one) for name, one in found.domains.items()}
     return Arrangement(folder, domains, whole, found.ignored + _loose(inside, found))
+
+
+def _placed(base: PurePosixPath, folders: Folders) -> Folders:
+    """The folders of a domain below the one that was named, with one for tests if there is any beside training."""
+    placed = {split: str(base / below) for split, below in folders.items()}
+    if "validation" in placed and "test" not in placed:
+        placed["test"] = placed.pop("validation")
+    return placed
 
 
 def _without_wrapping(paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, list[PurePosixPath]]:

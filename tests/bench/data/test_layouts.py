@@ -44,9 +44,16 @@ def test_splits_with_domains_of_any_names_inside(tmp_path: Path) -> None:
     for number, name in enumerate(("Train/Foto nass", "Train/trocken", "val/Foto nass", "val/trocken")):
         write_images(tmp_path / name, 3, number)
     assert folders(read(tmp_path)) == {
-        "A": {"train": "Train/Foto nass", "validation": "val/Foto nass"},
-        "B": {"train": "Train/trocken", "validation": "val/trocken"},
+        "A": {"train": "Train/Foto nass", "test": "val/Foto nass"},
+        "B": {"train": "Train/trocken", "test": "val/trocken"},
     }
+
+
+def test_validation_and_test_folders_are_kept_apart(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "valid", "test")):
+        for domain in "AB":
+            write_images(tmp_path / f"{split}_{domain}", 3, number)
+    assert folders(read(tmp_path))["B"] == {"train": "train_B", "validation": "valid_B", "test": "test_B"}
 
 
 def test_domains_with_splits_inside(tmp_path: Path) -> None:
@@ -114,7 +121,7 @@ def test_pairs_side_by_side_as_pix2pix_has_them(tmp_path: Path) -> None:
     write_images(tmp_path / "val", 3, 1, size=(40, 20))
     reading = read(tmp_path)
     assert [(stream.name, stream.half) for stream in reading.streams] == [("A", "left"), ("B", "right")]
-    assert folders(reading)["A"] == folders(reading)["B"] == {"train": "train", "validation": "val"}
+    assert folders(reading)["A"] == folders(reading)["B"] == {"train": "train", "test": "val"}
     assert [stream.half for stream in read(tmp_path, domains="right,left").streams] == ["right", "left"]
 
 
