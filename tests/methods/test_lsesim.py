@@ -70,6 +70,22 @@ def test_selectors_step_first_then_the_discriminator_then_the_generator(driver) 
     assert all(torch.equal(a, b) for a, b in zip(old.features.parameters(), method.features.parameters(), strict=True))
 
 
+def test_the_discriminator_is_shown_what_the_pool_hands_out(driver) -> None:
+    method = driver.build(FSeSim, pool_size=1, **TINY)
+    driver.step(method, 0)
+    kept, exchanges = method.visuals()["fake_B"], []
+    for step in range(1, 8):
+        netD = deepcopy(method.netD)
+        losses = driver.step(method, step)
+        shown, made = (method.visuals()[name] for name in ("pooled_B", "fake_B"))
+        assert losses["D_fake"] == pytest.approx(netD(shown).square().mean().item(), rel=1e-5)
+        exchanges.append(not torch.equal(shown, made))
+        if exchanges[-1]:
+            assert torch.equal(shown, kept)
+            kept = made
+    assert set(exchanges) == {True, False}
+
+
 def test_every_option_trains(driver) -> None:
     options = {"lambda_identity": 1.0, "lambda_spatial_idt": 1.0, "lambda_gradient": 1.0, "gan_mode": "hinge"}
     method = driver.build(LSeSim, augment=False, loss_mode="l1", use_norm=True, **options, **TINY)
