@@ -47,7 +47,8 @@ def _scores(findings: Findings) -> Block:
         for metric in findings.metrics:
             measured = contender.scores.get(metric, {}).get(findings.counts)
             text = measured_text(measured, decimals(findings, metric)) if measured else ""
-            cells.append(Text(text))  # none in bold, which means the best in papers: the test below says what is shown
+            # none in bold, which means the best in papers: the test below says what is shown
+            cells.append(Text(text, place=(contender.label, metric) if text else None))
         lines.append(Line((Text(contender.label),), tuple(cells)))
     ceilings = {metric: _ceiling(findings, metric) for metric in findings.metrics}
     if any(ceilings.values()):
@@ -94,7 +95,11 @@ def _duel(findings: Findings, duel: Duel, first: bool) -> Line:
     return Line(
         stub,
         (
-            Text(f"{paired.difference:+.{digits}f}", style="strong" if shown else "plain"),
+            Text(
+                f"{paired.difference:+.{digits}f}",
+                style="strong" if shown else "plain",
+                place=(duel.rival, duel.metric),
+            ),
             Text(f"{paired.interval.low:+.{digits}f} … {paired.interval.high:+.{digits}f}"),
             Text(f"{paired.effect_size:+.2f}" if paired.effect_size is not None else "–"),
             Text(f"{duel.p_holm:.3f}" + (f" {duel.judgement}" if shown else "")),
