@@ -60,7 +60,8 @@ def _scores(findings: Findings) -> Block:
         for metric in findings.metrics:
             measured = contender.scores.get(metric, {}).get(findings.counts)
             text = measured_text(measured, decimals(findings, metric)) if measured else ""
-            cells.append(Text(text))  # none in bold, which means the best in papers: the test below says what is shown
+            # none in bold, which means the best in papers: the test below says what is shown
+            cells.append(Text(text, place=(contender.label, metric) if text else None))
         lines.append(Line((Text(contender.chosen),), tuple(cells)))
     ceilings = {metric: _ceiling(findings, metric) for metric in findings.metrics}
     if any(ceilings.values()):
@@ -132,7 +133,11 @@ def _duel(findings: Findings, duel: Duel, headings: tuple[str, ...]) -> tuple[Te
     has_effect = len(paired.seeds) >= SEEDS_FOR_AN_EFFECT
     corrected = duel.corrected
     cells = {
-        "difference": Text(f"{paired.difference:+.{digits}f}", style="strong" if duel.is_shown else "plain"),
+        "difference": Text(
+            f"{paired.difference:+.{digits}f}",
+            style="strong" if duel.is_shown else "plain",
+            place=(duel.rival, duel.metric),
+        ),
         "by seed": Text(by_seed(duel, digits)),
         "95 % interval": Text(f"{paired.interval.low:+.{digits}f} … {paired.interval.high:+.{digits}f}"),
         "corrected interval": Text(

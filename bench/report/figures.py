@@ -1,4 +1,4 @@
-"""Figures inside the page, each stored once however often it is shown."""
+"""Figures of the page, each drawn once however many cells refer to it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredFigure:
-    """A stored figure: its name in the page, its box and width, and its alternative text."""
+    """A figure: its name in the page, its box and width, its alternative text, and its content, which is there once."""
 
     name: str
     box: str
     width: int
     label: str
+    content: Markup
 
 
 class Figures:
-    """Collects figures while a page is put together; equal figures are drawn and stored once."""
+    """Collects figures while a page is put together; equal figures are drawn once."""
 
     def __init__(self) -> None:
-        self._stored: dict[Hashable, tuple[StoredFigure, str]] = {}
+        self._stored: dict[Hashable, StoredFigure] = {}
 
     def add(self, identity: Hashable, shows: Any, draw: Callable[[], tuple[Figure | None, str]]) -> StoredFigure | str:
         """Store a figure.
@@ -48,10 +49,7 @@ class Figures:
             figure = drawn(name, shows, draw)
             if not figure.is_there:
                 return figure.label
-            self._stored[identity] = StoredFigure(name, figure.box, round(figure.width), figure.label), figure.content
-        return self._stored[identity][0]
-
-    def store(self) -> Markup:
-        """The element that holds every figure; itself invisible."""
-        groups = "".join(f'<g id="{figure.name}">{content}</g>\n' for figure, content in self._stored.values())
-        return Markup(f'<svg class="store" aria-hidden="true" width="0" height="0"><defs>\n{groups}</defs></svg>')
+            self._stored[identity] = StoredFigure(
+                name, figure.box, round(figure.width), figure.label, Markup(figure.content)
+            )
+        return self._stored[identity]

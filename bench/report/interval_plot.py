@@ -10,7 +10,7 @@ from bench.plugin.discovery import plugins
 from bench.schema.cell import Cell, Measured
 from bench.schema.table import Table
 from bench.show.drawing import colours, marker, name_rows, new_figure, wrapped
-from results.tables.comparable import is_stand_in, may_stand_against_published, mean
+from results.tables.comparable import ceiling, is_stand_in, may_stand_against_published, mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +80,7 @@ def _known_direction(metric: str) -> str:
 
 
 def interval_plot(panel: Panel) -> Figure:
-    """Draw one panel: a mark per seed, an upright bar at the mean of several, a line for the interval."""
+    """Draw one panel: a mark per seed, a bar at the mean of several, a line for the interval; dashed: real images."""
     lines = max(wrapped(label).count("\n") + 1 for label, _, _ in panel.rows)
     figure, axes = new_figure(WIDTH, 0.55 + max(0.3, 0.18 * lines) * len(panel.rows))
     axis = axes[0][0]
@@ -99,5 +99,7 @@ def interval_plot(panel: Panel) -> Figure:
             axis.plot([mean(measured)] * 2, [place - 0.28, place + 0.28], "-", color=colour, linewidth=3)
         if published is not None:
             axis.plot(published, place, "D", color="0.15", markerfacecolor="none", markersize=8, markeredgewidth=1.5)
+    if (real := ceiling(measured for _, measured, _ in panel.rows)) is not None:
+        axis.axvline(real, color="0.3", linestyle="--", linewidth=1)
     name_rows(axis, [label for label, _, _ in panel.rows], ticks=4)
     return figure

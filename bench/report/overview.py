@@ -1,4 +1,4 @@
-"""What a results root holds: runs by state, versions, dates, and in plain words what is comparable and what is not."""
+"""What a results root holds: runs by state, versions, dates, and what stands in for what."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, get_args
 
 from bench.base.checked import Checked
 from bench.base.errors import BenchError
@@ -15,15 +14,13 @@ from bench.base.words import duration
 from bench.ledger.folders import Examined, examine, read_progress
 from bench.ledger.over_runs import over_runs
 from bench.report.anchors import Anchors
-from bench.report.contents import Contents, TableResult
-from bench.report.wording import VERDICT_WORDS
-from bench.schema.cell import Cell, State
+from bench.report.contents import Contents
+from bench.schema.cell import Cell
 from bench.schema.protocol import load_protocol
 from bench.schema.records import RunProgress
 from bench.schema.run_spec import read_spec
-from results.tables.comparable import is_stand_in, may_stand_against_published
+from results.tables.comparable import is_stand_in
 
-STATES: tuple[State, ...] = get_args(State)
 MOST_RUNS = 2000  # in the list; a browser takes seconds for ten times as many
 RUN_STATES = ("done", "running", "failed", "not run", "damaged", "unreadable")
 
@@ -44,31 +41,13 @@ class RunLine:
 
 
 @dataclass(frozen=True)
-class TableLine:
-    """One table of the list at the page's beginning: how many of its cells are comparable, deviating, stand-ins."""
-
-    name: str
-    title: str
-    scale: str
-    anchor: str
-    cells: int
-    comparable: int
-    deviating: int
-    stand_ins: int
-    others: str
-    verdicts: str
-
-
-@dataclass(frozen=True)
 class Overview:
-    """The first section of the page, and the list of runs at its end.
+    """What the page says of all runs, and the list of them at its end.
 
     `problems`: a line for each file that is not what was written; `left_out`: how many runs are counted and not listed.
     """
 
-    summary: list[str]
     states: list[tuple[str, int]]
-    tables: list[TableLine]
     scales: list[tuple[str, str]]
     provenance: list[tuple[str, str]]
     runs: list[RunLine]
@@ -78,7 +57,7 @@ class Overview:
 
 
 def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors: Anchors) -> Overview:
-    """Count the runs and cells that the page shows.
+    """Count the runs that the page shows.
 
     Args:
         home: the results root.
@@ -94,9 +73,7 @@ def overview(home: Home, contents: Contents, keys: Sequence[str] | None, anchors
     counts = Counter(run.state for run in runs)
     cells = [cell for result in contents.tables for cell in result.cells]
     return Overview(
-        summary=_summary(contents, cells),
         states=[(state, counts[state]) for state in (*RUN_STATES, "not here") if counts[state] or state == "done"],
-        tables=[_table(result, anchors) for result in contents.tables],
         scales=_scales(contents),
         provenance=_provenance([made for _, made in found]),
         problems=contents.problems + [run.reason for run in runs if run.state in ("damaged", "unreadable")],
@@ -184,70 +161,6 @@ def _missing_run(key: str, anchors: Anchors) -> RunLine:
     )
 
 
-def _table(result: TableResult, anchors: Anchors) -> TableLine:
-    done = [cell for cell in result.cells if cell.state == "done"]
-    comparable = [cell for cell in done if may_stand_against_published(cell)]
-    states: Counter[str] = Counter(cell.state for cell in result.cells if cell.state != "done")
-    verdicts = _verdicts(comparable)
-    return TableLine(
-        name=result.table.name,
-        title=result.table.title,
-        scale=result.scale,
-        anchor=anchors.of("table", result.slug),
-        cells=len(result.cells),
-        comparable=sum(cell.comparability == "as published" for cell in comparable),
-        deviating=sum(cell.comparability == "deviating" for cell in comparable),
-        stand_ins=sum(is_stand_in(cell) for cell in done),
-        others=", ".join(f"{states[state]} {state}" for state in STATES if states[state]) or "none",
-        verdicts=", ".join(f"{verdicts[verdict]} {verdict}" for verdict in VERDICT_WORDS if verdicts[verdict])
-        or "none",
-    )
-
-
-def _verdicts(cells: Sequence[Cell]) -> Counter[str]:
-    return Counter(cell.value.verdict for cell in cells if cell.value and cell.value.verdict)
-
-
-def _summary(contents: Contents, cells: Sequence[Cell]) -> list[str]:
-    """What may be concluded from this page, and what may not."""
-    lines = []
-    done = [cell for cell in cells if cell.state == "done"]
-    published = [cell for cell in done if cell.comparability == "as published" and may_stand_against_published(cell)]
-    deviating = [cell for cell in done if cell.comparability == "deviating" and may_stand_against_published(cell)]
-    stand_ins = [cell for cell in done if is_stand_in(cell)]
-    if published:
-        verdicts = _verdicts(published)
-        counted = ", ".join(f"{verdicts[name]} {name}" for name in VERDICT_WORDS if verdicts[name])
-        lines.append(
-            f"{_of(len(published), len(cells))} measured as published: same data, same metric, same setting. "
-            + (f"Against the printed numbers: {counted}." if counted else "")
-        )
-    elif cells:
-        lines.append(
-            "No number on this page may be held against a published one: nothing here was measured on a paper's data with "
-            "a paper's metric and setting. Published numbers stand in the tables as a reference for you, not for these runs."
-        )
-    if deviating:
-        lines.append(
-            f"{_of(len(deviating), len(cells))} measured on the published data by the published metric, but in another "
-            "setting. The number stands beside the published one with the sign ≠ and without a verdict."
-        )
-    if stand_ins:
-        lines.append(
-            f"{_of(len(stand_ins), len(cells))} measured on stand-ins. Such numbers stand in blocks of their own (B). "
-            "Methods of one such block may be compared with each other."
-        )
-    if any(result.scale == "smoke" for result in contents.tables) or any(
-        c.scale == "smoke" for c in contents.comparisons
-    ):
-        lines.append("Scale smoke only shows that everything works, from data to table. Its scores mean nothing.")
-    return [line.strip() for line in lines]
-
-
-def _of(count: int, total: int) -> str:
-    return f"{count} of {total} cells {'is' if count == 1 else 'are'}"
-
-
 def _scales(contents: Contents) -> list[tuple[str, str]]:
     words = {
         "smoke": "seconds a run: shows that everything works; its scores mean nothing",
@@ -318,16 +231,3 @@ def shown_runs(contents: Contents) -> list[str]:
     keys = [key for result in contents.tables for cell in result.cells for key in cell.train_keys.values()]
     keys += [key for findings in contents.comparisons for contender in findings.contenders for key in contender.runs]
     return sorted(set(keys))
-
-
-def as_data(view: Overview) -> dict[str, Any]:
-    """The overview's counts, for `--json`."""
-    return {
-        "runs": dict(view.states),
-        "problems": view.problems,
-        "tables": [
-            {"table": line.name, "scale": line.scale, "cells": line.cells, "as_published": line.comparable,
-             "deviating": line.deviating, "stand_in": line.stand_ins}
-            for line in view.tables
-        ],
-    }  # fmt: skip

@@ -15,12 +15,15 @@ from bench.base.home import Home
 from bench.base.leftovers import remove_unfinished
 from bench.base.storage import write_text
 from bench.report.anchors import Anchors
+from bench.report.compared import comparison_section
 from bench.report.contents import Contents, read_contents
+from bench.report.curves import curves_drawers
 from bench.report.figures import Figures
-from bench.report.overview import as_data, overview, shown_runs
+from bench.report.headline import counts_as_data, headline
+from bench.report.overview import overview, shown_runs
 from bench.report.pictures import Pictures
 from bench.report.run_material import RunMaterial
-from bench.report.sections import comparison_section, table_section
+from bench.report.sections import table_section
 from bench.report.wording import DEVIATING_WORDS, VERDICT_WORDS
 from results.tables.comparable import DEVIATING_MARK, VERDICT_MARKS
 
@@ -91,14 +94,20 @@ def render(
     marks = [(mark, verdict, VERDICT_WORDS[verdict]) for verdict, mark in VERDICT_MARKS.items()]
     text = _environment().get_template("report.html.jinja").render(
         version=__version__,
+        headline=headline(contents, anchors),
         view=view,
         tables=tables,
         comparisons=comparisons,
         marks=[*marks, (DEVIATING_MARK, "deviating", DEVIATING_WORDS)],
+        curves=curves_drawers([*tables, *comparisons]),
         pictures=pictures.store(),
-        figures=figures.store(),
     )  # fmt: skip
-    return text, as_data(view) | {"comparisons": [findings.name for findings in contents.comparisons]}
+    return text, {
+        "runs": dict(view.states),
+        "problems": view.problems,
+        "tables": counts_as_data(contents.tables),
+        "comparisons": [findings.name for findings in contents.comparisons],
+    }
 
 
 def _environment() -> Environment:

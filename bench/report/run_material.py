@@ -41,10 +41,11 @@ MOST_LOSSES = 9  # panels below a table; every loss is in the evidence
 
 @dataclass(frozen=True)
 class GridRow:
-    """One row of a sample grid: its label, a note, and pictures with alternative texts."""
+    """One row of a sample grid: its label, a note, whether a method made it, and pictures with alternative texts."""
 
     label: str
     note: str
+    is_output: bool
     pictures: list[tuple[Picture, str]]
 
 
@@ -104,7 +105,7 @@ class RunMaterial:
     def _read_samples(self, title: str, keys: Mapping[str, str]) -> SampleGrid:
         specs = {label: self.spec(key) for label, key in keys.items()}
         runs = {label: spec for label, spec in specs.items() if isinstance(spec, RunSpec)}
-        missing = [f"{label}: {why}" for label, why in specs.items() if isinstance(why, str)]
+        missing = said_once({label: why for label, why in specs.items() if isinstance(why, str)})
         if not runs:
             return SampleGrid(title, [], missing)
         dataset = self._dataset(next(iter(runs.values())))
@@ -120,7 +121,7 @@ class RunMaterial:
                 samples = collect_samples(self.home, dataset, runs, self._columns[place])
         except BenchError as error:
             return SampleGrid(title, [], [*missing, str(error)])
-        missing += [f"{label}: {why}" for label, why in samples.missing.items()]
+        missing += said_once(samples.missing)
         return SampleGrid(title, self._rows(samples) if samples.has_outputs else [], missing)
 
     def _rows(self, samples: Samples) -> list[GridRow]:
@@ -129,7 +130,7 @@ class RunMaterial:
             caption = CAPTIONS.get(row.kind, f"{row.label}, from {{}}")
             cells = zip(row.images, samples.names, strict=True)
             pictures = [(self.pictures.add(pixels), caption.format(name)) for pixels, name in cells]
-            rows.append(GridRow(row.label, LABEL_KINDS[row.kind], pictures))
+            rows.append(GridRow(row.label, LABEL_KINDS[row.kind], row.kind == "output", pictures))
         return rows
 
     def _dataset(self, spec: RunSpec) -> DataSet | str:
@@ -140,6 +141,19 @@ class RunMaterial:
             except BenchError as error:
                 self._datasets[name] = str(error)
         return self._datasets[name]
+
+    def of_cell(
+        self, label: str, train_keys: Mapping[int, str]
+    ) -> tuple[SampleGrid | None, StoredFigure | None, list[str]]:
+        """Samples of the first seed's run, curves of all runs, and what cannot be shown with the reason."""
+        if not train_keys:
+            return None, None, []
+        samples = self.samples(f"Samples, seed {min(train_keys)}", {label: train_keys[min(train_keys)]})
+        curves = self.cell_curves(label, train_keys)
+        grid, missing = samples if samples.rows else None, list(samples.missing)
+        if isinstance(curves, str):
+            return grid, None, [*missing, f"no curves: {curves}"]
+        return grid, curves, missing
 
     def cell_curves(self, label: str, train_keys: Mapping[int, str]) -> StoredFigure | str:
         """Losses and scores of one method's runs, small; or why there is nothing to draw."""
@@ -247,6 +261,14 @@ class RunMaterial:
             with suppress(BenchError):  # its own evidence says so
                 series.append(self._read_series(label, keys))
         return [curves for curves in series if not (curves.losses.empty and curves.scores.empty)]
+
+
+def said_once(reasons: Mapping[str, str]) -> list[str]:
+    """A line for each reason, with everyone that it concerns."""
+    concerned: dict[str, list[str]] = {}
+    for label, why in reasons.items():
+        concerned.setdefault(why, []).append(label)
+    return [f"{', '.join(labels)}: {why}" for why, labels in concerned.items()]
 
 
 def _first_seeds(train_keys: Mapping[int, str]) -> Mapping[int, str]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from bench.report.small_svg import shortened
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -28,7 +30,6 @@ _FONT = re.compile(r"(?:'DejaVu Sans'|&quot;DejaVu Sans&quot;|DejaVu Sans)(?:, s
 _DIGITS = re.compile(r"(\d\.\d\d)\d+")
 _TAG = re.compile(r"<[^>]*>")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
-_NAMED = re.compile(r'(\bid="|\burl\(#|href="#)')
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def inline_svg(figure: Figure, prefix: str) -> Drawing:
 
     Args:
         figure: drawn within `bench.show.drawing.style`.
-        prefix: put before every name inside it, so that several can stand in one page.
+        prefix: of every name inside it, so that several can stand in one page.
 
     Returns:
         Markup whose text is escaped by matplotlib.
@@ -64,8 +65,8 @@ def inline_svg(figure: Figure, prefix: str) -> Drawing:
     # coordinates only: a tick's 0.416 is a number to be read
     text = _TAG.sub(lambda tag: _DIGITS.sub(r"\1", tag[0]), text)
     text = _COLOUR.sub(_variable, text)
-    text = _NAMED.sub(rf"\g<1>{prefix}-", text).replace("xlink:href", "href")
-    return Drawing(re.sub(r"\s*\n\s*", "\n", text).strip(), box[1], float(box[1].split()[2]))
+    text = text.replace("xlink:href", "href")
+    return Drawing(shortened(text, prefix).strip(), box[1], float(box[1].split()[2]))
 
 
 def _variable(match: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.schema.cell import Cell, Interval, Measured
 from bench.verdict.stats import SEEDS_FOR_A_VERDICT, prediction_interval
-from results.tables.comparable import decimals_for, is_stand_in, may_stand_against_published, mean
+from results.tables.comparable import decimals_for, gap, is_stand_in, may_stand_against_published, mean
 
 VERDICT_WORDS = {
     "consistent": "consistent with the published number",
@@ -41,6 +41,29 @@ def interval_text(interval: Interval, decimals: int) -> str:
     return f"{low} to {high} ({interval.level:.0%}".replace("%", " %)")
 
 
+def gap_text(cell: Cell, decimals: int) -> str:
+    """How the best checkpoint on the test images stands to the last one; empty if either was not measured."""
+    difference = gap(cell)
+    if difference is None:
+        return ""
+    size = number(abs(difference), decimals)
+    if not float(size):
+        return "Gap: none that shows in these digits; best-on-test is as good as last."
+    if difference > 0:
+        return f"Gap: best-on-test looks better than last by {size}."
+    return (
+        f"Gap: best-on-test is worse than last by {size}. Checkpoints are picked by the protocol's selection metric, "
+        "so that another metric can lose by it."
+    )
+
+
+def floor_name(higher_is_better: bool | None) -> str:
+    """What the number of real images is to a metric."""
+    if higher_is_better is None:
+        return "Aim"
+    return "Ceiling" if higher_is_better else "Floor"
+
+
 def headline(cell: Cell) -> str:
     """The one thing to know about a cell."""
     if cell.state != "done":
@@ -49,7 +72,7 @@ def headline(cell: Cell) -> str:
         return _stand_in(cell)
     if not may_stand_against_published(cell) or cell.value is None:
         return "Done, but it cannot stand beside the published number."
-    if _is_counted(cell):
+    if is_counted(cell):
         same = "as many as" if cell.comparability == "as published" else "another number than"
         return f"Images counted on this machine: {same} published. Nothing is trained for it."
     if cell.comparability == "deviating":
@@ -60,7 +83,7 @@ def headline(cell: Cell) -> str:
     return _judged(cell, cell.value)
 
 
-def _is_counted(cell: Cell) -> bool:
+def is_counted(cell: Cell) -> bool:
     """Whether a cell is a number of images and no run's."""
     return cell.method is None and not cell.train_keys and cell.metric == "images"
 
@@ -80,11 +103,14 @@ def _stand_in(cell: Cell) -> str:
     replaced = [f"the data set {cell.ran_as} in place of {cell.protocol}"] if cell.ran_as != cell.protocol else []
     replaced += [f"the metric {cell.scored_as} in place of {cell.metric}"] if cell.scored_as != cell.metric else []
     against = "" if cell.published is None else f" {cell.published:g}"
+    shows = (
+        "At scale smoke the number only shows that everything works."
+        if cell.scale == "smoke"
+        else "The number shows that the method trains and how it stands to other methods under the same conditions."
+    )
     return (
-        f"Measured on a stand-in: {' and '.join(replaced) or 'other data or another metric'}. "
-        "The number shows that the method "
-        f"trains and how it stands to other methods under the same conditions. It says nothing about the published"
-        f"{against or ' result'}."
+        f"Measured on a stand-in: {' and '.join(replaced) or 'other data or another metric'}. {shows} "
+        f"It says nothing about the published{against or ' result'}."
     )
 
 
@@ -119,7 +145,7 @@ def _count(count: int, noun: str) -> str:
 def verdict_text(cell: Cell) -> str:
     """The verdict field, or why there is none."""
     if cell.value is not None and may_stand_against_published(cell):
-        if _is_counted(cell):
+        if is_counted(cell):
             return "none: images are counted, nothing is trained"
         if cell.comparability == "deviating":
             return "none: the setting deviates"

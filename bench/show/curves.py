@@ -201,7 +201,9 @@ def draw_curve(axis: Axes, frame: pd.DataFrame, name: str, place: int, count: in
         over_seeds.index, over_seeds["mean"], color=colour, linestyle=dash(place), marker=shape, label=label,
         linewidth=1.6, markersize=5,
     )  # fmt: skip
-    axis.fill_between(over_seeds.index, over_seeds["min"], over_seeds["max"], color=colour, alpha=0.18, linewidth=0)
+    if (over_seeds["min"] < over_seeds["max"]).any():  # one seed has no band
+        band = over_seeds["min"], over_seeds["max"]
+        axis.fill_between(over_seeds.index, *band, color=colour, alpha=0.18, linewidth=0)
 
 
 def scale_axes(axis: Axes, is_loss: bool) -> None:

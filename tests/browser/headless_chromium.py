@@ -103,11 +103,24 @@ class Browser:
         """Show pages as on a screen of that many CSS pixels, light or dark."""
         screen = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        for command, parameters in (
-            ("Emulation.setDeviceMetricsOverride", screen),
-            ("Emulation.setEmulatedMedia", {"features": features}),
-        ):
-            self._call("POST", f"/session/{self.session}/goog/cdp/execute", {"cmd": command, "params": parameters})
+        self.devtools("Emulation.setDeviceMetricsOverride", **screen)
+        self.devtools("Emulation.setEmulatedMedia", features=features)
+
+    def devtools(self, command: str, **parameters: Any) -> Any:
+        """Run a command of Chromium's DevTools protocol, for what WebDriver has none of."""
+        body = {"cmd": command, "params": parameters}
+        return self._call("POST", f"/session/{self.session}/goog/cdp/execute", body)
+
+    def touch(self, *moves: list[tuple[float, float]]) -> None:
+        """Put fingers on the screen, move them and lift them: their places at every moment, in CSS pixels."""
+        self.devtools("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+        for kind, fingers in [
+            ("touchStart", moves[0]),
+            *(("touchMove", place) for place in moves[1:]),
+            ("touchEnd", []),
+        ]:
+            points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(fingers)]
+            self.devtools("Input.dispatchTouchEvent", type=kind, touchPoints=points)
 
     def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self._call("GET", f"/session/{self.session}/screenshot")))

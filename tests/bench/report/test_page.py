@@ -1,14 +1,20 @@
 """The page as text: complete, self-contained, escaped, the same twice."""
 
+import base64
+import gzip
 import html
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import pytest
 
 from bench.base.errors import BenchError, UsageError
+from bench.base.home import Home
 from bench.report.page import write_report
+from bench.report.run_material import said_once
+from bench.show.table_files import write_table
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -60,7 +66,9 @@ def test_every_link_leads_somewhere_in_the_page(page):
     names = {attributes.get("id") for _, attributes in page.elements}
     links = [attributes["href"] for tag, attributes in page.elements if tag in ("a", "use")]
     assert len(links) > 100
-    assert [link for link in links if not link.startswith("#") or link[1:] not in names] == []
+    files = [link for link in links if link.startswith("data:application/gzip;base64,")]
+    assert len(files) == 6  # of a table and of a comparison
+    assert [link for link in links if link not in files and (not link.startswith("#") or link[1:] not in names)] == []
 
 
 def test_nothing_is_asked_of_anyone(page, source):
@@ -71,6 +79,7 @@ def test_nothing_is_asked_of_anyone(page, source):
 
 
 def test_headings_landmarks_and_table_headers(page):
+    assert next(name for name, _ in page.elements if name in ("h1", "h2", "h3")) == "h1"
     assert len(page.all("h1")) == len(page.all("main")) == len(page.all("nav")) == 1
     assert page.all("html")[0]["lang"] == "en"
     assert all(th.get("scope") in ("row", "col", "rowgroup", "colgroup") for th in page.all("th"))
@@ -81,14 +90,14 @@ def test_headings_landmarks_and_table_headers(page):
 
 
 def test_every_cell_has_evidence(page, cells):
-    articles = [attributes for attributes in page.all("article") if attributes["class"] == "evidence"]
+    articles = [attributes for attributes in page.all("article") if attributes["id"].startswith("cell--")]
     assert len(articles) == len({attributes["id"] for attributes in articles}) == len(cells)
 
 
 def test_evidence_is_that_of_its_cell(source, cells):
     texts = [
         html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", article)))
-        for article in re.findall(r'<article class="evidence".*?</article>', source, re.DOTALL)
+        for article in re.findall(r'<article class="evidence" id="cell--.*?</article>', source, re.DOTALL)
     ]
     for cell, text in zip(cells, texts, strict=True):
         assert cell.row in text
@@ -123,10 +132,11 @@ def test_evidence_of_a_stand_in(source):
     assert "ngf 64 -&gt; 8" in text
     assert "KD-EffLite0" in text
     assert "Ceiling" not in text
+    assert "At scale smoke the number only shows that everything works" in text
 
 
 def test_evidence_says_what_real_images_get(source):
-    assert "Ceiling: real test images get 799.8 from" in evidence(source, "cut", "cityscapes-map")
+    assert "Ceiling: real test images get 799.8 by the same metric" in evidence(source, "cut", "cityscapes-map")
 
 
 def test_text_is_escaped(source):
@@ -145,6 +155,94 @@ def test_a_stand_in_never_stands_in_a_published_column(source):
     ]
     assert not re.findall(r">\s*7[0-9]{2}\.", block)  # the stand-ins' numbers begin at 700
     assert "see B" in block
+
+
+def test_the_answer_comes_first_and_how_to_read_last(source):
+    parts = [
+        'class="answer"', 'class="bars"', 'class="grid sortable"', "<h3>Samples</h3>", "<h3>Intervals</h3>",
+        "<h3>Curves</h3>", 'id="comparison--toy-vs-other"', 'id="reading"', 'id="made-with"',
+    ]  # fmt: skip
+    places = [source.index(part) for part in parts]
+    assert places == sorted(places)
+    assert '<b class="answer">1 of 3</b>' in source
+
+
+def test_explanations_are_folded(page):
+    folded = [attributes for attributes in page.all("details") if attributes.get("id") in ("reading", "made-with")]
+    assert [sorted(attributes) for attributes in folded] == [["class", "id"]] * 2  # not open
+
+
+def test_cells_of_one_reason_are_one(source):
+    """A method that nobody has written is said once, not in every column."""
+    row = re.search(r'<tbody data-method="MUNIT">.*?</tbody>', source, re.DOTALL)[0]
+    assert row.count("not implemented") == 1
+    assert 'data-columns="0 1 2 3 4" colspan="5"' in row
+    assert row.count('href="#cell--src-hdce-main-smoke--munit') == 6  # the five printed numbers and ours
+
+
+def test_a_table_without_any_number_of_ours_says_so_once(paper_table, smoke, tmp_path):
+    home = Home.open(tmp_path / "runs", tmp_path / "datasets")
+    write_table(paper_table, smoke, home.table(paper_table.name, "smoke"))
+    text = write_report(home, tmp_path / "page.html").path.read_text()
+    block = text[text.index("A. Published") : text.index('<p class="label">Stand-in</p>')]
+    assert "No number of ours was measured as published." in block
+    assert re.search(r'5 cells: <a href="#block--[^"]*b1[^"]*">see B1</a>', block)
+    assert ">ours<" not in block
+    assert '<b class="answer">0 of 50</b>' in text
+
+
+def test_every_cell_says_how_it_is_made_again(source, trained):
+    text = evidence(source, "cut", "cityscapes-fid")
+    assert "contrastbench reproduce src-hdce/main --scale paper --method cut --seeds 2" in text
+    assert f"contrastbench rerun {trained.keys['toy'][0]}" in text
+    assert "contrastbench reproduce" not in evidence(source, "munit", "cityscapes-fid")
+
+
+def test_a_gap_says_what_its_sign_means(root, cells, paper_table, tmp_path):
+    def turned(cell):
+        """The same cell with its last checkpoint better than the best on test."""
+        if "last" not in cell.measured:
+            return cell
+        ends = {"last": cell.measured["best-on-test"], "best-on-test": cell.measured["last"]}
+        fixed = {rule: one.model_copy(update={"checkpoint": rule}) for rule, one in ends.items()}
+        return cell.model_copy(update={"measured": cell.measured | fixed})
+
+    home = Home.open(tmp_path / "other", tmp_path / "datasets")
+    write_table(paper_table, [turned(cell) for cell in cells], home.table(paper_table.name, "smoke"))
+    text = evidence(write_report(home, tmp_path / "page.html").path.read_text(), "cut", "horse-zebra-fid")
+    assert "Gap: best-on-test is worse than last by 4.0." in text
+    assert "looks better" not in text
+
+
+def test_every_number_of_a_comparison_has_evidence(page, source):
+    articles = [attributes["id"] for attributes in page.all("article") if attributes["id"].startswith("evidence--")]
+    assert len(articles) == 2  # of the candidate and its rival, by one metric
+    assert all(f'href="#{name}"' in source for name in articles)
+    rival = re.search(rf'<article class="evidence" id="{articles[1]}".*?</article>', source, re.DOTALL)[0]
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", rival))
+    for part in ("no difference is shown at 2 seeds", "95 % interval", "toy minus needs-teacher", "Samples, seed 0"):
+        assert part in text
+
+
+def test_reasons_of_missing_samples_aresaid_once():
+    reasons = {"CUT": "the run is not finished", "NEGCUT": "its images are gone", "FastCUT": "the run is not finished"}
+    assert said_once(reasons) == ["CUT, FastCUT: the run is not finished", "NEGCUT: its images are gone"]
+
+
+def test_files_are_those_of_the_results_root(source, root):
+    stem = "src-hdce-main-smoke"
+    for end, name in ((".csv", "table.csv"), (".tex", "table.tex")):
+        packed = re.search(rf'download="{stem}{end}.gz" href="data:application/gzip;base64,([^"]+)"', source)[1]
+        content = gzip.decompress(base64.b64decode(packed)).decode()
+        assert content == (root.table("src-hdce/main", "smoke") / name).read_text()
+
+
+def test_templates_stay_short():
+    lengths = {
+        path.name: len(path.read_text().splitlines()) for path in files("bench.report").joinpath("templates").iterdir()
+    }
+    assert len(lengths) > 10
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
 def test_samples_and_figures_are_stored_once(page, source):
@@ -180,7 +278,7 @@ def test_a_page_of_very_many_runs_lists_what_a_browser_can_show(root, source, tm
     assert "1 seeds more, which are in the table" in text
     names = {attributes.get("id") for _, attributes in page.elements}
     links = [attributes["href"] for tag, attributes in page.elements if tag in ("a", "use")]
-    assert [link for link in links if link[1:] not in names] == []
+    assert [link for link in links if link.startswith("#") and link[1:] not in names] == []
 
 
 def test_a_page_on_which_nothing_changed_is_not_drawn_again(root, source, tmp_path, monkeypatch):

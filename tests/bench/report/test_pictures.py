@@ -39,3 +39,16 @@ def test_large_pictures_are_compressed():
     assert not pictures.add(pixels).is_small
     (shown,) = decoded(str(pictures.store()))
     assert np.abs(shown.astype(int) - pixels).mean() < 4
+
+
+def test_very_many_pictures_are_compressed_until_they_fit(monkeypatch):
+    pictures = Pictures()
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        pictures.add(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    exact = str(pictures.store())
+    monkeypatch.setattr("bench.report.pictures.BUDGET", 60_000)
+    fitting = str(pictures.store())
+    sizes = [sum(map(len, re.findall(r"base64,([^\"]+)", store))) * 3 // 4 for store in (exact, fitting)]
+    assert sizes[0] > 60_000 >= sizes[1]
+    assert re.findall(r'id="([^"]+)"', fitting) == re.findall(r'id="([^"]+)"', exact)

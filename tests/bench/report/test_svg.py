@@ -20,8 +20,8 @@ def drawing():
 
 def test_colours_are_the_pages(drawing):
     content = drawing().content
-    assert "var(--ink)" in content
-    assert "var(--s1)" in content
+    assert "s-ink" in content
+    assert "f-s1" in content
     assert re.findall(r"#[0-9a-f]{6}\b", content) == []
 
 
