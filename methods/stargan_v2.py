@@ -188,7 +188,7 @@ class StarGANv2(Method):
             `d_SOURCE_` real, fake, reg, total; `g_SOURCE_` adv, sty, ds, cyc, total: the program's losses by their names,
             without weights; and the terms of the patch-wise loss, weighted.
         """
-        losses = {}
+        losses: dict[str, Tensor] = {}
         self._visuals = {}
         for source in SOURCES:
             losses |= self._update_discriminator(source, batch, drawn)
@@ -335,14 +335,15 @@ class StarGANv2(Method):
     def record_losses(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         """What the released program of SRC + hDCE logs: a cross entropy in the place of what it optimises."""
         recorded = dict(losses)
-        for source in SOURCES:
-            prefix = f"g_{source}_"
+        if self.loss is None:
+            return recorded
+        for prefix in (f"g_{source}_" for source in SOURCES):
+            absent = torch.zeros_like(losses[f"{prefix}total"])
+            recorded[f"{prefix}src"] = losses.get(f"{prefix}SRC", absent)
+            recorded[f"{prefix}patch"] = losses.get(f"{prefix}NCE", absent)
             if (reported := losses.get(f"{prefix}hDCE_reported")) is not None:
-                reported = self.config.lambda_NCE * reported
-                recorded[f"{prefix}total"] = losses[f"{prefix}total"] - losses[f"{prefix}hDCE"] + reported
-            patch = losses.get(f"{prefix}NCE") if reported is None else reported
-            named = {f"{prefix}src": losses.get(f"{prefix}SRC"), f"{prefix}patch": patch}
-            recorded |= {name: value for name, value in named.items() if value is not None}
+                recorded[f"{prefix}patch"] = patch = self.config.lambda_NCE * reported
+                recorded[f"{prefix}total"] = losses[f"{prefix}total"] - losses[f"{prefix}hDCE"] + patch
         return recorded
 
     @torch.no_grad()

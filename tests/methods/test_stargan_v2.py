@@ -311,6 +311,19 @@ def test_a_loss_that_learns_is_trained_with_the_heads() -> None:
     assert built(loss=f"{DUMMIES}:Weighted", loss_options={"curriculum": True}).depends_on_epoch
 
 
+def test_what_the_released_program_logs_of_its_patches() -> None:
+    method = built(variant="released", lambda_NCE=0.5, loss_options={"lambda_src": 0.0})
+    losses = {
+        name: torch.tensor(float(i))
+        for i, name in enumerate(("g_latent_total", "g_latent_hDCE", "g_latent_hDCE_reported"))
+    }
+    losses |= {"g_reference_total": torch.tensor(5.0), "g_reference_NCE": torch.tensor(3.0)}
+    found = {name: float(value) for name, value in method.record_losses(losses).items()}
+    assert (found["g_latent_total"], found["g_latent_patch"], found["g_latent_src"]) == (0 - 1 + 0.5 * 2, 1, 0)
+    assert (found["g_reference_total"], found["g_reference_patch"]) == (5, 3)
+    assert built().record_losses(losses) == losses
+
+
 def test_a_term_may_not_hide_another() -> None:
     method = built(loss=f"{DUMMIES}:Hides", loss_options={"term": "cyc"})
     batch = batch_of(method.config, 0, torch.float32)
