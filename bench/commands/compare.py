@@ -135,12 +135,9 @@ def seeds_that_fit(comparison: Comparison, seconds: float, executor: Executor) -
     """
     console = Terminal(stderr=True)
     plan_comparison(comparison, seeds=1)
+    mine = {key for of in comparison.keys.values() for key in of.values()}
     earlier = _findings_in(comparison.folder)
-    if (
-        earlier is not None
-        and earlier.rule
-        and {key for one in comparison.keys.values() for key in one.values()} <= _held(comparison.folder)
-    ):
+    if earlier is not None and earlier.rule and mine <= _held(comparison.folder):
         comparison.rule = earlier.rule
         return len(earlier.seeds)
     grid = comparison.grid

@@ -138,7 +138,7 @@ def forest_figure(findings: Findings) -> Figure | None:
             axis.plot([duel.corrected.low, duel.corrected.high], [row, row], "-", color="0.65", linewidth=1)
         axis.plot([paired.interval.low, paired.interval.high], [row, row], "-", color=palette[place], linewidth=3)
         seeds = list(paired.differences)
-        axis.plot(seeds, [row] * len(seeds), "|", color="0.35", markersize=7)
+        axis.plot(seeds, [row + 0.26] * len(seeds), ".", color="0.35", markersize=5)
         axis.plot(paired.difference, row, marker(place), color=palette[place], markersize=8)
     name_rows(axis, [f"{duel.candidate} − {duel.rival}" for duel in tested])
     _between(axis, [limit for duel in tested for limit in _shown_range(duel)])
@@ -150,7 +150,7 @@ def forest_figure(findings: Findings) -> Figure | None:
         else ""
     )
     figure.supxlabel(
-        f"mark: mean of the paired differences, thick line: its 95 % interval{corrected}\nupright strokes: seeds",
+        f"mark: mean of the paired differences, thick line: its 95 % interval{corrected}\ndots below: seeds",
         fontsize="small",
         color="0.3",
     )

@@ -76,7 +76,7 @@ def _words(folder: RunFolder) -> tuple[str, set[str]]:
         spec = read_spec(folder.spec)
     except BenchError:
         return folder.key, set()
-    return folder.key, {*spec.labels, spec.name, spec.label, str(spec.seed)}
+    return folder.key, {*spec.labels, spec.name, str(spec.seed)}
 
 
 def _known_as(folder: RunFolder) -> str:

@@ -143,6 +143,7 @@ def test_runs_by_what_people_call_them(toys, runs):
     for one in (grid, late):
         one.write_specs()
     assert find_run(toys.home, "first-try/toy{lr=0.9}").key == other
+    assert find_run(toys.home, "first-try/toy/2").key == plain  # called so, not only of that method
     assert find_run(toys.home, "toy{lr=0.9}/1").key == runs[1]
     assert {run.key for run in find_runs(toys.home, "first-try")} == {plain, other}
     with pytest.raises(
