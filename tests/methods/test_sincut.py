@@ -13,7 +13,7 @@ from bench.checks.replay.replay import replay
 from bench.plugin.method import StepContext
 from methods.losses.gan_mode import gan_discriminator, gan_generator
 from methods.networks.single_image_discriminator import SingleImageDiscriminator
-from methods.networks.single_image_generator import SingleImageGenerator
+from methods.networks.single_image_generator import SingleImageGenerator, fixed_noise
 from methods.sincut import SinCUT
 
 RECORDED = {"ngf": 0.5, "ndf": 0.25, "netF_nc": 16, "batch_size": 4}
@@ -82,6 +82,27 @@ def test_trains_with_either_loss_and_translates_any_size(driver, loss: str) -> N
     assert made.shape == images.shape
     assert made.abs().max() <= 1
     assert torch.equal(made, method.translate(images))
+
+
+def test_initial_weights(driver) -> None:
+    method = driver.build(SinCUT, **TINY)
+    strengths = [p for name, p in method.named_parameters() if name.endswith("noise.weight")]
+    assert [strength.tolist() for strength in strengths] == [[0]]  # noise is learnt from nothing on
+    weights = torch.cat([p.detach().flatten() for p in method.netD.parameters() if p.ndim == 4])
+    assert weights.std() == pytest.approx(1, rel=0.05)  # scaled where they are used
+
+
+def test_translations_are_cut_off_where_images_end(driver) -> None:
+    method = driver.build(SinCUT, **TINY)
+    images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        for parameter in method.netG.last.parameters():
+            parameter.mul_(20)
+        noise = fixed_noise(method.netG.noise_sizes((16, 16)), 1, images)
+        unbounded = method.netG(images, noise)
+    assert unbounded.max() > 1
+    assert unbounded.min() < -1
+    assert torch.equal(method.translate(images), unbounded.clamp(-1, 1))
 
 
 @pytest.mark.parametrize(
