@@ -50,14 +50,18 @@ class Worker:
 
     tree: Path
     unmutated: dict[tuple[str, ...], Trial]  # by what was run
+    passed: dict[str, float]  # seconds of tests that passed in any trial: they do not fail by themselves
+    usual: dict[str, float]  # those of earlier commands too: which test is quick
+    seconds: Path
 
     @classmethod
-    def start(cls, folder: str) -> None:
+    def start(cls, folder: str, seconds: Path) -> None:
         """Called once in each process."""
         cls.tree = Path(folder) / f"tree-{os.getpid()}"
         cls.tree.mkdir()
         copy_tree(ROOT, cls.tree)
-        cls.unmutated = {}
+        cls.unmutated, cls.passed, cls.seconds = {}, {}, seconds
+        cls.usual = json.loads(seconds.read_text()) if seconds.is_file() else {}
 
     @classmethod
     def work(cls, mutant: Mutant, limit: float) -> Found:
@@ -72,12 +76,12 @@ class Worker:
         tests = judges_of(module, cls.tree)
         if not tests:
             return Trial("survived", 0.0, "no tests")
-        trial = try_out(cls.tree, module, code, tests, limit)
+        trial = cls.tried(module, code, tests, limit)
         if trial.outcome == "timed out":
             usual = cls.without(tests, 10 * limit)
             if usual.outcome == "survived" and BASELINE_FACTOR * usual.seconds > limit:
-                trial = try_out(cls.tree, module, code, tests, BASELINE_FACTOR * usual.seconds)
-        if trial.outcome == "killed":
+                trial = cls.tried(module, code, tests, BASELINE_FACTOR * usual.seconds)
+        if trial.outcome == "killed" and trial.by not in cls.passed:
             is_test, is_file = "::" in trial.by, trial.by in tests  # a file that could not be imported
             asked = [trial.by] if is_test else [trial.by, "--collect-only"] if is_file else tests
             if cls.without(asked, 10 * limit).outcome != "survived":
@@ -85,10 +89,21 @@ class Worker:
         return trial
 
     @classmethod
+    def tried(cls, module: str | None, code: str, tests: list[str], limit: float) -> Trial:
+        """`try_out` in this process's tree."""
+        trial = try_out(cls.tree, module, code, tests, limit, cls.usual)
+        cls.passed |= trial.passed
+        cls.usual |= trial.passed
+        beside = cls.seconds.with_suffix(f".{os.getpid()}")
+        beside.write_text(json.dumps(cls.usual, indent=0))
+        beside.replace(cls.seconds)
+        return trial
+
+    @classmethod
     def without(cls, asked: list[str], limit: float) -> Trial:
         """What tests say without a mutant, asked once."""
         if (key := tuple(asked)) not in cls.unmutated:
-            cls.unmutated[key] = try_out(cls.tree, None, "", asked, limit)
+            cls.unmutated[key] = cls.tried(None, "", asked, limit)
         return cls.unmutated[key]
 
 
@@ -124,7 +139,7 @@ def try_all(mutants: list[Mutant], file: Path, limit: float, jobs: int) -> None:
     context = multiprocessing.get_context("fork")
     with (
         tempfile.TemporaryDirectory(prefix="mutants-") as folder,
-        ProcessPoolExecutor(jobs, context, Worker.start, (folder,)) as pool,
+        ProcessPoolExecutor(jobs, context, Worker.start, (folder, file.with_name("mutants-seconds.json"))) as pool,
         file.open("a") as results,
     ):
         waiting: set[Future[Found]] = set()
@@ -140,7 +155,11 @@ def try_all(mutants: list[Mutant], file: Path, limit: float, jobs: int) -> None:
                         results.write(json.dumps(asdict(found)) + "\n")
                         results.flush()
                     done += 1
-                    print(f"[{done}/{len(mutants)}] {found.outcome} in {found.seconds:.0f} s: {found.name}", flush=True)
+                    by = f" ({found.by})" if found.outcome == BROKEN else ""
+                    print(
+                        f"[{done}/{len(mutants)}] {found.outcome}{by} in {found.seconds:.0f} s: {found.name}",
+                        flush=True,
+                    )
 
 
 def slowness(module: str) -> int:

@@ -17,9 +17,9 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -54,11 +54,13 @@ class Trial:
         outcome: `killed`, `survived` or `timed out`.
         seconds: wall-clock.
         by: the first test that failed; empty if none did, or if the tests could not even be collected.
+        passed: seconds that tests took which passed, by their ids.
     """
 
     outcome: str
     seconds: float
     by: str = ""
+    passed: dict[str, float] = field(default_factory=dict)
 
 
 def preload() -> None:
@@ -83,7 +85,14 @@ def copy_tree(root: Path, tree: Path) -> None:
     compileall.compile_dir(tree, quiet=2, invalidation_mode=checked)
 
 
-def try_out(tree: Path, module: str | None, code: str, tests: Sequence[str], limit: float) -> Trial:
+def try_out(
+    tree: Path,
+    module: str | None,
+    code: str,
+    tests: Sequence[str],
+    limit: float,
+    known: Mapping[str, float] | None = None,
+) -> Trial:
     """Run tests in a copy of the tree.
 
     Args:
@@ -92,6 +101,7 @@ def try_out(tree: Path, module: str | None, code: str, tests: Sequence[str], lim
         code: its mutated content.
         tests: files or test ids, from the root.
         limit: seconds.
+        known: how long tests take, by their ids: of each file the quick ones come first.
     """
     original = None if module is None else (tree / module).read_bytes()
     scratch = tree.parent / f"{tree.name}-tmp"
@@ -104,7 +114,7 @@ def try_out(tree: Path, module: str | None, code: str, tests: Sequence[str], lim
         _adopt_orphans()
         child = os.fork()
         if child == 0:
-            _test(tree, scratch, tests)
+            _test(tree, scratch, tests, known or {})
         status = _wait(child, started + limit)
     finally:
         _end_descendants()
@@ -112,12 +122,14 @@ def try_out(tree: Path, module: str | None, code: str, tests: Sequence[str], lim
             (tree / module).write_bytes(original)
     seconds = time.monotonic() - started
     by = (scratch / "by").read_text() if (scratch / "by").is_file() else ""
+    passed = _passed(scratch / "passed")
     if status is None:
-        return Trial("timed out", seconds, by)
-    return Trial("survived" if status == 0 else "killed", seconds, by or _end_of(scratch / "output") * (status != 0))
+        return Trial("timed out", seconds, by, passed)
+    by = by or _end_of(scratch / "output") * (status != 0)
+    return Trial("survived" if status == 0 else "killed", seconds, by, passed)
 
 
-def _test(tree: Path, scratch: Path, tests: Sequence[str]) -> None:
+def _test(tree: Path, scratch: Path, tests: Sequence[str], known: Mapping[str, float]) -> None:
     """The child: never returns."""
     status = 70
     try:
@@ -137,24 +149,43 @@ def _test(tree: Path, scratch: Path, tests: Sequence[str]) -> None:
         sys.path[:] = [str(tree), *(path for path in sys.path[1:] if not (Path(path) / "bench").is_dir())]
         options = ["-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
         chosen = ["-m", "not slow and not browser", f"--basetemp={scratch / 'pytest'}", f"--rootdir={tree}"]
-        status = int(pytest.main([*options, *chosen, *tests], plugins=[_FirstFailure(scratch / "by")]))
+        status = int(pytest.main([*options, *chosen, *tests], plugins=[_Order(known), _Notes(scratch)]))
     finally:
         os._exit(status)
 
 
-class _FirstFailure:
-    """A pytest plugin that writes down which test failed first."""
+class _Order:
+    """A pytest plugin that runs the quick tests of each file first."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, known: Mapping[str, float]) -> None:
+        self.known = known
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        places = {path: place for place, path in enumerate(dict.fromkeys(item.path for item in items))}
+        items.sort(key=lambda item: (places[item.path], self.known.get(item.nodeid, 0.0)))
+
+
+class _Notes:
+    """A pytest plugin that writes down which test failed first, and how long those took that passed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.by, self.passed = folder / "by", folder / "passed"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self.file.write_text(report.nodeid)
+            self.by.write_text(report.nodeid)
+        elif report.when == "call" and report.passed:
+            with self.passed.open("a") as file:
+                file.write(f"{report.duration} {report.nodeid}\n")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.file.write_text(report.nodeid)
+            self.by.write_text(report.nodeid)
+
+
+def _passed(file: Path) -> dict[str, float]:
+    lines = file.read_text().splitlines() if file.is_file() else []
+    return {name: float(seconds) for seconds, _, name in (line.partition(" ") for line in lines)}
 
 
 def _wait(child: int, deadline: float) -> int | None:

@@ -48,7 +48,7 @@ def test_what_is_written_again_holds_what_is_left(grid):
 
 def test_it_does_no_run_itself_and_takes_no_options_of_jobs(grid):
     with pytest.raises(UsageError, match="--executor commands: does no runs itself"):
-        CommandsExecutor(grid.home).run(grid.runs, lambda *_: None)
+        CommandsExecutor(grid.home).run(grid.runs, lambda *_: pytest.fail("waits"))
     with pytest.raises(UsageError, match="--job hours: executor commands submits no jobs"):
         CommandsExecutor(grid.home, job={"hours": 3})
 
