@@ -63,6 +63,7 @@ function choices(legend, names, hidden, changed) {
     boxes.push(box);
     set.append(label, " ");
   }
+  const both = element("span", "", { class: "both" });
   for (const [word, checked] of [["all", true], ["none", false]]) {
     const button = element("button", word, { type: "button" });
     button.append(element("span", ` ${legend.toLowerCase()}`, { class: "sr" }));
@@ -70,8 +71,9 @@ function choices(legend, names, hidden, changed) {
       boxes.forEach((box, i) => { box.checked = checked; hidden[checked ? "delete" : "add"](names[i]); });
       changed();
     });
-    set.append(button, " ");
+    both.append(button, " ");
   }
+  set.append(both);
   return set;
 }
 for (const place of document.querySelectorAll(".choose")) {

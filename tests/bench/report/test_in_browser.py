@@ -104,16 +104,23 @@ def test_pictures_and_figures_are_drawn(page, written):
     """Where a picture is referred to, the screen shows its pixels."""
     drawn = page.run(
         """
-        return [...document.querySelectorAll('svg[role=img] use')].map(use => {
+        return [...document.querySelectorAll('.picture use')].map(use => {
           const target = document.querySelector(use.getAttribute('href')), box = use.getBBox();
           return [Boolean(target), Boolean(use.closest('svg').querySelector('title').textContent.trim()), box.width > 0];
         })
         """
     )
     assert len(drawn) > 20
-    in_evidence = page.run("return document.querySelectorAll('.evidence svg[role=img]').length")
+    in_evidence = page.run("return document.querySelectorAll('.evidence .picture').length")
     assert all(there and titled for there, titled, _ in drawn)
     assert sum(seen for _, _, seen in drawn) >= len(drawn) - in_evidence
+    figures = page.run("return [...document.querySelectorAll('.result .plot')].map(plot => plot.getBBox().width)")
+    assert len(figures) > 5
+    assert min(figures) > 100
+    outlines = page.run(
+        "return [...document.querySelectorAll('.result .plot use[class=f-s0]')].map(use => getComputedStyle(use).stroke)"
+    )
+    assert set(outlines) == {"none"}  # bands have no line around them
 
 
 @pytest.mark.parametrize("dark", [False, True])

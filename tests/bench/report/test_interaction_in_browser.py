@@ -109,7 +109,8 @@ def test_a_file_is_saved_as_it_is_in_the_results_root(page, root):
 
 
 def open_viewer(page) -> None:
-    page.run("document.querySelector('.looking figcaption button').click()")
+    page.run("document.querySelector('.looking figcaption button').focus()")
+    page.press(ENTER)
     page.wait_for("return document.getElementById('viewer').open", seconds=5)
 
 

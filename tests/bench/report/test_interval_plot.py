@@ -30,3 +30,13 @@ def test_stand_ins_never_show_it(by_title):
         with style():
             axis = interval_plot(panel).axes[0]
         assert not [line for line in axis.lines if line.get_markerfacecolor() == "none"]
+
+
+def test_what_real_images_get_is_a_dashed_line(by_title):
+    def dashed(title):
+        with style():
+            axis = interval_plot(by_title[title]).axes[0]
+        return [float(line.get_xdata()[0]) for line in axis.lines if line.get_linestyle() == "--"]
+
+    assert dashed("land-mIoU on earth-land2sat@3 (higher is better)") == [799.75]
+    assert dashed("SSIM on earth-land2sat@3 (higher is better)") == []
