@@ -65,8 +65,8 @@ def test_how_seconds_grow_is_said_of_second_commands_that_ended():
         return {"runs": runs, "verb": verb, "which": which, "processor": processor} | more
 
     rows = [
-        row(1000, 2.5), row(100, 0.7), row(100, 9.0, "first"), row(10_000, 11.5), row(100_000, 5.0, problem="was not done after 5 s"),
-        row(100, 1.0, verb="plan"),
+        row(1000, 2.5), row(100, 0.7), row(100, 9.0, "first"), row(10_000, 11.5),
+        row(100_000, 5.0, problem="was not done after 5 s"), row(100, 1.0, verb="plan"),
     ]  # fmt: skip
     assert growth(rows) == ["status: milliseconds a run: 2.00 from 100 to 1000, 1.00 from 1000 to 10000"]
 
