@@ -86,7 +86,7 @@ def growth(rows: Sequence[Row]) -> list[str]:
     """By verb, in words: milliseconds of the processors that each run costs a second command, from home to home."""
     lines = []
     for verb in dict.fromkeys(str(row["verb"]) for row in rows):
-        again = [row for row in rows if row["verb"] == verb and row["which"] == "again" and "ended" not in row]
+        again = [row for row in rows if row["verb"] == verb and row["which"] == "again" and "problem" not in row]
         steps = [
             f"{1000 * (float(more['processor']) - float(less['processor'])) / (int(more['runs']) - int(less['runs'])):.2f}"
             f" from {less['runs']} to {more['runs']}"
@@ -130,7 +130,7 @@ def timed(command: list[str], home: Path, limit: float) -> Row:
         raise subprocess.CalledProcessError(process.returncode, command)
     processor = used.ru_utime + used.ru_stime
     row: Row = {"seconds": time.monotonic() - started, "processor": processor, "MiB": peak[0] >> 10}
-    return row | ({"ended": f"after {limit:g} s"} if is_late.is_set() else {})
+    return row | ({"problem": f"was not done after {limit:g} s"} if is_late.is_set() else {})
 
 
 def _user_cache(home: Path) -> Path:

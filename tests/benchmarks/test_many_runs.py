@@ -65,11 +65,11 @@ def test_how_seconds_grow_is_said_of_second_commands_that_ended():
         return {"runs": runs, "verb": verb, "which": which, "processor": processor} | more
 
     rows = [
-        row(1000, 2.5), row(100, 0.7), row(100, 9.0, "first"), row(10_000, 11.5), row(100_000, 5.0, ended="after 5 s"),
-        row(100, 1.0, verb="plan"),
+        row(1000, 2.5), row(100, 0.7), row(100, 9.0, "first"), row(10_000, 11.5),
+        row(100_000, 5.0, problem="was not done after 5 s"), row(100, 1.0, verb="plan"),
     ]  # fmt: skip
     assert growth(rows) == ["status: milliseconds a run: 2.00 from 100 to 1000, 1.00 from 1000 to 10000"]
 
 
 def test_a_command_that_takes_too_long_is_ended_and_its_row_says_so(tmp_path: Path) -> None:
-    assert timed(["--help"], tmp_path / "runs", limit=0.0)["ended"] == "after 0 s"
+    assert timed(["--help"], tmp_path / "runs", limit=0.0)["problem"] == "was not done after 0 s"
