@@ -148,12 +148,14 @@ def _print(training: Training, runs: list[TrainedRun], console: Console) -> None
     title = f"{asked.plugin.name} on {asked.ran.id}, scale {asked.scale_name}, checkpoint {asked.asked.counts}"
     say(console, f"\n{title}")
     table = Grille(box=None)
-    for column in ("seed", "state", *metrics, "folder"):
+    for column in ("seed", "state", *metrics):
         table.add_column(column, overflow="fold")
     for run in runs:
         values = (f"{run.scores[metric]:.4g}" if metric in run.scores else "" for metric in metrics)
-        table.add_row(str(run.seed), run.state, *values, shown_path(Path(run.folder)))
+        table.add_row(str(run.seed), run.state, *values)
     console.print(table)
+    for run in runs:
+        say(console, f"seed {run.seed}: {shown_path(Path(run.folder))}")
     for metric, reason in {metric: reason for run in runs for metric, reason in run.missing.items()}.items():
         if metric not in metrics:
             say(console, f"{metric}: {reason}")
