@@ -104,3 +104,17 @@ def test_a_rank_that_is_lost_while_the_first_waits_for_it_ends_the_run_with_its_
     others.give_up(RankLost("rank 1 was killed by SIGKILL", was_killed=True))
     assert ended == [1]
     assert (read_error(folder).message, read_error(folder).was_killed) == ("rank 1 was killed by SIGKILL", True)
+
+
+def test_a_run_that_lost_a_rank_says_which_and_whether_it_was_killed(begun, monkeypatch):
+    folder, start = begun
+    given = []
+
+    def lose(home, key, progress, others):
+        given.append((key, others.count))
+        raise RankLost("rank 1 was killed by SIGKILL", was_killed=True)
+
+    monkeypatch.setattr("bench.run.execute.execute", lose)
+    assert start() == 1
+    assert given == [(folder.key, 1)]
+    assert (read_error(folder).message, read_error(folder).was_killed) == ("rank 1 was killed by SIGKILL", True)
