@@ -153,7 +153,10 @@ KEYS = (
     "key name method data seed labels asked_by needs state reason step total_steps train_seconds older_code no_seal "
     "folder"
 )
-COST = "steps seconds_per_step measured expected_seconds peak_bytes disk_bytes kill_costs_seconds state_bytes_an_hour"
+COST = (
+    "steps seconds_per_step measured expected_seconds peak_bytes disk_bytes kill_costs_seconds state_bytes_an_hour "
+    "memory_bytes"
+)
 
 
 def test_what_json_shows_of_a_run(grid, toys):

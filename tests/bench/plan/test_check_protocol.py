@@ -21,7 +21,7 @@ def check(toys):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metrics": [{"metric": "FDI"}], "select_by": "FDI"}, "metrics: no metric named 'FDI'; did you mean FID?"),
+        ({"metrics": [{"metric": "FDI"}], "select_by": "FDI"}, "metrics: no metric named 'FDI'; did you mean FID"),
         ({"metrics": [{"metric": "L1", "settings": {"x": 1}}], "select_by": "L1"}, "metrics: metric L1, setting 'x'"),
         ({"recipe": "hrose2zebra"}, "recipe: no recipe of a method named 'hrose2zebra'; did you mean horse2zebra"),
         ({"recipe": "*"}, "recipe: no recipe of a method named '*'; known: "),

@@ -139,7 +139,7 @@ def test_what_cannot_be_run_says_why_and_stops_nothing_else(toys, grid, protocol
     shutil.copytree(toys.home.datasets / "toys", toys.home.datasets / "empty")
     for file in (toys.home.datasets / "empty" / "testB").iterdir():
         file.unlink()
-    columns = {"here": (here, MEAN), "gone": (gone, MEAN), "empty": (empty, MEAN), "IS": (here, "IS")}
+    columns = {"here": (here, MEAN), "gone": (gone, MEAN), "empty": (empty, MEAN), "new metric": (here, "none-such")}
     grid.add_table(table({"new": "no_such_method", "toy": toys.method, "none": None}, columns), "smoke")
     found = blocked(grid)
     assert found["toy", "here x"] is None
@@ -153,7 +153,7 @@ def test_what_cannot_be_run_says_why_and_stops_nothing_else(toys, grid, protocol
     state, reason = found["toy", "empty x"]
     assert state == "failed"
     assert "testB: holds no image" in reason
-    assert found["toy", "IS x"] == ("not implemented", "metric IS does not exist yet")
+    assert found["toy", "new metric x"] == ("not implemented", "metric none-such does not exist yet")
 
 
 def test_a_truncated_image_is_named_in_the_cell(toys, grid, protocol_named):
