@@ -75,7 +75,7 @@ class Browser:
         deadline = time.monotonic() + seconds
         while not (value := self.run(script, *arguments)):
             assert time.monotonic() < deadline, f"{script} {arguments}: the page says\n{self.text()}"
-            time.sleep(0.3)
+            time.sleep(0.05)
         return value
 
     def wait_for_text(self, *texts: str, seconds: float = 60) -> None:

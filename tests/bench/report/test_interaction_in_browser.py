@@ -201,6 +201,7 @@ def test_on_a_phone_evidence_fills_the_screen_and_holds_the_focus(page, written)
     page.open("about:blank")
     page.open(f"{written.path.as_uri()}#{CELL}")
     page.wait_for("return document.querySelector('main').closest('.columns').inert", seconds=5)
+    page.wait_for("return document.getAnimations().length === 0", seconds=5)  # it has slid in
     left, top, width, height = page.run(
         "const r = document.querySelector('.evidence:target').getBoundingClientRect();"
         "return [r.left, r.top, r.width, r.height]"
