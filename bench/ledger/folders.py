@@ -23,7 +23,8 @@ from bench.ledger.losses import WAY_OUT, is_whole, read_losses
 from bench.ledger.scores import StoredScore, checked_score, read_score, wanted_by_key
 from bench.schema.cell import Checkpoint, Interval, State
 from bench.schema.records import RunError, RunProgress, RunResult
-from bench.schema.run_spec import RunSpec, Split, code_hash
+from bench.schema.run_spec import RunSpec, code_hash
+from bench.schema.scoring_plan import Split
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,8 @@ from bench.plugin.discovery import find_plugin, is_usable
 from bench.plugin.named import is_file_reference, say_left_out
 from bench.schema.protocol import MetricUse
 from bench.schema.records import Made
-from bench.schema.run_spec import CANONICAL, RunSpec, ScoringPlan, Split, content_name
+from bench.schema.run_spec import CANONICAL, RunSpec, content_name
+from bench.schema.scoring_plan import ScoringPlan, Split
 
 
 def wanted(spec: RunSpec, splits: Sequence[str]) -> list[tuple[int, Split, MetricUse]]:

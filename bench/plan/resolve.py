@@ -18,7 +18,8 @@ from bench.plugin.discovery import Plugin, find_plugin, load_method
 from bench.plugin.named import is_file_reference, name_file
 from bench.schema.data import EarthData
 from bench.schema.protocol import Protocol, Scale, load_protocol
-from bench.schema.run_spec import ScoringPlan, digest
+from bench.schema.run_spec import digest
+from bench.schema.scoring_plan import ScoringPlan
 from bench.schema.variant import variant_name
 from bench.tasks.task import load_task
 

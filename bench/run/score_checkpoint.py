@@ -18,7 +18,8 @@ from bench.metrics.metric import Score, ScoredImages, score_groups
 from bench.run.segmenter import trained_segmenter
 from bench.schema.protocol import MetricUse
 from bench.schema.records import Made
-from bench.schema.run_spec import RunSpec, Split
+from bench.schema.run_spec import RunSpec
+from bench.schema.scoring_plan import Split
 from bench.tasks.task import Group, Selection, load_task
 
 if TYPE_CHECKING:  # torch: `status` and the MLflow projector read scores without it

@@ -27,9 +27,8 @@ from bench.base.regular import read_regular
 from bench.base.sealed import MAX_BYTES, Damaged, read_sealed, sealed, validated
 from bench.base.storage import explained, read_object, write_json
 from bench.base.validation import Strict
-from bench.schema.cell import Checkpoint
 from bench.schema.data import DataConfig, FolderData
-from bench.schema.protocol import MetricUse
+from bench.schema.scoring_plan import ScoringPlan
 
 FORMAT: Literal[3] = 3  # of spec.json: raised when an older version could not read it
 UNSEALED = (1, 2)  # formats without a seal; in format 1 a run had no device: its key has none, and it is one on the CPU
@@ -37,63 +36,12 @@ KIND = "spec"
 WAY_OUT = "run the command that started it again, which writes it anew"
 LOCK_SECONDS = 30.0  # how long another command may take to write the same file
 _SEAL_LINE = re.compile(rb'\n "seal": "[0-9a-f]{64}",?')  # of the file's layout; text of a value holds no line end
-Split = Literal["validation", "test"]
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # made once: every key of every score passes by
 
 
 def digest(value: Any) -> str:
     """sha256 of a JSON-serialisable value in canonical form."""
     return hashlib.sha256(CANONICAL.encode(value).encode()).hexdigest()
-
-
-class ScoringPlan(Strict):
-    """How a run is scored; not part of the train key.
-
-    Attributes:
-        metrics: what is measured on the test images.
-        segmenter: train key of the run that metrics of classes ask; None: there is none, or it is not available here.
-        no_segmenter: why it is not available.
-        select_by: measured on validation images too, to choose best-on-validation.
-        counts: the checkpoint rule that fills cells.
-        scored_checkpoints: evenly spaced checkpoints that are kept and scored.
-        test_images, validation_images: evenly spaced subsets; None: all.
-        outputs_per_input: images made of each of them.
-        plugins: sha256 of every user's file of a metric, with what it imports, by reference.
-    """
-
-    metrics: list[MetricUse]
-    segmenter: str | None = None
-    no_segmenter: str = ""
-    select_by: str
-    counts: Checkpoint
-    scored_checkpoints: int
-    test_images: int | None
-    validation_images: int | None
-    outputs_per_input: int = 1
-    plugins: dict[str, str] = {}
-
-    def epochs(self, total: int) -> list[int]:
-        """The epochs (1-based) whose checkpoints are scored, the last one among them."""
-        count = min(self.scored_checkpoints, total)
-        return sorted({round(total * (i + 1) / count) for i in range(count)})
-
-    def image_count(self, split: Split) -> int | None:
-        """How many images of a split are scored; None: all."""
-        return self.test_images if split == "test" else self.validation_images
-
-    def covers(self, other: ScoringPlan) -> bool:
-        """Whether both score the same checkpoints on the same images, so that this plan with the other's metrics is both.
-
-        Without a segmentation network the other has nothing that it would lose by being scored with one.
-        """
-        free: dict[str, Any] = {"metrics": [], "segmenter": None, "no_segmenter": ""}
-        is_equal = self.model_copy(update=free) == other.model_copy(update=free)
-        return is_equal and other.segmenter in (None, self.segmenter)
-
-    def with_metrics_of(self, other: ScoringPlan) -> ScoringPlan:
-        """This plan, with the metrics of both."""
-        metrics = self.metrics + [use for use in other.metrics if use not in self.metrics]
-        return self.model_copy(update={"metrics": metrics})
 
 
 class RunSpec(Strict):

@@ -22,7 +22,8 @@ from bench.data.transforms import save_png
 from bench.metrics.scored_images import GeneratorView
 from bench.plugin.discovery import find_plugin, is_usable, load_plugin, plugins
 from bench.plugin.named import NotNamed
-from bench.schema.run_spec import RunSpec, Split
+from bench.schema.run_spec import RunSpec
+from bench.schema.scoring_plan import Split
 from bench.tasks.wishes import Sides, Wishes
 
 if TYPE_CHECKING:

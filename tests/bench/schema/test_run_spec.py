@@ -13,7 +13,8 @@ from bench.plan.grid import Grid
 from bench.plan.resolve import resolve
 from bench.plugin.named import name_file
 from bench.schema.protocol import MetricUse, load_protocol
-from bench.schema.run_spec import RunSpec, ScoringPlan, code_hash, read_spec, write_spec
+from bench.schema.run_spec import RunSpec, code_hash, read_spec, write_spec
+from bench.schema.scoring_plan import ScoringPlan
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
