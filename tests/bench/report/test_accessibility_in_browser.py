@@ -22,8 +22,7 @@ STATES = {
 def axe() -> str:
     """The source of axe-core, which comes inside a package of the browser environment (tox.ini)."""
     found = find_spec("axe_playwright_python")
-    if found is None or not found.submodule_search_locations:
-        pytest.skip("axe-core is not installed (tox run -e browser has it: axe-playwright-python)")
+    assert found is not None and found.submodule_search_locations, "needs axe-playwright-python: tox run -e browser"  # noqa: PT018
     return (Path(found.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
 
 
